@@ -1,0 +1,93 @@
+#include "jobs/protocol/args.h"
+
+namespace holdfast::protocol {
+namespace {
+
+using Words = std::vector<std::string>;
+
+void Option(Words& words, const std::string& name, const std::string& value) {
+  // One word, so that a value starting with "-" is never taken for an option.
+  if (!value.empty()) words.push_back("--" + name + "=" + value);
+}
+
+void Options(Words& words, const std::string& name, const Words& values) {
+  for (const std::string& value : values) Option(words, name, value);
+}
+
+void Flag(Words& words, const std::string& name, bool set) {
+  if (set) words.push_back("--" + name);
+}
+
+void Rate(Words& words, const std::string& name, std::uint64_t bytes_per_second) {
+  if (bytes_per_second != 0) Option(words, name, std::to_string(bytes_per_second));
+}
+
+Words Start(const char* verb, const RepositoryArgs& repository) {
+  Words words = {verb, "--json"};
+  Option(words, "repo", repository.location);
+  Option(words, "password-file", kPasswordFile);
+  if (repository.has_ca) Option(words, "ca-file", kCaFile);
+  Flag(words, "s3-virtual-host", repository.virtual_host_style);
+  Option(words, "holder", repository.holder);
+  Rate(words, "limit-upload", repository.upload_per_second);
+  Rate(words, "limit-download", repository.download_per_second);
+  return words;
+}
+
+}  // namespace
+
+std::string BackupTypeName(BackupType type) {
+  switch (type) {
+    case BackupType::kFull: return "full";
+    case BackupType::kDifferential: return "differential";
+    case BackupType::kIncremental: return "incremental";
+  }
+  return "incremental";
+}
+
+Words CommandLine(const InitArgs& args) {
+  Words words = Start("init", args.repository);
+  Flag(words, "if-missing", args.create);
+  Flag(words, "open-only", !args.create);
+  return words;
+}
+
+Words CommandLine(const BackupArgs& args) {
+  Words words = Start("backup", args.repository);
+  Option(words, "host", args.identity.host);
+  Option(words, "as-path", args.identity.path);
+  Option(words, "type", BackupTypeName(args.type));
+  Options(words, "tag", args.tags);
+  Options(words, "exclude", args.excludes);
+  Option(words, "unreadable", args.unreadable_fail ? "fail" : "warn");
+  Options(words, "live-holder", args.live_holders);
+  words.push_back(kDataPath);
+  return words;
+}
+
+Words CommandLine(const RestoreArgs& args) {
+  Words words = Start("restore", args.repository);
+  Option(words, "host", args.identity.host);
+  Option(words, "as-path", args.identity.path);
+  Option(words, "as-of", args.as_of);
+  Options(words, "path", args.paths);
+  Option(words, "overwrite", args.overwrite);
+  Flag(words, "delete-extra", args.delete_extra);
+  Flag(words, "verify", args.verify);
+  Options(words, "live-holder", args.live_holders);
+  Option(words, "target", kDataPath);
+  words.push_back(args.snapshot.empty() ? "latest" : args.snapshot);
+  return words;
+}
+
+Words CommandLine(const ForgetArgs& args) {
+  Words words = Start("forget", args.repository);
+  Option(words, "host", args.identity.host);
+  Option(words, "as-path", args.identity.path);
+  Option(words, "tag", args.tag);
+  if (args.keep_last) Option(words, "keep-last", std::to_string(*args.keep_last));
+  Options(words, "live-holder", args.live_holders);
+  return words;
+}
+
+}  // namespace holdfast::protocol

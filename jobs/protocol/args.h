@@ -1,0 +1,86 @@
+// What the operator tells a mover: the command line and the files and variables it relies on.
+// The mover parses the same options with CLI11 (jobs/options.cpp); a test feeds it the output of
+// these functions, so the two cannot drift.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace holdfast::protocol {
+
+// Where things are mounted in a mover's container.
+inline constexpr const char* kDataPath = "/data";                        // the volume
+inline constexpr const char* kPasswordFile = "/holdfast/password/value";  // the repository's key
+inline constexpr const char* kCaFile = "/holdfast/ca/bundle.pem";         // optional CA bundle
+
+// Store credentials travel as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN from a
+// Secret that only the kubelet reads; AWS_REGION is set from the repository's spec.
+
+enum class BackupType { kFull, kDifferential, kIncremental };
+
+// "full", "differential", "incremental": the value of the option and of the snapshot's type= tag.
+std::string BackupTypeName(BackupType type);
+
+// A volume's identity in a repository: snapshots are selected by both, never by one.
+struct Identity {
+  std::string host;  // the cluster's name
+  std::string path;  // "/<namespace>/<claim>"
+
+  friend bool operator==(const Identity&, const Identity&) = default;
+};
+
+struct RepositoryArgs {
+  std::string location;  // "s3:https://host/bucket/prefix" or "/path"
+  bool has_ca = false;
+  bool virtual_host_style = false;  // bucket in the host name instead of the path
+  std::string holder;  // who the mover is, written into its locks: "<namespace>/<pod uid or job>"
+  std::uint64_t upload_per_second = 0;    // bytes; 0 is no limit
+  std::uint64_t download_per_second = 0;  // bytes; 0 is no limit
+};
+
+// Opens the repository; creates it when there is none and `create` is set.
+struct InitArgs {
+  RepositoryArgs repository;
+  bool create = true;
+};
+
+struct BackupArgs {
+  RepositoryArgs repository;
+  Identity identity;
+  BackupType type = BackupType::kIncremental;
+  std::vector<std::string> tags;      // "backup=...", "policy=...", ...
+  std::vector<std::string> excludes;  // restic's exclude patterns
+  // Fail: exit kUnreadableFiles as a failure. Warn: the same counts, exit kOk.
+  bool unreadable_fail = true;
+  std::vector<std::string> live_holders;  // lock holders that still run; other operator locks are stale
+};
+
+struct RestoreArgs {
+  RepositoryArgs repository;
+  std::string snapshot;  // 64 hex digits; empty selects by identity
+  Identity identity;     // used when `snapshot` is empty: the latest one of that identity
+  std::string as_of;     // with an identity: the latest not after this RFC 3339 time
+  std::vector<std::string> paths;  // within the snapshot; empty is all
+  std::string overwrite = "always";  // always | if-changed | never
+  bool delete_extra = false;
+  bool verify = true;
+  std::vector<std::string> live_holders;
+};
+
+// Applies retention to one identity, limited to snapshots that carry `tag`.
+struct ForgetArgs {
+  RepositoryArgs repository;
+  Identity identity;
+  std::string tag;  // "policy=<namespace>/<name>"
+  std::optional<int> keep_last;
+  std::vector<std::string> live_holders;
+};
+
+std::vector<std::string> CommandLine(const InitArgs& args);
+std::vector<std::string> CommandLine(const BackupArgs& args);
+std::vector<std::string> CommandLine(const RestoreArgs& args);
+std::vector<std::string> CommandLine(const ForgetArgs& args);
+
+}  // namespace holdfast::protocol

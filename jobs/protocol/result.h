@@ -1,0 +1,54 @@
+// A mover's outcome: a JSON object in the pod's termination message, written to
+// /dev/termination-log, at most 4096 bytes (Kubernetes keeps no more). Lists are cut to fit and the
+// true counts kept beside them. Members that do not apply to a verb are absent.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "jobs/protocol/exit_code.h"
+
+namespace holdfast::protocol {
+
+inline constexpr std::size_t kMaxResultBytes = 4096;
+
+struct MoverResult {
+  std::string verb;    // "backup", "restore", "init", "forget", ...
+  ExitCode exit = ExitCode::kOk;
+  std::string message;  // a sentence: what went wrong and what to change; empty when all is well
+
+  // backup and restore
+  std::string snapshot;  // 64 hex digits
+  std::string parent;    // backup: the snapshot compared with; empty for none
+  std::uint64_t files = 0;
+  std::uint64_t files_changed = 0;  // backup: new or read again; restore: written
+  std::uint64_t bytes = 0;          // size of all files
+  std::uint64_t bytes_read = 0;     // read from the volume (backup) or fetched (restore)
+  std::uint64_t bytes_added = 0;    // backup: stored in the repository; restore: written
+  std::uint64_t duration_ms = 0;
+  std::uint64_t unreadable = 0;             // files that could not be read or restored
+  std::vector<std::string> unreadable_paths;  // the first of them
+  std::uint64_t metadata_failures = 0;      // restore: owners, xattrs ... that could not be set
+
+  // init, check: the repository
+  std::string repository_id;  // 64 hex digits
+  bool created = false;
+  std::uint64_t snapshots = 0;
+  std::uint64_t stored_bytes = 0;
+
+  // forget
+  std::uint64_t kept = 0;
+  std::vector<std::string> removed;  // snapshot ids, 64 hex digits
+  bool more = false;                 // further snapshots are due; run again
+
+  friend bool operator==(const MoverResult&, const MoverResult&) = default;
+};
+
+// At most kMaxResultBytes.
+std::string Encode(const MoverResult& result);
+Result<MoverResult> Decode(std::string_view text);
+
+}  // namespace holdfast::protocol

@@ -1,0 +1,55 @@
+// The storage seam: a place that keeps write-once objects. Five methods; every further ability
+// (retry, rate limit, tracing) is a decorator over the same interface. Encryption lives above.
+//
+// Threads: every method may be called from many threads at once. Each method returns Cancelled
+// soon after a stop was requested; once it returned, it changes nothing any more.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "jobs/storage/handle.h"
+
+namespace holdfast::storage {
+
+struct FileInfo {
+  std::string name;
+  std::uint64_t size = 0;  // bytes
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // Stores the whole object or nothing, durably before it returns. An object that is already there
+  // is AlreadyExists where the backend can tell without an extra request, otherwise replaced.
+  // Denied, NoSpace, Unavailable, Timeout as the place answers.
+  virtual Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) = 0;
+
+  // `length` bytes from `offset`; length 0 means up to the end. NotFound when absent; Corrupt when
+  // the object ends before offset + length.
+  virtual Result<Bytes> Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
+                             std::stop_token stop) = 0;
+
+  // NotFound when absent.
+  virtual Result<FileInfo> Stat(const Handle& handle, std::stop_token stop) = 0;
+
+  // Calls `visit` once per object of the type, in no order, on the caller's thread; an Error from
+  // `visit` ends the listing and is returned. Names that are no object of ours are skipped. An
+  // empty or absent folder is an empty listing.
+  virtual Result<void> List(FileType type, const std::function<Result<void>(const FileInfo&)>& visit,
+                            std::stop_token stop) = 0;
+
+  // Removing what is not there is success.
+  virtual Result<void> Remove(const Handle& handle, std::stop_token stop) = 0;
+
+  // The place in words for messages, without credentials: "s3:https://host/bucket/prefix".
+  virtual std::string Location() const = 0;
+};
+
+}  // namespace holdfast::storage

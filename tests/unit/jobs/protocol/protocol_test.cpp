@@ -1,0 +1,70 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "jobs/protocol/args.h"
+#include "jobs/protocol/exit_code.h"
+#include "jobs/protocol/progress.h"
+#include "jobs/protocol/result.h"
+
+namespace holdfast::protocol {
+namespace {
+
+TEST(ArgsTest, BackupSaysWholeIdentityAndPutsValuesInOneWord) {
+  BackupArgs args;
+  args.repository.location = "s3:https://s3.example/bucket";
+  args.identity = {"prod", "/shop/data-mysql-0"};
+  args.type = BackupType::kDifferential;
+  args.excludes = {"--tmp"};
+  const auto words = CommandLine(args);
+  EXPECT_THAT(words, ::testing::IsSupersetOf(
+                         {"--host=prod", "--as-path=/shop/data-mysql-0", "--type=differential",
+                          "--exclude=--tmp", "--unreadable=fail"}));
+  EXPECT_EQ(words.front(), "backup");
+  EXPECT_EQ(words.back(), kDataPath);
+}
+
+TEST(ProgressTest, LastCompleteLineWins) {
+  Progress first;
+  first.phase = "scan";
+  Progress second;
+  second.phase = "transfer";
+  second.bytes_done = 5;
+  second.eta_seconds = 7;
+  const std::string log = "noise\n" + EncodeLine(first) + EncodeLine(second) + R"({"type":"prog)";
+  EXPECT_EQ(LastProgress(log), second);
+  EXPECT_EQ(LastProgress("no newline"), std::nullopt);
+  EXPECT_EQ(LastProgress("\n\n"), std::nullopt);
+}
+
+TEST(ResultTest, RoundTrip) {
+  MoverResult result;
+  result.verb = "backup";
+  result.exit = ExitCode::kUnreadableFiles;
+  result.snapshot = std::string(64, 'a');
+  result.files = 3;
+  result.unreadable = 1;
+  result.unreadable_paths = {"/a"};
+  EXPECT_EQ(Decode(Encode(result)).value(), result);
+}
+
+TEST(ResultTest, NeverLongerThanKubernetesKeeps) {
+  MoverResult result;
+  result.verb = "forget";
+  result.message = std::string(9000, 'm');
+  result.unreadable_paths.assign(500, std::string(255, 'p'));
+  result.removed.assign(400, std::string(64, 'a'));
+  const std::string text = Encode(result);
+  EXPECT_LE(text.size(), kMaxResultBytes);
+  const MoverResult decoded = Decode(text).value();
+  EXPECT_TRUE(decoded.more) << "a cut list of removed snapshots must say so";
+  EXPECT_GT(decoded.removed.size(), 20u);
+}
+
+TEST(ExitCodeTest, UnknownNumbersAreFailures) {
+  EXPECT_EQ(ExitCodeFromNumber(137), ExitCode::kFailed);
+  EXPECT_EQ(ExitCodeFromNumber(12), ExitCode::kWrongPassword);
+  EXPECT_FALSE(WorthRetrying(ExitCode::kWrongPassword));
+}
+
+}  // namespace
+}  // namespace holdfast::protocol
