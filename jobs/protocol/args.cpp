@@ -29,6 +29,7 @@ Words Start(const char* verb, const RepositoryArgs& repository) {
   if (repository.has_ca) Option(words, "ca-file", kCaFile);
   Flag(words, "s3-virtual-host", repository.virtual_host_style);
   Option(words, "holder", repository.holder);
+  Options(words, "dead-holder", repository.dead_holders);
   Rate(words, "limit-upload", repository.upload_per_second);
   Rate(words, "limit-download", repository.download_per_second);
   return words;
@@ -60,7 +61,6 @@ Words CommandLine(const BackupArgs& args) {
   Options(words, "tag", args.tags);
   Options(words, "exclude", args.excludes);
   Option(words, "unreadable", args.unreadable_fail ? "fail" : "warn");
-  Options(words, "live-holder", args.live_holders);
   words.push_back(kDataPath);
   return words;
 }
@@ -74,7 +74,6 @@ Words CommandLine(const RestoreArgs& args) {
   Option(words, "overwrite", args.overwrite);
   Flag(words, "delete-extra", args.delete_extra);
   Flag(words, "verify", args.verify);
-  Options(words, "live-holder", args.live_holders);
   Option(words, "target", kDataPath);
   words.push_back(args.snapshot.empty() ? "latest" : args.snapshot);
   return words;
@@ -86,7 +85,6 @@ Words CommandLine(const ForgetArgs& args) {
   Option(words, "as-path", args.identity.path);
   Option(words, "tag", args.tag);
   if (args.keep_last) Option(words, "keep-last", std::to_string(*args.keep_last));
-  Options(words, "live-holder", args.live_holders);
   return words;
 }
 

@@ -35,7 +35,11 @@ struct RepositoryArgs {
   std::string location;  // "s3:https://host/bucket/prefix" or "/path"
   bool has_ca = false;
   bool virtual_host_style = false;  // bucket in the host name instead of the path
-  std::string holder;  // who the mover is, written into its locks: "<namespace>/<pod uid or job>"
+  // Who the mover is, written into its locks as their hostname: "<cluster>/<namespace>/<pod>".
+  std::string holder;
+  // Holders whose pods are known to be gone. Their locks, and only theirs, are removed on opening:
+  // a list of the living could miss a mover that started after the list was made.
+  std::vector<std::string> dead_holders;
   std::uint64_t upload_per_second = 0;    // bytes; 0 is no limit
   std::uint64_t download_per_second = 0;  // bytes; 0 is no limit
 };
@@ -54,7 +58,6 @@ struct BackupArgs {
   std::vector<std::string> excludes;  // restic's exclude patterns
   // Fail: exit kUnreadableFiles as a failure. Warn: the same counts, exit kOk.
   bool unreadable_fail = true;
-  std::vector<std::string> live_holders;  // lock holders that still run; other operator locks are stale
 };
 
 struct RestoreArgs {
@@ -66,7 +69,6 @@ struct RestoreArgs {
   std::string overwrite = "always";  // always | if-changed | never
   bool delete_extra = false;
   bool verify = true;
-  std::vector<std::string> live_holders;
 };
 
 // Applies retention to one identity, limited to snapshots that carry `tag`.
@@ -75,7 +77,6 @@ struct ForgetArgs {
   Identity identity;
   std::string tag;  // "policy=<namespace>/<name>"
   std::optional<int> keep_last;
-  std::vector<std::string> live_holders;
 };
 
 std::vector<std::string> CommandLine(const InitArgs& args);

@@ -37,6 +37,7 @@ Json ToJson(const MoverResult& result) {
   Put(object, "created", result.created);
   Put(object, "snapshots", result.snapshots);
   Put(object, "storedBytes", result.stored_bytes);
+  Put(object, "lockHolders", result.lock_holders);
   Put(object, "kept", result.kept);
   Put(object, "removed", result.removed);
   Put(object, "more", result.more);
@@ -52,6 +53,10 @@ bool Shrink(MoverResult& result) {
   }
   if (result.message.size() > 512) {
     result.message.resize(result.message.size() / 2);
+    return true;
+  }
+  if (!result.lock_holders.empty()) {
+    result.lock_holders.resize(result.lock_holders.size() / 2);
     return true;
   }
   if (!result.removed.empty()) {
@@ -110,6 +115,7 @@ Result<MoverResult> Decode(std::string_view text) {
   result.created = flag("created");
   result.snapshots = count("snapshots");
   result.stored_bytes = count("storedBytes");
+  result.lock_holders = list("lockHolders");
   result.kept = count("kept");
   result.removed = list("removed");
   result.more = flag("more");

@@ -38,6 +38,7 @@ struct MoverResult {
   bool created = false;
   std::uint64_t snapshots = 0;
   std::uint64_t stored_bytes = 0;
+  std::vector<std::string> lock_holders;  // who holds locks now, without this mover
 
   // forget
   std::uint64_t kept = 0;

@@ -1,0 +1,35 @@
+// Kubernetes Events (events.k8s.io/v1 semantics, written as core/v1 Events): the short story of an
+// object that `kubectl describe` shows.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "base/clock.h"
+#include "operator/kube/api.h"
+
+namespace holdfast::kube {
+
+struct ObjectReference {
+  Resource resource;
+  ObjectKey key;
+  std::string uid;
+};
+
+enum class EventType { kNormal, kWarning };
+
+class EventRecorder {
+ public:
+  virtual ~EventRecorder() = default;
+  // Never blocks and never fails: events are best effort, and a full queue drops the oldest. The
+  // same (object, reason, message) again within ten minutes raises the count of the first one.
+  virtual void Record(const ObjectReference& object, EventType type, const std::string& reason,
+                      const std::string& message) = 0;
+};
+
+// Writes through `api` on a thread of its own until destroyed. `component` is the reporting one.
+std::unique_ptr<EventRecorder> MakeEventRecorder(const Api& api, const Clock& clock,
+                                                 std::string component);
+
+}  // namespace holdfast::kube

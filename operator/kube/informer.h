@@ -1,0 +1,89 @@
+// Keeps a Cache current: lists, then watches from the list's resourceVersion, with bookmarks, resume
+// and a fresh list after 410 (API concepts, "Efficient detection of changes"). The state machine is
+// in watch.h; this is its thread, its decoder and its listeners.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "operator/kube/api.h"
+#include "operator/kube/cache.h"
+
+namespace holdfast::kube {
+
+// What differs between resources, without the type.
+struct InformerOptions {
+  Resource resource;
+  std::string ns;              // empty watches all namespaces
+  std::string label_selector;
+};
+
+// The untyped half: runs the watch on the thread that calls Run.
+class InformerBase {
+ public:
+  InformerBase(const Api& api, InformerOptions options);
+  virtual ~InformerBase();
+
+  // Called with the key of every object that was added, changed or removed (also those found missing
+  // by a fresh list), after the cache was updated, on the informer's thread. Set before Run.
+  using Listener = std::function<void(const ObjectKey&)>;
+  void AddListener(Listener listener);
+
+  // Lists and watches until stopped; errors are logged and retried with backoff.
+  void Run(std::stop_token stop);
+
+  // Whether the first list is complete.
+  bool Synced() const;
+
+  // Seconds since the watch last heard from the server, for health.
+  std::chrono::seconds Silence() const;
+
+  const Resource& resource() const;
+
+ protected:
+  // Decodes and stores one object. An object that cannot be decoded is logged, counted and left
+  // out; it must not stop the others.
+  virtual Result<void> Store(const ObjectKey& key, const Json& object) = 0;
+  virtual void Drop(const ObjectKey& key) = 0;
+  // Keys in the cache, to find what a fresh list no longer has.
+  virtual std::vector<ObjectKey> Keys() const = 0;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+template <typename T>
+class Informer final : public InformerBase {
+ public:
+  using Decoder = std::function<Result<T>(const Json&)>;
+
+  Informer(const Api& api, InformerOptions options, Decoder decode)
+      : InformerBase(api, std::move(options)), decode_(std::move(decode)) {}
+
+  Cache<T>& cache() { return cache_; }
+  const Cache<T>& cache() const { return cache_; }
+
+ protected:
+  Result<void> Store(const ObjectKey& key, const Json& object) override {
+    TRY(T value, decode_(object));
+    cache_.Put(key, std::make_shared<const T>(std::move(value)));
+    return {};
+  }
+  void Drop(const ObjectKey& key) override { cache_.Remove(key); }
+  std::vector<ObjectKey> Keys() const override {
+    std::vector<ObjectKey> keys;
+    cache_.ForEach([&](const ObjectKey& key, const auto&) { keys.push_back(key); });
+    return keys;
+  }
+
+ private:
+  Decoder decode_;
+  Cache<T> cache_;
+};
+
+}  // namespace holdfast::kube

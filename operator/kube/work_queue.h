@@ -1,0 +1,67 @@
+// Keys waiting to be reconciled: each at most once in the queue and at most once in work; a key added
+// while in work comes again afterwards (client-go's workqueue contract). Failed keys come back with
+// exponential backoff, per key.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <queue>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "operator/kube/object_key.h"
+
+namespace holdfast::kube {
+
+// Threads: safe from many threads.
+class WorkQueue {
+ public:
+  using Timer = std::chrono::steady_clock;
+
+  struct Backoff {
+    std::chrono::milliseconds first{200};
+    std::chrono::milliseconds most{std::chrono::minutes(2)};
+  };
+
+  explicit WorkQueue(Backoff backoff);
+
+  void Add(const ObjectKey& key);
+  // Not before `delay`; an earlier time for the same key wins.
+  void AddAfter(const ObjectKey& key, Timer::duration delay);
+  // After the key's backoff, which doubles each time until Forget.
+  void AddFailed(const ObjectKey& key);
+  void Forget(const ObjectKey& key);
+
+  // The next key, blocking; nullopt once shut down. Every key taken must be given back with Done.
+  std::optional<ObjectKey> Take();
+  void Done(const ObjectKey& key);
+
+  void ShutDown();
+  std::size_t Depth() const;  // keys ready now, for metrics
+
+ private:
+  struct Later {
+    Timer::time_point due;
+    ObjectKey key;
+    friend bool operator>(const Later& a, const Later& b) { return a.due > b.due; }
+  };
+
+  void AddLocked(const ObjectKey& key);
+  void MoveDueLocked(Timer::time_point now);
+
+  const Backoff backoff_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::queue<ObjectKey> ready_;
+  std::unordered_set<ObjectKey> waiting_;     // in ready_, or to be added when done
+  std::unordered_set<ObjectKey> in_work_;
+  std::priority_queue<Later, std::vector<Later>, std::greater<>> later_;
+  std::unordered_map<ObjectKey, Timer::time_point> due_;  // the time that counts for keys in later_
+  std::unordered_map<ObjectKey, int> failures_;
+  bool shut_down_ = false;
+};
+
+}  // namespace holdfast::kube
