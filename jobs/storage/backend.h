@@ -17,6 +17,10 @@
 
 namespace holdfast::storage {
 
+// The code of the error when the place itself is missing (the bucket, the folder above a local
+// repository), which an absent object is not. Nothing else in the mover uses Gone.
+inline constexpr Code kNoPlace = Code::kGone;
+
 struct FileInfo {
   std::string name;
   std::uint64_t size = 0;  // bytes
@@ -28,7 +32,7 @@ class Backend {
 
   // Stores the whole object or nothing, durably before it returns. An object that is already there
   // is AlreadyExists where the backend can tell without an extra request, otherwise replaced.
-  // Denied, NoSpace, Unavailable, Timeout as the place answers.
+  // Denied, NoSpace, Unavailable, Timeout as the place answers; kNoPlace.
   virtual Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) = 0;
 
   // `length` bytes from `offset`; length 0 means up to the end. NotFound when absent; Corrupt when
@@ -42,7 +46,8 @@ class Backend {
   // Calls `visit` once per object of the type, in no order, on the caller's thread; an Error from
   // `visit` ends the listing and is returned. Names that are no object of ours are skipped. An
   // empty or absent folder is an empty listing.
-  virtual Result<void> List(FileType type, const std::function<Result<void>(const FileInfo&)>& visit,
+  virtual Result<void> List(FileType type,
+                            const std::function<Result<void>(const FileInfo&)>& visit,
                             std::stop_token stop) = 0;
 
   // Removing what is not there is success.

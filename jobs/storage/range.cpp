@@ -1,0 +1,20 @@
+#include "jobs/storage/range.h"
+
+#include <fmt/format.h>
+
+namespace holdfast::storage {
+
+Result<void> CheckStop(const std::stop_token& stop) {
+  if (stop.stop_requested()) return Fail(Code::kCancelled, "stopped on request");
+  return {};
+}
+
+Result<std::uint64_t> BytesInRange(std::string_view what, std::uint64_t size, std::uint64_t offset,
+                                   std::uint64_t length) {
+  if (offset > size || length > size - offset)
+    return Fail(Code::kCorrupt, fmt::format("{} has {} bytes, but {} from offset {} were asked for",
+                                            what, size, length, offset));
+  return length == 0 ? size - offset : length;
+}
+
+}  // namespace holdfast::storage
