@@ -85,6 +85,7 @@ Words CommandLine(const ForgetArgs& args) {
   Option(words, "as-path", args.identity.path);
   Option(words, "tag", args.tag);
   if (args.keep_last) Option(words, "keep-last", std::to_string(*args.keep_last));
+  Options(words, "keep-id", args.keep_ids);
   return words;
 }
 

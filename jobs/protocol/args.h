@@ -77,6 +77,7 @@ struct ForgetArgs {
   Identity identity;
   std::string tag;  // "policy=<namespace>/<name>"
   std::optional<int> keep_last;
+  std::vector<std::string> keep_ids;  // pinned snapshots: kept, and not counted by keep_last
 };
 
 std::vector<std::string> CommandLine(const InitArgs& args);

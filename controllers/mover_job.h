@@ -1,0 +1,52 @@
+// The Job that runs one mover: one pod at a time, no API credential, the restricted pod security
+// profile, and exit codes that end it at once where a retry cannot help.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "controllers/settings.h"
+#include "crds/types/backup_repository.h"
+#include "jobs/protocol/args.h"
+#include "operator/kube/object_key.h"
+
+namespace holdfast::controllers {
+
+struct MoverJob {
+  kube::ObjectKey key;
+  // The object that the Job belongs to: goes with it, and finds it again.
+  std::string owner_api_version;
+  std::string owner_kind;
+  std::string owner_name;
+  std::string owner_uid;
+  std::map<std::string, std::string> labels;  // beside app.kubernetes.io/*
+
+  std::vector<std::string> command_line;  // protocol::CommandLine(...)
+  const crds::BackupRepository* repository = nullptr;  // Secrets and CA bundle to mount
+
+  std::string claim;  // mounted at protocol::kDataPath; empty for none
+  bool claim_read_only = true;
+  std::string node;   // required by node affinity (kubernetes.io/hostname); empty for none
+
+  Json pod_security_context = Json::object();  // inherited from the workload: runAsUser, fsGroup ...
+  Json overrides = Json::object();             // spec.mover of the policy or restore
+  int retries = 3;
+  std::optional<std::chrono::seconds> deadline;
+};
+
+// The whole batch/v1 Job.
+Json BuildMoverJob(const MoverJob& job, const Settings& settings);
+
+// Location, CA, rate limits and the holder of a repository's movers. The holder names the pod by the
+// kubelet's own expansion of $(POD_NAME), so a retried pod is a holder of its own.
+protocol::RepositoryArgs RepositoryArgsFor(const crds::BackupRepository& repository,
+                                           const Settings& settings);
+
+// "<base>-<suffix>" within 63 characters, a DNS label: longer bases are cut and get a hash.
+std::string JobName(const std::string& base, const std::string& suffix);
+
+}  // namespace holdfast::controllers

@@ -1,0 +1,21 @@
+// What the person who installed the operator decided, the same for all controllers.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace holdfast::controllers {
+
+struct Settings {
+  std::string cluster_name;  // the hostname of every snapshot
+  std::string mover_image;
+  std::string mover_image_pull_policy = "IfNotPresent";
+  // How often a running mover's progress is read.
+  std::chrono::seconds progress_period{3};
+  // How often a healthy repository is probed, and the bounds between which an unhealthy one is.
+  std::chrono::seconds probe_period{600};
+  std::chrono::seconds probe_retry_first{10};
+  std::chrono::seconds probe_retry_most{300};
+};
+
+}  // namespace holdfast::controllers

@@ -1,0 +1,81 @@
+// What controllers keep of Kubernetes' own objects: only the fields they decide by.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "operator/kube/object_key.h"
+
+namespace holdfast::controllers {
+
+struct OwnerView {
+  std::string kind;
+  std::string name;
+  std::string uid;
+};
+
+struct JobView {
+  kube::ObjectKey key;
+  std::string uid;
+  std::map<std::string, std::string> labels;
+  OwnerView owner;  // the controlling one; empty for none
+  TimePoint created{};
+  bool deleting = false;
+  int active = 0;
+  int failed = 0;         // pods that failed so far
+  bool complete = false;  // condition Complete
+  bool broken = false;    // condition Failed: no more pods will be made
+  std::string reason;     // of that condition: BackoffLimitExceeded, DeadlineExceeded, PodFailurePolicy
+  std::string message;
+
+  bool Finished() const { return complete || broken; }
+};
+
+// A mover's pod, or one that mounts a claim of interest.
+struct PodView {
+  kube::ObjectKey key;
+  std::string uid;
+  std::map<std::string, std::string> labels;
+  OwnerView owner;
+  TimePoint created{};
+  bool deleting = false;
+  std::string phase;  // Pending, Running, Succeeded, Failed, Unknown
+  std::string node;   // empty while unscheduled
+  std::vector<std::string> claims;  // names of the claims it mounts
+  std::string unscheduled_message;  // the scheduler's words while PodScheduled is False
+  // The first container:
+  bool running = false;
+  std::string waiting_reason;  // ImagePullBackOff, CreateContainerConfigError, ...
+  std::string waiting_message;
+  std::optional<int> exit_code;  // of its last termination
+  std::string terminated_reason;     // OOMKilled, Error, Completed
+  std::string termination_message;
+
+  // Whether it may still use its volumes.
+  bool Finished() const { return phase == "Succeeded" || phase == "Failed"; }
+};
+
+struct StatefulSetView {
+  kube::ObjectKey key;
+  std::string uid;
+  std::map<std::string, std::string> labels;
+  std::int64_t generation = 0;
+  std::int64_t observed_generation = 0;
+  bool deleting = false;
+  int replicas = 1;        // wanted
+  int current_replicas = 0;  // pods that exist (status.replicas)
+  int ready_replicas = 0;
+  int first_ordinal = 0;
+  std::vector<std::string> claim_templates;  // names, in order
+};
+
+Result<JobView> DecodeJob(const Json& object);
+Result<PodView> DecodePod(const Json& object);
+Result<StatefulSetView> DecodeStatefulSet(const Json& object);
+
+}  // namespace holdfast::controllers
