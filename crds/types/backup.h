@@ -1,0 +1,173 @@
+// Backup: one run of a policy, and the record of the snapshots it made.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "crds/types/conditions.h"
+#include "crds/types/kinds.h"
+#include "crds/types/meta.h"
+#include "crds/types/parts.h"
+
+namespace holdfast::crds {
+
+// What is read, never what can be restored: every snapshot restores alone.
+enum class BackupType : std::uint8_t { kFull, kDifferential, kIncremental };
+constexpr auto Names(BackupType) {
+  return std::array<std::string_view, 3>{"Full", "Differential", "Incremental"};
+}
+
+// What becomes of the snapshots when the Backup object is deleted.
+enum class DeletionPolicy : std::uint8_t { kRetain, kDelete };
+constexpr auto Names(DeletionPolicy) { return std::array<std::string_view, 2>{"Retain", "Delete"}; }
+
+enum class BackupPhase : std::uint8_t {
+  kPending,
+  kRunning,
+  kSucceeded,
+  kPartiallyFailed,  // some volumes have a snapshot of this run, others have not
+  kFailed,
+};
+constexpr auto Names(BackupPhase) {
+  return std::array<std::string_view, 5>{"Pending", "Running", "Succeeded", "PartiallyFailed",
+                                         "Failed"};
+}
+
+// Immutable but for `pinned` and `deletion_policy`.
+struct BackupSpec {
+  std::string policy;
+  BackupType type = BackupType::kIncremental;
+  bool pinned = false;
+  DeletionPolicy deletion_policy = DeletionPolicy::kRetain;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("policy", &BackupSpec::policy, kRequired);
+    visit("type", &BackupSpec::type);
+    visit("pinned", &BackupSpec::pinned);
+    visit("deletionPolicy", &BackupSpec::deletion_policy);
+  }
+  friend bool operator==(const BackupSpec&, const BackupSpec&) = default;
+};
+
+struct VolumeBackup {
+  std::string claim;
+  std::string pod;
+  std::string node;
+  std::string job;
+  RunState state = RunState::kPending;
+  std::string progress;  // "63%"
+  std::string message;
+  std::string snapshot;  // 64 hex digits
+  std::string parent;    // the snapshot it was compared with
+  std::int64_t files = 0;
+  std::int64_t bytes = 0;        // size of all files
+  std::int64_t bytes_read = 0;   // read from the volume
+  std::int64_t bytes_added = 0;  // new in the repository
+  std::int64_t unreadable = 0;
+  std::vector<std::string> unreadable_paths;  // the first of them, at most 20
+  std::int64_t attempts = 0;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("claim", &VolumeBackup::claim, kRequired);
+    visit("pod", &VolumeBackup::pod);
+    visit("node", &VolumeBackup::node);
+    visit("job", &VolumeBackup::job);
+    visit("state", &VolumeBackup::state);
+    visit("progress", &VolumeBackup::progress);
+    visit("message", &VolumeBackup::message);
+    visit("snapshot", &VolumeBackup::snapshot);
+    visit("parent", &VolumeBackup::parent);
+    visit("files", &VolumeBackup::files);
+    visit("bytes", &VolumeBackup::bytes);
+    visit("bytesRead", &VolumeBackup::bytes_read);
+    visit("bytesAdded", &VolumeBackup::bytes_added);
+    visit("unreadable", &VolumeBackup::unreadable);
+    visit("unreadablePaths", &VolumeBackup::unreadable_paths);
+    visit("attempts", &VolumeBackup::attempts);
+  }
+  friend bool operator==(const VolumeBackup&, const VolumeBackup&) = default;
+};
+
+// The same snapshots in another repository (a policy's copyTo).
+struct BackupCopy {
+  std::string repository;
+  RunState state = RunState::kPending;
+  std::optional<TimePoint> completion_time;
+  std::string message;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("repository", &BackupCopy::repository, kRequired);
+    visit("state", &BackupCopy::state);
+    visit("completionTime", &BackupCopy::completion_time);
+    visit("message", &BackupCopy::message);
+  }
+  friend bool operator==(const BackupCopy&, const BackupCopy&) = default;
+};
+
+// The sums over all volumes are absent while none has ended.
+struct BackupStatus {
+  std::int64_t observed_generation = 0;
+  Conditions conditions;
+  BackupPhase phase = BackupPhase::kPending;
+  std::string repository;  // the BackupRepository it goes to
+  std::optional<TimePoint> start_time;
+  std::optional<TimePoint> completion_time;
+  std::string duration;    // "3m12s"; only once it is over
+  std::string progress;    // "63%"
+  std::string eta;         // "2m10s"; only while it runs
+  std::string throughput;  // "52.3 MiB/s"
+  std::optional<std::int64_t> files;
+  std::optional<std::int64_t> bytes;
+  std::string size;  // "1.4 GiB": bytes for people; the SIZE column
+  std::optional<std::int64_t> bytes_read;
+  std::optional<std::int64_t> bytes_added;
+  std::string added;  // "38.0 MiB": bytes_added for people; the ADDED column
+  std::optional<std::int64_t> unreadable;
+  std::vector<VolumeBackup> volumes;
+  std::vector<BackupCopy> copies;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("observedGeneration", &BackupStatus::observed_generation);
+    visit("conditions", &BackupStatus::conditions);
+    visit("phase", &BackupStatus::phase);
+    visit("repository", &BackupStatus::repository);
+    visit("startTime", &BackupStatus::start_time);
+    visit("completionTime", &BackupStatus::completion_time);
+    visit("duration", &BackupStatus::duration);
+    visit("progress", &BackupStatus::progress);
+    visit("eta", &BackupStatus::eta);
+    visit("throughput", &BackupStatus::throughput);
+    visit("files", &BackupStatus::files);
+    visit("bytes", &BackupStatus::bytes);
+    visit("size", &BackupStatus::size);
+    visit("bytesRead", &BackupStatus::bytes_read);
+    visit("bytesAdded", &BackupStatus::bytes_added);
+    visit("added", &BackupStatus::added);
+    visit("unreadable", &BackupStatus::unreadable);
+    visit("volumes", &BackupStatus::volumes);
+    visit("copies", &BackupStatus::copies);
+  }
+  friend bool operator==(const BackupStatus&, const BackupStatus&) = default;
+};
+
+struct Backup {
+  ObjectMeta metadata;
+  BackupSpec spec;
+  BackupStatus status;
+
+  friend bool operator==(const Backup&, const Backup&) = default;
+};
+
+template <>
+const KindInfo& InfoOf<Backup>();
+
+}  // namespace holdfast::crds

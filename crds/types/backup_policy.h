@@ -1,0 +1,229 @@
+// BackupPolicy: what to protect, when, where to, how long.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "crds/types/backup.h"
+#include "crds/types/conditions.h"
+#include "crds/types/kinds.h"
+#include "crds/types/meta.h"
+#include "crds/types/parts.h"
+
+namespace holdfast::crds {
+
+// One of stateful_set and selector is set.
+struct PolicyTarget {
+  std::string stateful_set;
+  std::optional<LabelSelector> selector;
+  std::vector<std::string> volume_claims;  // volumeClaimTemplates' names; empty is all
+  std::vector<std::string> exclude;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("statefulSet", &PolicyTarget::stateful_set);
+    visit("selector", &PolicyTarget::selector);
+    visit("volumeClaims", &PolicyTarget::volume_claims);
+    visit("exclude", &PolicyTarget::exclude);
+  }
+  friend bool operator==(const PolicyTarget&, const PolicyTarget&) = default;
+};
+
+struct Schedule {
+  std::string name;
+  std::string cron;
+  BackupType type = BackupType::kIncremental;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("name", &Schedule::name, kRequired);
+    visit("cron", &Schedule::cron, kRequired);
+    visit("type", &Schedule::type);
+  }
+  friend bool operator==(const Schedule&, const Schedule&) = default;
+};
+
+struct Continuous {
+  std::string quiet_period = "10s";
+  std::string max_interval = "5m";
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("quietPeriod", &Continuous::quiet_period);
+    visit("maxInterval", &Continuous::max_interval);
+  }
+  friend bool operator==(const Continuous&, const Continuous&) = default;
+};
+
+enum class CopyMethod : std::uint8_t { kAuto, kSnapshot, kClone, kDirect };
+constexpr auto Names(CopyMethod) {
+  return std::array<std::string_view, 4>{"Auto", "Snapshot", "Clone", "Direct"};
+}
+
+// Nothing set keeps everything.
+struct Retention {
+  std::optional<std::int64_t> keep_last;
+  std::optional<std::int64_t> keep_hourly;
+  std::optional<std::int64_t> keep_daily;
+  std::optional<std::int64_t> keep_weekly;
+  std::optional<std::int64_t> keep_monthly;
+  std::optional<std::int64_t> keep_yearly;
+  std::string keep_within;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("keepLast", &Retention::keep_last);
+    visit("keepHourly", &Retention::keep_hourly);
+    visit("keepDaily", &Retention::keep_daily);
+    visit("keepWeekly", &Retention::keep_weekly);
+    visit("keepMonthly", &Retention::keep_monthly);
+    visit("keepYearly", &Retention::keep_yearly);
+    visit("keepWithin", &Retention::keep_within);
+  }
+  friend bool operator==(const Retention&, const Retention&) = default;
+};
+
+enum class UnreadableFiles : std::uint8_t { kFail, kWarn };
+constexpr auto Names(UnreadableFiles) { return std::array<std::string_view, 2>{"Fail", "Warn"}; }
+
+struct FailurePolicy {
+  UnreadableFiles unreadable_files = UnreadableFiles::kFail;
+  std::string shrink_guard;  // "90%"; empty is off
+  std::int64_t retries = 3;
+  std::string deadline = "6h";
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("unreadableFiles", &FailurePolicy::unreadable_files);
+    visit("shrinkGuard", &FailurePolicy::shrink_guard);
+    visit("retries", &FailurePolicy::retries);
+    visit("deadline", &FailurePolicy::deadline);
+  }
+  friend bool operator==(const FailurePolicy&, const FailurePolicy&) = default;
+};
+
+struct BackupPolicySpec {
+  PolicyTarget target;
+  std::string repository;
+  std::vector<std::string> copy_to;
+  std::vector<Schedule> schedules;
+  std::string time_zone = "UTC";
+  std::string jitter = "0s";
+  std::string starting_deadline = "1h";
+  bool suspend = false;
+  std::string trigger;
+  std::optional<Continuous> continuous;
+  CopyMethod copy_method = CopyMethod::kAuto;
+  std::string volume_snapshot_class;
+  Hooks hooks;
+  Retention retention;
+  std::int64_t failed_history_limit = 3;  // failed Backup objects kept
+  FailurePolicy failure_policy;
+  MoverSpec mover;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("target", &BackupPolicySpec::target, kRequired);
+    visit("repository", &BackupPolicySpec::repository, kRequired);
+    visit("copyTo", &BackupPolicySpec::copy_to);
+    visit("schedules", &BackupPolicySpec::schedules);
+    visit("timeZone", &BackupPolicySpec::time_zone);
+    visit("jitter", &BackupPolicySpec::jitter);
+    visit("startingDeadline", &BackupPolicySpec::starting_deadline);
+    visit("suspend", &BackupPolicySpec::suspend);
+    visit("trigger", &BackupPolicySpec::trigger);
+    visit("continuous", &BackupPolicySpec::continuous);
+    visit("copyMethod", &BackupPolicySpec::copy_method);
+    visit("volumeSnapshotClass", &BackupPolicySpec::volume_snapshot_class);
+    visit("hooks", &BackupPolicySpec::hooks);
+    visit("retention", &BackupPolicySpec::retention);
+    visit("failedHistoryLimit", &BackupPolicySpec::failed_history_limit);
+    visit("failurePolicy", &BackupPolicySpec::failure_policy);
+    visit("mover", &BackupPolicySpec::mover);
+  }
+  friend bool operator==(const BackupPolicySpec&, const BackupPolicySpec&) = default;
+};
+
+// A run that is over.
+struct PolicyRun {
+  std::string backup;
+  std::optional<TimePoint> time;
+  std::string message;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("backup", &PolicyRun::backup, kRequired);
+    visit("time", &PolicyRun::time);
+    visit("message", &PolicyRun::message);
+  }
+  friend bool operator==(const PolicyRun&, const PolicyRun&) = default;
+};
+
+// What each schedule last did: the memory that makes one catch-up, and only one, possible.
+struct ScheduleStatus {
+  std::string name;
+  std::optional<TimePoint> last_schedule;  // the due time last acted on, not when it was acted on
+  std::string last_backup;
+  std::optional<TimePoint> next_run;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("name", &ScheduleStatus::name, kRequired);
+    visit("lastSchedule", &ScheduleStatus::last_schedule);
+    visit("lastBackup", &ScheduleStatus::last_backup);
+    visit("nextRun", &ScheduleStatus::next_run);
+  }
+  friend bool operator==(const ScheduleStatus&, const ScheduleStatus&) = default;
+};
+
+struct BackupPolicyStatus {
+  std::int64_t observed_generation = 0;
+  Conditions conditions;
+  std::string target;  // "StatefulSet/mysql"; the TARGET column
+  std::optional<PolicyRun> last_success;
+  std::optional<PolicyRun> last_failure;
+  std::optional<TimePoint> next_run;  // the earliest of all schedules
+  std::string running;                // the Backup that is pending or running now
+  std::string last_trigger;           // the spec.trigger last acted on
+  std::vector<ScheduleStatus> schedules;
+  std::optional<std::int64_t> protected_bytes;
+  std::string protected_size;  // "1.4 GiB": protected_bytes for people
+  std::optional<std::int64_t> backups;
+  std::optional<std::int64_t> volumes;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("observedGeneration", &BackupPolicyStatus::observed_generation);
+    visit("conditions", &BackupPolicyStatus::conditions);
+    visit("target", &BackupPolicyStatus::target);
+    visit("lastSuccess", &BackupPolicyStatus::last_success);
+    visit("lastFailure", &BackupPolicyStatus::last_failure);
+    visit("nextRun", &BackupPolicyStatus::next_run);
+    visit("running", &BackupPolicyStatus::running);
+    visit("lastTrigger", &BackupPolicyStatus::last_trigger);
+    visit("schedules", &BackupPolicyStatus::schedules);
+    visit("protectedBytes", &BackupPolicyStatus::protected_bytes);
+    visit("protectedSize", &BackupPolicyStatus::protected_size);
+    visit("backups", &BackupPolicyStatus::backups);
+    visit("volumes", &BackupPolicyStatus::volumes);
+  }
+  friend bool operator==(const BackupPolicyStatus&, const BackupPolicyStatus&) = default;
+};
+
+struct BackupPolicy {
+  ObjectMeta metadata;
+  BackupPolicySpec spec;
+  BackupPolicyStatus status;
+
+  friend bool operator==(const BackupPolicy&, const BackupPolicy&) = default;
+};
+
+template <>
+const KindInfo& InfoOf<BackupPolicy>();
+
+}  // namespace holdfast::crds

@@ -1,0 +1,274 @@
+// BackupRepository: a place that holds backups, and the key to it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "crds/types/conditions.h"
+#include "crds/types/kinds.h"
+#include "crds/types/meta.h"
+#include "crds/types/parts.h"
+
+namespace holdfast::crds {
+
+// One of config_map and secret is set.
+struct CaBundle {
+  std::string config_map;
+  std::string secret;
+  std::string key = "ca.crt";
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("configMap", &CaBundle::config_map);
+    visit("secret", &CaBundle::secret);
+    visit("key", &CaBundle::key);
+  }
+  friend bool operator==(const CaBundle&, const CaBundle&) = default;
+};
+
+struct S3Location {
+  std::string endpoint;  // "https://s3.example.com", no bucket in it
+  std::string bucket;
+  std::string prefix;
+  std::string region;
+  bool force_path_style = true;
+  SecretRef credentials_secret;
+  std::optional<CaBundle> ca_bundle;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("endpoint", &S3Location::endpoint, kRequired);
+    visit("bucket", &S3Location::bucket, kRequired);
+    visit("prefix", &S3Location::prefix);
+    visit("region", &S3Location::region);
+    visit("forcePathStyle", &S3Location::force_path_style);
+    visit("credentialsSecret", &S3Location::credentials_secret, kRequired);
+    visit("caBundle", &S3Location::ca_bundle);
+  }
+  friend bool operator==(const S3Location&, const S3Location&) = default;
+};
+
+struct AzureLocation {
+  std::string account;
+  std::string container;
+  std::string prefix;
+  std::string endpoint;
+  SecretRef credentials_secret;
+  std::optional<CaBundle> ca_bundle;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("account", &AzureLocation::account, kRequired);
+    visit("container", &AzureLocation::container, kRequired);
+    visit("prefix", &AzureLocation::prefix);
+    visit("endpoint", &AzureLocation::endpoint);
+    visit("credentialsSecret", &AzureLocation::credentials_secret, kRequired);
+    visit("caBundle", &AzureLocation::ca_bundle);
+  }
+  friend bool operator==(const AzureLocation&, const AzureLocation&) = default;
+};
+
+struct GcsLocation {
+  std::string bucket;
+  std::string prefix;
+  SecretRef credentials_secret;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("bucket", &GcsLocation::bucket, kRequired);
+    visit("prefix", &GcsLocation::prefix);
+    visit("credentialsSecret", &GcsLocation::credentials_secret, kRequired);
+  }
+  friend bool operator==(const GcsLocation&, const GcsLocation&) = default;
+};
+
+struct NfsExport {
+  std::string server;
+  std::string path;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("server", &NfsExport::server, kRequired);
+    visit("path", &NfsExport::path, kRequired);
+  }
+  friend bool operator==(const NfsExport&, const NfsExport&) = default;
+};
+
+// One of claim_name and nfs is set.
+struct FilesystemLocation {
+  std::string claim_name;
+  std::optional<NfsExport> nfs;
+  std::string sub_path;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("claimName", &FilesystemLocation::claim_name);
+    visit("nfs", &FilesystemLocation::nfs);
+    visit("subPath", &FilesystemLocation::sub_path);
+  }
+  friend bool operator==(const FilesystemLocation&, const FilesystemLocation&) = default;
+};
+
+struct PasswordSecret {
+  std::string name;
+  std::string key = "password";
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("name", &PasswordSecret::name, kRequired);
+    visit("key", &PasswordSecret::key);
+  }
+  friend bool operator==(const PasswordSecret&, const PasswordSecret&) = default;
+};
+
+struct PruneSpec {
+  std::string schedule;
+  std::string max_unused = "5%";
+  Quantity max_repack{"50Gi"};
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("schedule", &PruneSpec::schedule, kRequired);
+    visit("maxUnused", &PruneSpec::max_unused);
+    visit("maxRepack", &PruneSpec::max_repack);
+  }
+  friend bool operator==(const PruneSpec&, const PruneSpec&) = default;
+};
+
+struct CheckSpec {
+  std::string schedule;
+  std::string read_data = "5%";
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("schedule", &CheckSpec::schedule, kRequired);
+    visit("readData", &CheckSpec::read_data);
+  }
+  friend bool operator==(const CheckSpec&, const CheckSpec&) = default;
+};
+
+struct RepositoryLimits {
+  std::int64_t concurrent_movers = 4;
+  Quantity upload_per_second{"0"};    // "0" is no limit
+  Quantity download_per_second{"0"};  // "0" is no limit
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("concurrentMovers", &RepositoryLimits::concurrent_movers);
+    visit("uploadPerSecond", &RepositoryLimits::upload_per_second);
+    visit("downloadPerSecond", &RepositoryLimits::download_per_second);
+  }
+  friend bool operator==(const RepositoryLimits&, const RepositoryLimits&) = default;
+};
+
+// Exactly one of s3, azure, gcs and filesystem is set; only s3 is served so far.
+struct BackupRepositorySpec {
+  std::optional<S3Location> s3;
+  std::optional<AzureLocation> azure;
+  std::optional<GcsLocation> gcs;
+  std::optional<FilesystemLocation> filesystem;
+  PasswordSecret password_secret;
+  bool create_if_missing = true;
+  std::optional<PruneSpec> prune;
+  std::optional<CheckSpec> check;
+  RepositoryLimits limits;
+  MoverSpec mover;  // of the repository's own Jobs: probe, prune, check
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("s3", &BackupRepositorySpec::s3);
+    visit("azure", &BackupRepositorySpec::azure);
+    visit("gcs", &BackupRepositorySpec::gcs);
+    visit("filesystem", &BackupRepositorySpec::filesystem);
+    visit("passwordSecret", &BackupRepositorySpec::password_secret, kRequired);
+    visit("createIfMissing", &BackupRepositorySpec::create_if_missing);
+    visit("prune", &BackupRepositorySpec::prune);
+    visit("check", &BackupRepositorySpec::check);
+    visit("limits", &BackupRepositorySpec::limits);
+    visit("mover", &BackupRepositorySpec::mover);
+  }
+  friend bool operator==(const BackupRepositorySpec&, const BackupRepositorySpec&) = default;
+};
+
+// The last of the repository's own Jobs of one sort.
+struct RepositoryRun {
+  std::string job;
+  RunState state = RunState::kPending;
+  std::optional<TimePoint> time;  // when it ended; while it runs, when it started
+  std::string message;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("job", &RepositoryRun::job);
+    visit("state", &RepositoryRun::state);
+    visit("time", &RepositoryRun::time);
+    visit("message", &RepositoryRun::message);
+  }
+  friend bool operator==(const RepositoryRun&, const RepositoryRun&) = default;
+};
+
+struct RepositoryLock {
+  std::string id;
+  std::string holder;
+  bool exclusive = false;
+  std::optional<TimePoint> since;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("id", &RepositoryLock::id, kRequired);
+    visit("holder", &RepositoryLock::holder);
+    visit("exclusive", &RepositoryLock::exclusive);
+    visit("since", &RepositoryLock::since);
+  }
+  friend bool operator==(const RepositoryLock&, const RepositoryLock&) = default;
+};
+
+struct BackupRepositoryStatus {
+  std::int64_t observed_generation = 0;
+  Conditions conditions;
+  std::string location;  // "s3:https://host/bucket/prefix"; the LOCATION column
+  std::string id;
+  std::optional<std::int64_t> snapshots;
+  std::optional<std::int64_t> stored_bytes;
+  std::string stored;  // "1.4 GiB": stored_bytes for people; the STORED column
+  std::optional<std::int64_t> source_bytes;
+  std::optional<std::int64_t> unused_bytes;
+  std::optional<RepositoryRun> last_probe;
+  std::optional<RepositoryRun> last_prune;
+  std::optional<RepositoryRun> last_check;
+  std::vector<RepositoryLock> locks;  // at most 64
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("observedGeneration", &BackupRepositoryStatus::observed_generation);
+    visit("conditions", &BackupRepositoryStatus::conditions);
+    visit("location", &BackupRepositoryStatus::location);
+    visit("id", &BackupRepositoryStatus::id);
+    visit("snapshots", &BackupRepositoryStatus::snapshots);
+    visit("storedBytes", &BackupRepositoryStatus::stored_bytes);
+    visit("stored", &BackupRepositoryStatus::stored);
+    visit("sourceBytes", &BackupRepositoryStatus::source_bytes);
+    visit("unusedBytes", &BackupRepositoryStatus::unused_bytes);
+    visit("lastProbe", &BackupRepositoryStatus::last_probe);
+    visit("lastPrune", &BackupRepositoryStatus::last_prune);
+    visit("lastCheck", &BackupRepositoryStatus::last_check);
+    visit("locks", &BackupRepositoryStatus::locks);
+  }
+  friend bool operator==(const BackupRepositoryStatus&, const BackupRepositoryStatus&) = default;
+};
+
+struct BackupRepository {
+  ObjectMeta metadata;
+  BackupRepositorySpec spec;
+  BackupRepositoryStatus status;
+
+  friend bool operator==(const BackupRepository&, const BackupRepository&) = default;
+};
+
+template <>
+const KindInfo& InfoOf<BackupRepository>();
+
+}  // namespace holdfast::crds
