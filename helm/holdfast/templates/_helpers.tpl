@@ -1,0 +1,76 @@
+{{- define "holdfast.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "holdfast.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else if contains (include "holdfast.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "holdfast.name" .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "holdfast.serviceAccountName" -}}
+{{- default (include "holdfast.fullname" .) .Values.serviceAccount.name -}}
+{{- end -}}
+
+{{- define "holdfast.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "holdfast.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "holdfast.labels" -}}
+{{ include "holdfast.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/component: operator
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{/* What the operator may do in the namespaces it serves. No Secrets: the kubelet mounts them into movers. */}}
+{{- define "holdfast.rules" -}}
+# What users write; their spec is never changed.
+- apiGroups: [holdfast.dev]
+  resources: [backuprepositories, backuppolicies]
+  verbs: [get, list, watch]
+# A policy's runs are made, and removed by retention.
+- apiGroups: [holdfast.dev]
+  resources: [backups]
+  verbs: [get, list, watch, create, delete]
+# A restore in place keeps a finalizer until the StatefulSet has its size back.
+- apiGroups: [holdfast.dev]
+  resources: [restores]
+  verbs: [get, list, watch, patch]
+- apiGroups: [holdfast.dev]
+  resources: [backuprepositories/status, backuppolicies/status, backups/status, restores/status]
+  verbs: [patch]
+# Where the API server enforces it, an owner reference that blocks deletion needs this.
+- apiGroups: [holdfast.dev]
+  resources: [backuprepositories/finalizers, backuppolicies/finalizers, backups/finalizers, restores/finalizers]
+  verbs: [update]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+# A mover's progress.
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+- apiGroups: [apps]
+  resources: [statefulsets]
+  verbs: [get, list, watch]
+# Down before a restore in place and up after it.
+- apiGroups: [apps]
+  resources: [statefulsets/scale]
+  verbs: [get, patch]
+# A lost claim of a StatefulSet is made again before it is restored.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, list, create]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
