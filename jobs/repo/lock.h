@@ -1,0 +1,97 @@
+// restic's locks: many readers and writers, or one that removes (FORMAT.md, "Locks").
+//
+// restic calls a lock stale by its age. We know better for our own: a lock's hostname is its
+// holder, "holdfast:<...>", and the operator tells every mover which holders are alive. Locks of
+// the dead are removed at once; those of other programs stand until they are 30 minutes old and
+// somebody calls RemoveStaleLocks.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "jobs/repo/id.h"
+#include "jobs/repo/repository.h"
+
+namespace holdfast::repo {
+
+inline constexpr std::string_view kHolderPrefix = "holdfast:";
+inline constexpr std::chrono::minutes kLockRefresh{5};
+inline constexpr std::chrono::minutes kLockStaleAfter{30};
+
+struct LockInfo {
+  Id id;  // the file's name; not part of the JSON
+  TimePoint time{};
+  bool exclusive = false;
+  std::string hostname, username;
+  int pid = 0;
+  std::uint32_t uid = 0, gid = 0;
+};
+
+std::string EncodeLock(const LockInfo& lock);
+// Corrupt when malformed. `id` is left null.
+Result<LockInfo> DecodeLock(ByteView text);
+
+struct LockRequest {
+  bool exclusive = false;
+  std::string holder;  // starts with kHolderPrefix
+  // All holders that may be alive, nullopt when nobody knows: then our own locks are judged by age
+  // like any other. An empty list means that nobody but the caller is alive.
+  std::optional<std::vector<std::string>> live_holders;
+  const Clock* clock = nullptr;  // the system's when not given
+  // Between creating the lock and looking again (restic's 200 ms).
+  std::chrono::milliseconds settle{200};
+};
+
+// A held lock; refreshed in the background every kLockRefresh, removed when it goes. The repository
+// must outlive it. Not for use from two threads at once, except `lost`.
+class Lock {
+ public:
+  // Conflict, naming the holder and since when, while another lock stands in the way (the mover
+  // exits 11). On any Error the lock file is gone again, or was never there.
+  static Result<std::unique_ptr<Lock>> Acquire(Repository& repository, const LockRequest& request,
+                                               std::stop_token stop);
+  // Releases; an Error in that is dropped: the lock then ages, or its holder is seen dead.
+  ~Lock();
+
+  // Removes the lock file also when a stop was requested. Success when released already.
+  Result<void> Release();
+
+  // A stop is requested here once the lock could not be refreshed for kLockStaleAfter, or was
+  // removed by somebody: the work under it must end, others may think it dead.
+  std::stop_token lost() const { return lost_.get_token(); }
+
+  // Refreshes now, as the background thread does.
+  Result<void> Refresh();
+
+ private:
+  Lock(Repository& repository, LockInfo info, const Clock& clock);
+  void RefreshLoop(std::stop_token stop);
+
+  Repository& repository_;
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  LockInfo info_;
+  bool held_ = true;
+  std::stop_source lost_;
+  std::jthread refresher_;
+};
+
+// Every lock there is; files that are empty or vanish meanwhile are left out.
+Result<std::vector<LockInfo>> ListLocks(Repository& repository, std::stop_token stop);
+
+// For `unlock`: removes our own locks whose holder is not alive and every lock older than
+// kLockStaleAfter; with `all`, every lock. Returns those removed.
+Result<std::vector<LockInfo>> RemoveStaleLocks(Repository& repository, const LockRequest& request,
+                                               bool all, std::stop_token stop);
+
+}  // namespace holdfast::repo

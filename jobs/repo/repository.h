@@ -1,0 +1,146 @@
+// One open repository: reads and writes every kind of object, encrypted, in an order that survives
+// a power cut (FORMAT.md, "Order").
+//
+// Threads: every method may be called from many threads at once unless it says otherwise. A save
+// that failed makes every later save fail with the same Error: half a backup is never continued.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "jobs/repo/blob.h"
+#include "jobs/repo/chunker.h"
+#include "jobs/repo/config.h"
+#include "jobs/repo/crypto.h"
+#include "jobs/repo/id.h"
+#include "jobs/repo/index.h"
+#include "jobs/repo/key.h"
+#include "jobs/repo/pack.h"
+#include "jobs/repo/snapshot.h"
+#include "jobs/repo/tree.h"
+#include "jobs/storage/backend.h"
+
+namespace holdfast::repo {
+
+struct RepositoryOptions {
+  std::size_t pack_size = kDefaultPackSize;
+  Compression compression = Compression::kAuto;
+  // Background threads that store packs. Packs held in memory at any time: one being filled per
+  // blob type, one per upload, and one more waiting.
+  int uploads = 2;
+};
+
+struct InitOptions {
+  int version = kNewestVersion;
+  std::optional<KdfParams> kdf;  // calibrated when not given
+  RepositoryOptions repository;
+};
+
+struct SavedBlob {
+  Id id;
+  bool added = false;             // false: the repository had it, or another thread is storing it
+  std::uint64_t stored_size = 0;  // bytes in the pack; 0 unless added
+};
+
+class PackUploader;
+
+class Repository {
+ public:
+  // Makes config and key. AlreadyExists when there is a config or a key already.
+  static Result<std::unique_ptr<Repository>> Init(storage::Backend& storage,
+                                                  std::string_view password,
+                                                  const InitOptions& options, std::stop_token stop);
+
+  // `master` from FindKey. NotFound when there is no config, Corrupt when the key does not open it.
+  // `storage` must outlive the repository.
+  static Result<std::unique_ptr<Repository>> Open(storage::Backend& storage, Key master,
+                                                  const RepositoryOptions& options,
+                                                  std::stop_token stop);
+
+  // Stops the background threads; what was not flushed is not referenced by anything.
+  ~Repository();
+
+  const Config& config() const { return config_; }
+  const Key& key() const { return key_; }
+  storage::Backend& storage() { return storage_; }
+  // Tables for Chunker, made for this repository's polynomial.
+  const std::shared_ptr<const ChunkerTables>& chunker_tables() const { return tables_; }
+
+  // --- Files other than packs ("Unpacked Data Format") ---
+
+  // The content, opened, decompressed and compared with its name. Not for keys. Corrupt and
+  // NotFound name the type and the short id.
+  Result<Bytes> LoadUnpacked(storage::FileType type, const Id& id, std::stop_token stop);
+  // Durable when it returns.
+  Result<Id> SaveUnpacked(storage::FileType type, ByteView content, std::stop_token stop);
+  Result<void> RemoveFile(storage::FileType type, const Id& id, std::stop_token stop);
+  // The ids of all files of a type with their stored sizes, in no order.
+  struct FileEntry {
+    Id id;
+    std::uint64_t size = 0;
+  };
+  Result<std::vector<FileEntry>> ListFiles(storage::FileType type, std::stop_token stop);
+
+  // --- Blobs ---
+
+  // Reads all index files into index(). Call it before SaveBlob (blobs that it does not know are
+  // stored again) and after the snapshots to be read were listed. Index files that another one
+  // supersedes are left out. Once per object; not while other threads use it.
+  Result<void> LoadIndex(std::stop_token stop);
+  Index& index() { return index_; }
+
+  // Stores the content unless the repository has it already: hashes, compresses and seals on the
+  // calling thread; packs are stored in the background, and the call waits while too many of them
+  // are under way. `known_id` saves the hashing.
+  Result<SavedBlob> SaveBlob(BlobType type, ByteView content, std::stop_token stop,
+                             const Id* known_id = nullptr);
+
+  // Stores everything saved so far: the open packs, then the index files that list them. Other
+  // threads may not save meanwhile.
+  Result<void> Flush(std::stop_token stop);
+
+  // NotFound when no index lists the blob. When one place is damaged the others are tried.
+  Result<Bytes> LoadBlob(const BlobHandle& handle, std::stop_token stop);
+  Result<Tree> LoadTree(const Id& id, std::stop_token stop);
+
+  // Reads blobs of one pack with few requests: neighbours less than 256 KiB apart share one, of at
+  // most 32 MiB. `visit` gets each blob once, by offset, with its content or the Error for this
+  // blob alone; an Error it returns ends the reading.
+  Result<void> LoadBlobs(const Id& pack, std::span<const Blob> blobs,
+                         const std::function<Result<void>(const Blob&, Result<Bytes>)>& visit,
+                         std::stop_token stop);
+
+  // --- Snapshots ---
+
+  // Flushes first, so that a snapshot never stands before what it refers to. Sets snapshot.id.
+  Result<Id> SaveSnapshot(Snapshot& snapshot, std::stop_token stop);
+  Result<Snapshot> LoadSnapshot(const Id& id, std::stop_token stop);
+  // By all or the first digits of the id, or "latest". NotFound; Invalid when several match.
+  Result<Snapshot> FindSnapshot(std::string_view name, std::stop_token stop);
+  // All of them, oldest first. The first that cannot be read fails the listing.
+  Result<std::vector<Snapshot>> ListSnapshots(std::stop_token stop);
+
+ private:
+  Repository(storage::Backend& storage, Key key, Config config, const RepositoryOptions& options);
+
+  Result<Bytes> LoadStored(const PackedBlob& place, std::stop_token stop);
+
+  storage::Backend& storage_;
+  const Key key_;
+  const Config config_;
+  const RepositoryOptions options_;
+  const std::shared_ptr<const ChunkerTables> tables_;
+  Index index_;
+  std::unique_ptr<PackUploader> uploader_;
+};
+
+}  // namespace holdfast::repo
