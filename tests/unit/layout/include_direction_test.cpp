@@ -1,0 +1,112 @@
+// Holds the direction of dependencies (docs/design/0001-parts-and-arrows.md) by reading the include
+// lines of the whole tree.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace holdfast {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A part may include itself and what stands here. Longer prefixes are parts of their own.
+const std::map<std::string, std::set<std::string>> kMayInclude = {
+    {"base", {}},
+    {"jobs/protocol", {"base"}},
+    {"jobs/storage", {"base"}},
+    {"jobs/repo", {"base", "jobs/storage"}},
+    {"jobs/engine", {"base", "jobs/storage", "jobs/repo", "jobs/protocol"}},
+    {"jobs", {"base", "jobs/storage", "jobs/repo", "jobs/engine", "jobs/protocol"}},
+    {"crds/types", {"base"}},
+    {"operator/kube", {"base"}},
+    {"controllers", {"base", "crds/types", "operator/kube", "jobs/protocol"}},
+    {"operator", {"base", "operator/kube", "crds/types", "controllers"}},
+};
+
+// Third-party libraries that only their adapter knows.
+const std::map<std::string, std::set<std::string>> kAdapters = {
+    {"cpprest/", {"operator/kube/transport_cpprest.cpp"}},
+    {"curl/", {"jobs/storage/http.cpp"}},
+    {"yaml-cpp/", {"operator/kube/config.cpp"}},
+};
+
+std::string PartOf(const std::string& path) {
+  std::string best;
+  for (const auto& [part, allowed] : kMayInclude)
+    if (path.starts_with(part + "/") && part.size() > best.size()) best = part;
+  return best;
+}
+
+bool IsSource(const fs::path& path) {
+  return path.extension() == ".h" || path.extension() == ".cpp";
+}
+
+std::vector<fs::path> Sources(const fs::path& folder) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file() && IsSource(entry.path())) found.push_back(entry.path());
+  return found;
+}
+
+template <typename Visit>
+void ForEachInclude(const fs::path& source, const std::regex& pattern, Visit visit) {
+  std::ifstream in(source);
+  std::smatch match;
+  for (std::string line; std::getline(in, line);)
+    if (std::regex_search(line, match, pattern)) visit(match[1].str());
+}
+
+std::string Spelled(const fs::path& path) { return path.lexically_normal().generic_string(); }
+
+const char* const kFolders[] = {"base", "jobs", "crds", "operator", "controllers"};
+
+TEST(LayoutTest, IncludesFollowTheArrows) {
+  static const std::regex kOurs("^#include \"([^\"]+)\"");
+  std::size_t seen = 0;
+  for (const char* folder : kFolders)
+    for (const fs::path& source : Sources(folder)) {
+      const std::string file = Spelled(source);
+      const std::string part = PartOf(file);
+      ForEachInclude(source, kOurs, [&](const std::string& include) {
+        ++seen;
+        const std::string to = PartOf(include);
+        EXPECT_FALSE(to.empty()) << file << ": \"" << include << "\" is not spelled from the root";
+        EXPECT_TRUE(to == part || kMayInclude.at(part).contains(to))
+            << file << " includes " << include << ": " << part << " may not know " << to;
+      });
+    }
+  EXPECT_GT(seen, 30u) << "run from the root of the checkout";
+}
+
+TEST(LayoutTest, ThirdPartyHeadersStayInTheirAdapters) {
+  static const std::regex kTheirs("^#include <([^>]+)>");
+  for (const char* folder : kFolders)
+    for (const fs::path& source : Sources(folder)) {
+      const std::string file = Spelled(source);
+      ForEachInclude(source, kTheirs, [&](const std::string& include) {
+        for (const auto& [prefix, files] : kAdapters)
+          if (include.starts_with(prefix))
+            EXPECT_TRUE(files.contains(file)) << file << " includes <" << include << ">";
+      });
+    }
+}
+
+// A test that is switched off is forgotten: it is mended or deleted.
+TEST(LayoutTest, NoTestIsSwitchedOff) {
+  const std::regex off(std::string("DISABLED") + "_|GTEST_" + "SKIP|^\\s*//\\s*TEST");
+  for (const fs::path& source : Sources("tests")) {
+    std::ifstream in(source);
+    for (std::string line; std::getline(in, line);)
+      EXPECT_FALSE(std::regex_search(line, off)) << Spelled(source) << ": " << line;
+  }
+}
+
+}  // namespace
+}  // namespace holdfast
