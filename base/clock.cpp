@@ -1,11 +1,11 @@
 #include "base/clock.h"
 
-#include <spdlog/fmt/fmt.h>
-
 #include <array>
 #include <ctime>
 #include <optional>
 #include <utility>
+
+#include <spdlog/fmt/fmt.h>
 
 namespace holdfast {
 namespace {
@@ -114,9 +114,9 @@ std::optional<TimePoint> Parse(std::string_view text) {
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
   // A count of nanoseconds in 64 bits ends in the years 1677 and 2262.
   if (*year < 1678 || *year > 2261) return std::nullopt;
-  return TimePoint(std::chrono::sys_days(date).time_since_epoch() +
-                   std::chrono::hours(*hour) + std::chrono::minutes(*minute) + seconds(*second) -
-                   *offset + nanoseconds(*nanos));
+  return TimePoint(std::chrono::sys_days(date).time_since_epoch() + std::chrono::hours(*hour) +
+                   std::chrono::minutes(*minute) + seconds(*second) - *offset +
+                   nanoseconds(*nanos));
 }
 
 constexpr std::array<std::pair<char, std::int64_t>, 5> kDurationUnits = {

@@ -7,19 +7,32 @@ namespace holdfast {
 
 std::string_view CodeName(Code code) {
   switch (code) {
-    case Code::kNotFound: return "NotFound";
-    case Code::kAlreadyExists: return "AlreadyExists";
-    case Code::kConflict: return "Conflict";
-    case Code::kGone: return "Gone";
-    case Code::kInvalid: return "Invalid";
-    case Code::kDenied: return "Denied";
-    case Code::kUnavailable: return "Unavailable";
-    case Code::kTimeout: return "Timeout";
-    case Code::kCancelled: return "Cancelled";
-    case Code::kCorrupt: return "Corrupt";
-    case Code::kNoSpace: return "NoSpace";
-    case Code::kNotSupported: return "NotSupported";
-    case Code::kInternal: return "Internal";
+    case Code::kNotFound:
+      return "NotFound";
+    case Code::kAlreadyExists:
+      return "AlreadyExists";
+    case Code::kConflict:
+      return "Conflict";
+    case Code::kGone:
+      return "Gone";
+    case Code::kInvalid:
+      return "Invalid";
+    case Code::kDenied:
+      return "Denied";
+    case Code::kUnavailable:
+      return "Unavailable";
+    case Code::kTimeout:
+      return "Timeout";
+    case Code::kCancelled:
+      return "Cancelled";
+    case Code::kCorrupt:
+      return "Corrupt";
+    case Code::kNoSpace:
+      return "NoSpace";
+    case Code::kNotSupported:
+      return "NotSupported";
+    case Code::kInternal:
+      return "Internal";
   }
   return "Internal";
 }

@@ -7,8 +7,9 @@
 
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
+
+#include <tl/expected.hpp>
 
 namespace holdfast {
 
@@ -62,16 +63,15 @@ bool NeedsUser(const Error& error);
 #define HOLDFAST_CONCAT(a, b) HOLDFAST_CONCAT_(a, b)
 
 // TRY(const Pod pod, ReadPod(key)): declares the variable, or returns the error to the caller.
-#define TRY(declaration, ...)                                            \
-  auto HOLDFAST_CONCAT(try_result_, __LINE__) = (__VA_ARGS__);           \
-  if (!HOLDFAST_CONCAT(try_result_, __LINE__))                           \
-    return tl::make_unexpected(                                          \
-        std::move(HOLDFAST_CONCAT(try_result_, __LINE__)).error());      \
+#define TRY(declaration, ...)                                                              \
+  auto HOLDFAST_CONCAT(try_result_, __LINE__) = (__VA_ARGS__);                             \
+  if (!HOLDFAST_CONCAT(try_result_, __LINE__))                                             \
+    return tl::make_unexpected(std::move(HOLDFAST_CONCAT(try_result_, __LINE__)).error()); \
   declaration = *std::move(HOLDFAST_CONCAT(try_result_, __LINE__))
 
 // TRY_VOID(Write(...)): the same for a Result whose value is not needed.
-#define TRY_VOID(...)                                                    \
-  do {                                                                   \
-    if (auto try_result_void = (__VA_ARGS__); !try_result_void)          \
-      return tl::make_unexpected(std::move(try_result_void).error());    \
+#define TRY_VOID(...)                                                 \
+  do {                                                                \
+    if (auto try_result_void = (__VA_ARGS__); !try_result_void)       \
+      return tl::make_unexpected(std::move(try_result_void).error()); \
   } while (false)

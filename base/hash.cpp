@@ -1,9 +1,9 @@
 #include "base/hash.h"
 
+#include <new>
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-
-#include <new>
 
 #include "base/hex.h"
 

@@ -2,10 +2,11 @@
 // missing or of another type gives Invalid with the field's name.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 
@@ -27,7 +28,8 @@ const Json* Find(const Json& value, std::initializer_list<std::string_view> path
 std::string FindString(const Json& value, std::initializer_list<std::string_view> path);
 
 // The integer at `path`; nullopt when missing or not an integer.
-std::optional<std::int64_t> FindInt(const Json& value, std::initializer_list<std::string_view> path);
+std::optional<std::int64_t> FindInt(const Json& value,
+                                    std::initializer_list<std::string_view> path);
 
 // Decodes with the type's from_json; Invalid with the decoder's words when that throws.
 template <typename T>

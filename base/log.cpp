@@ -1,9 +1,9 @@
 #include "base/log.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
-
 #include <atomic>
 #include <iterator>
+
+#include <spdlog/sinks/stdout_sinks.h>
 
 #include "base/clock.h"
 #include "base/json.h"

@@ -2,12 +2,12 @@
 // {"ts","level","logger","msg", ...fields} in a cluster. Secrets are never logged.
 #pragma once
 
-#include <spdlog/spdlog.h>
-
 #include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <spdlog/spdlog.h>
 
 #include "base/error.h"
 

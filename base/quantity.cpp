@@ -1,11 +1,11 @@
 #include "base/quantity.h"
 
-#include <spdlog/fmt/fmt.h>
-
 #include <array>
 #include <cmath>
 #include <cstdlib>
 #include <utility>
+
+#include <spdlog/fmt/fmt.h>
 
 namespace holdfast {
 namespace {

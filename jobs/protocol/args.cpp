@@ -39,9 +39,12 @@ Words Start(const char* verb, const RepositoryArgs& repository) {
 
 std::string BackupTypeName(BackupType type) {
   switch (type) {
-    case BackupType::kFull: return "full";
-    case BackupType::kDifferential: return "differential";
-    case BackupType::kIncremental: return "incremental";
+    case BackupType::kFull:
+      return "full";
+    case BackupType::kDifferential:
+      return "differential";
+    case BackupType::kIncremental:
+      return "incremental";
   }
   return "incremental";
 }

@@ -11,7 +11,7 @@
 namespace holdfast::protocol {
 
 // Where things are mounted in a mover's container.
-inline constexpr const char* kDataPath = "/data";                        // the volume
+inline constexpr const char* kDataPath = "/data";                         // the volume
 inline constexpr const char* kPasswordFile = "/holdfast/password/value";  // the repository's key
 inline constexpr const char* kCaFile = "/holdfast/ca/bundle.pem";         // optional CA bundle
 
@@ -62,9 +62,9 @@ struct BackupArgs {
 
 struct RestoreArgs {
   RepositoryArgs repository;
-  std::string snapshot;  // 64 hex digits; empty selects by identity
-  Identity identity;     // used when `snapshot` is empty: the latest one of that identity
-  std::string as_of;     // with an identity: the latest not after this RFC 3339 time
+  std::string snapshot;            // 64 hex digits; empty selects by identity
+  Identity identity;               // used when `snapshot` is empty: the latest one of that identity
+  std::string as_of;               // with an identity: the latest not after this RFC 3339 time
   std::vector<std::string> paths;  // within the snapshot; empty is all
   std::string overwrite = "always";  // always | if-changed | never
   bool delete_extra = false;

@@ -10,21 +10,21 @@ namespace holdfast::protocol {
 
 enum class ExitCode : int {
   kOk = 0,
-  kFailed = 1,            // anything without a code of its own
-  kUsage = 2,             // the command line is wrong
-  kUnreadableFiles = 3,   // the snapshot was made, but some files could not be read
-  kNoRepository = 10,     // there is no repository at that place
-  kLocked = 11,           // another holder has an exclusive lock
-  kWrongPassword = 12,    // no key opens with this password
-  kUnreachable = 20,      // endpoint does not answer, name does not resolve, TLS fails
-  kDenied = 21,           // the store refused the credentials
-  kNoBucket = 22,         // the bucket or folder does not exist
-  kCorrupt = 23,          // stored data is damaged
-  kNoSpace = 24,          // store or target volume is full
-  kNothingFound = 25,     // no snapshot matches
-  kVerifyFailed = 26,     // what was restored differs from the snapshot
+  kFailed = 1,           // anything without a code of its own
+  kUsage = 2,            // the command line is wrong
+  kUnreadableFiles = 3,  // the snapshot was made, but some files could not be read
+  kNoRepository = 10,    // there is no repository at that place
+  kLocked = 11,          // another holder has an exclusive lock
+  kWrongPassword = 12,   // no key opens with this password
+  kUnreachable = 20,     // endpoint does not answer, name does not resolve, TLS fails
+  kDenied = 21,          // the store refused the credentials
+  kNoBucket = 22,        // the bucket or folder does not exist
+  kCorrupt = 23,         // stored data is damaged
+  kNoSpace = 24,         // store or target volume is full
+  kNothingFound = 25,    // no snapshot matches
+  kVerifyFailed = 26,    // what was restored differs from the snapshot
   kNotSupported = 27,
-  kInterrupted = 130,     // SIGINT or SIGTERM; the repository is left clean
+  kInterrupted = 130,  // SIGINT or SIGTERM; the repository is left clean
 };
 
 // One word for conditions and results ("WrongPassword").

@@ -15,11 +15,11 @@ namespace holdfast::protocol {
 struct Progress {
   std::string phase;  // "scan", "transfer", "verify", "finish"
   std::uint64_t files_done = 0;
-  std::uint64_t files_total = 0;  // 0 while unknown
-  std::uint64_t bytes_done = 0;   // of source data, before deduplication
-  std::uint64_t bytes_total = 0;  // 0 while unknown
-  std::uint64_t bytes_per_second = 0;         // smoothed
-  std::optional<std::uint64_t> eta_seconds;   // absent while unknown
+  std::uint64_t files_total = 0;             // 0 while unknown
+  std::uint64_t bytes_done = 0;              // of source data, before deduplication
+  std::uint64_t bytes_total = 0;             // 0 while unknown
+  std::uint64_t bytes_per_second = 0;        // smoothed
+  std::optional<std::uint64_t> eta_seconds;  // absent while unknown
 
   friend bool operator==(const Progress&, const Progress&) = default;
 };

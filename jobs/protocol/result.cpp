@@ -44,8 +44,8 @@ Json ToJson(const MoverResult& result) {
   return object;
 }
 
-// Makes the result smaller in the order in which its parts can be spared. False when nothing is left
-// to spare.
+// Makes the result smaller in the order in which its parts can be spared. False when nothing is
+// left to spare.
 bool Shrink(MoverResult& result) {
   if (!result.unreadable_paths.empty()) {
     result.unreadable_paths.resize(result.unreadable_paths.size() / 2);

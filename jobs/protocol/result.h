@@ -16,7 +16,7 @@ namespace holdfast::protocol {
 inline constexpr std::size_t kMaxResultBytes = 4096;
 
 struct MoverResult {
-  std::string verb;    // "backup", "restore", "init", "forget", ...
+  std::string verb;  // "backup", "restore", "init", "forget", ...
   ExitCode exit = ExitCode::kOk;
   std::string message;  // a sentence: what went wrong and what to change; empty when all is well
 
@@ -29,9 +29,9 @@ struct MoverResult {
   std::uint64_t bytes_read = 0;     // read from the volume (backup) or fetched (restore)
   std::uint64_t bytes_added = 0;    // backup: stored in the repository; restore: written
   std::uint64_t duration_ms = 0;
-  std::uint64_t unreadable = 0;             // files that could not be read or restored
+  std::uint64_t unreadable = 0;               // files that could not be read or restored
   std::vector<std::string> unreadable_paths;  // the first of them
-  std::uint64_t metadata_failures = 0;      // restore: owners, xattrs ... that could not be set
+  std::uint64_t metadata_failures = 0;        // restore: owners, xattrs ... that could not be set
 
   // init, check: the repository
   std::string repository_id;  // 64 hex digits

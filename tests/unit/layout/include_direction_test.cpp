@@ -1,7 +1,5 @@
 // Holds the direction of dependencies (docs/design/0001-parts-and-arrows.md) by reading the include
 // lines of the whole tree.
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +8,8 @@
 #include <set>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace holdfast {
 namespace {

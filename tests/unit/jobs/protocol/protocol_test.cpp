@@ -16,9 +16,9 @@ TEST(ArgsTest, BackupSaysWholeIdentityAndPutsValuesInOneWord) {
   args.type = BackupType::kDifferential;
   args.excludes = {"--tmp"};
   const auto words = CommandLine(args);
-  EXPECT_THAT(words, ::testing::IsSupersetOf(
-                         {"--host=prod", "--as-path=/shop/data-mysql-0", "--type=differential",
-                          "--exclude=--tmp", "--unreadable=fail"}));
+  EXPECT_THAT(words, ::testing::IsSupersetOf({"--host=prod", "--as-path=/shop/data-mysql-0",
+                                              "--type=differential", "--exclude=--tmp",
+                                              "--unreadable=fail"}));
   EXPECT_EQ(words.front(), "backup");
   EXPECT_EQ(words.back(), kDataPath);
 }

@@ -1,0 +1,253 @@
+#include "tests/e2e/fixture.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <stdexcept>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+
+namespace holdfast::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::seconds;
+
+constexpr const char* kOperatorNamespace = "holdfast-system";
+
+std::string ReadFile(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+std::string ClusterName() {
+  const char* name = std::getenv("HOLDFAST_TEST_CLUSTER");
+  if (name == nullptr) throw std::runtime_error("HOLDFAST_TEST_CLUSTER is not set; use make test");
+  return name;
+}
+
+// "export NAME=value" lines, values possibly quoted.
+std::string Exported(const std::string& text, const std::string& name) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const std::string start = "export " + name + "=";
+    if (!line.starts_with(start)) continue;
+    std::string value = line.substr(start.size());
+    std::erase(value, '\'');
+    std::erase(value, '"');
+    return value;
+  }
+  throw std::runtime_error("the S3 server's environment lacks " + name + ": " + text);
+}
+
+Store FindStore() {
+  const Output env = RunProgram({"tests/cluster/cluster", "s3", "env", "--name", ClusterName()});
+  if (!env.ok()) throw std::runtime_error("tests/cluster/cluster s3 env: " + env.text);
+  return {Exported(env.text, "S3_ENDPOINT"), Exported(env.text, "S3_BUCKET"),
+          Exported(env.text, "AWS_ACCESS_KEY_ID"), Exported(env.text, "AWS_SECRET_ACCESS_KEY"),
+          Exported(env.text, "S3_CA_FILE")};
+}
+
+std::string NamespaceForTest() {
+  const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+  std::string name = test->name();
+  std::transform(name.begin(), name.end(), name.begin(), ::tolower);
+  return name.substr(0, 40) + "-" + ShortHash(name + std::to_string(getpid()), 5);
+}
+
+void Show(const std::string& title, const Output& output) {
+  std::cerr << "\n----- " << title << " -----\n" << output.text << std::endl;
+}
+
+}  // namespace
+
+void EndToEnd::SetUp() {
+  store_ = FindStore();
+  kubectl_ = Kubectl(NamespaceForTest());
+  kubectl_.Must({"create", "namespace", kubectl_.ns()});
+  kubectl_.Must(
+      {"label", "namespace", kubectl_.ns(), "pod-security.kubernetes.io/enforce=restricted"});
+}
+
+void EndToEnd::TearDown() {
+  if (HasFailure()) {
+    Show("objects", kubectl_.Run({"get", "bkr,bkp,bk,rst,sts,jobs,pods,pvc", "-o", "wide"}));
+    Show("holdfast objects", kubectl_.Run({"get", "bkr,bkp,bk,rst", "-o", "yaml"}));
+    Show("pods", kubectl_.Run({"describe", "pods"}));
+    Show("events", kubectl_.Run({"get", "events", "--sort-by=.lastTimestamp"}));
+    Show("movers", kubectl_.Run({"logs", "-l", "app.kubernetes.io/managed-by=holdfast", "--tail=50",
+                                 "--prefix"}));
+    const Kubectl system(kOperatorNamespace);
+    Show("operator", system.Run({"logs", "deployment/holdfast", "--tail=200"}));
+    Show("operator before", system.Run({"logs", "deployment/holdfast", "--previous", "--tail=50"}));
+  }
+  kubectl_.Run({"delete", "namespace", kubectl_.ns(), "--wait=false"});
+}
+
+void EndToEnd::MakeSecrets() const {
+  kubectl_.Must({"create", "secret", "generic", "store",
+                 "--from-literal=AWS_ACCESS_KEY_ID=" + store_.access_key,
+                 "--from-literal=AWS_SECRET_ACCESS_KEY=" + store_.secret_key});
+  kubectl_.Must({"create", "secret", "generic", "repository-password",
+                 "--from-literal=password=correct horse battery staple"});
+  kubectl_.Must({"create", "configmap", "store-ca", "--from-file=ca.crt=" + store_.ca_file});
+}
+
+std::string EndToEnd::RepositoryYaml(const std::string& limits) const {
+  return "apiVersion: holdfast.dev/v1alpha1\n"
+         "kind: BackupRepository\n"
+         "metadata: {name: offsite}\n"
+         "spec:\n"
+         "  s3:\n"
+         "    endpoint: " +
+         store_.endpoint +
+         "\n"
+         "    bucket: " +
+         store_.bucket +
+         "\n"
+         "    prefix: e2e/" +
+         kubectl_.ns() +
+         "\n"
+         "    credentialsSecret: {name: store}\n"
+         "    caBundle: {configMap: store-ca, key: ca.crt}\n"
+         "  passwordSecret: {name: repository-password}\n" +
+         (limits.empty() ? "" : "  limits: " + limits + "\n");
+}
+
+std::string EndToEnd::StatefulSetYaml(int replicas) const {
+  return R"(apiVersion: v1
+kind: Service
+metadata: {name: app}
+spec: {clusterIP: None, selector: {app: app}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: app}
+spec:
+  replicas: )" +
+         std::to_string(replicas) + R"(
+  serviceName: app
+  podManagementPolicy: Parallel
+  selector: {matchLabels: {app: app}}
+  template:
+    metadata: {labels: {app: app}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      securityContext:
+        {runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000,
+         seccompProfile: {type: RuntimeDefault}}
+      containers:
+        - name: app
+          image: localhost/busybox:dev
+          imagePullPolicy: IfNotPresent
+          command: [sleep, infinity]
+          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+          volumeMounts: [{name: data, mountPath: /data}]
+  volumeClaimTemplates:
+    - metadata: {name: data}
+      spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+)";
+}
+
+std::string EndToEnd::PolicyYaml(const std::string& extra_spec) const {
+  return "apiVersion: holdfast.dev/v1alpha1\n"
+         "kind: BackupPolicy\n"
+         "metadata: {name: app}\n"
+         "spec:\n"
+         "  target: {statefulSet: app}\n"
+         "  repository: offsite\n" +
+         extra_spec;
+}
+
+std::string EndToEnd::BackupYaml(const std::string& name) {
+  return "apiVersion: holdfast.dev/v1alpha1\n"
+         "kind: Backup\n"
+         "metadata: {name: " +
+         name +
+         "}\n"
+         "spec: {policy: app, type: Incremental}\n";
+}
+
+void EndToEnd::MakeProtectedApp(int replicas, int megabytes, const std::string& limits) {
+  MakeSecrets();
+  kubectl_.Apply(StatefulSetYaml(replicas));
+  kubectl_.Apply(RepositoryYaml(limits));
+  kubectl_.Apply(PolicyYaml());
+  kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
+  for (int ordinal = 0; ordinal < replicas; ++ordinal)
+    kubectl_.Shell(
+        "app-" + std::to_string(ordinal),
+        "cd /data && dd if=/dev/urandom of=big bs=1M count=" + std::to_string(megabytes) +
+            " 2>/dev/null && mkdir -p 'a dir/deep' && echo $HOSTNAME > 'a dir/deep/name'"
+            " && : > empty && ln -s nowhere dangling && ln big hardlink"
+            " && echo x > \"$(printf 'not-utf8-\\377')\" && chmod 600 empty"
+            " && touch -d '2001-02-03 04:05:06' 'a dir'");
+  WaitForReason("bkr", "offsite", "Ready", "True", "", seconds(120));
+}
+
+std::string EndToEnd::DataDigest(const std::string& pod) const {
+  return kubectl_.Shell(
+      pod,
+      "cd /data && find . ! -name lost+found -exec stat -c '%n %a %u %g %s %Y %h' {} + "
+      "| grep -v '^\\. ' | sed 's/\\(.* [0-9]* [0-9]* [0-9]*\\) 4096 /\\1 dir /' | sort | md5sum; "
+      "find . -type f -exec md5sum {} + | sort | md5sum; "
+      "find . -type l -exec readlink {} + | sort | md5sum");
+}
+
+bool EndToEnd::WaitForPhase(const std::string& kind, const std::string& name,
+                            const std::string& phase, seconds limit) const {
+  return WaitUntil(
+             kind + "/" + name + " has phase " + phase, limit,
+             [&] {
+               const std::string now = FindString(kubectl_.Get(kind, name), {"status", "phase"});
+               if (now != phase &&
+                   (now == "Failed" || now == "Succeeded" || now == "PartiallyFailed"))
+                 ADD_FAILURE() << kind << "/" << name << " ended as " << now;
+               return now == phase || HasFailure();
+             }) &&
+         !HasFailure();
+}
+
+bool EndToEnd::WaitForReason(const std::string& kind, const std::string& name,
+                             const std::string& type, const std::string& status,
+                             const std::string& reason, seconds limit) const {
+  return WaitUntil(kind + "/" + name + " has " + type + "=" + status + " " + reason, limit, [&] {
+    const Json condition = kubectl_.Condition(kind, name, type);
+    return FindString(condition, {"status"}) == status &&
+           (reason.empty() || FindString(condition, {"reason"}) == reason);
+  });
+}
+
+std::string EndToEnd::ConditionMessage(const std::string& kind, const std::string& name,
+                                       const std::string& type) const {
+  return FindString(kubectl_.Condition(kind, name, type), {"message"});
+}
+
+void EndToEnd::KillOperator() const {
+  const Kubectl system(kOperatorNamespace);
+  const std::string pod = system.Must({"get", "pods", "-l", "app.kubernetes.io/name=holdfast", "-o",
+                                       "jsonpath={.items[0].metadata.name}"});
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const std::string pid = entry.path().filename();
+    if (pid.find_first_not_of("0123456789") != pid.npos) continue;
+    if (!ReadFile(entry.path() / "comm").starts_with("holdfast-operat")) continue;
+    if (ReadFile(entry.path() / "environ").find("POD_NAME=" + pod) == std::string::npos) continue;
+    ASSERT_EQ(kill(std::stoi(pid), SIGKILL), 0);
+    return;
+  }
+  FAIL() << "no process of pod " << pod;
+}
+
+void EndToEnd::WaitForOperator() const {
+  Kubectl(kOperatorNamespace).Must({"rollout", "status", "deployment/holdfast", "--timeout=120s"});
+}
+
+}  // namespace holdfast::e2e

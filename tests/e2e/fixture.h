@@ -1,0 +1,58 @@
+// A namespace of its own for each test, with what most of them need: Secrets, a repository in the
+// test's S3 server, a StatefulSet whose volumes hold files. When a test fails, everything that
+// tells why is printed: objects, events, logs of operator and movers.
+#pragma once
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/e2e/kubectl.h"
+
+namespace holdfast::e2e {
+
+// The S3 server of the test cluster, from `tests/cluster/cluster s3 env`.
+struct Store {
+  std::string endpoint;
+  std::string bucket;
+  std::string access_key;
+  std::string secret_key;
+  std::string ca_file;
+};
+
+class EndToEnd : public ::testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  // Secrets "store" and "repository-password", ConfigMap "store-ca".
+  void MakeSecrets() const;
+  // A BackupRepository "offsite"; `limits` is YAML for spec.limits in one line, or empty.
+  std::string RepositoryYaml(const std::string& limits = "") const;
+  // A StatefulSet "app" of busybox pods, claim template "data" mounted at /data, as user 1000.
+  std::string StatefulSetYaml(int replicas) const;
+  std::string PolicyYaml(const std::string& extra_spec = "") const;
+  static std::string BackupYaml(const std::string& name);
+
+  // Repository ready, StatefulSet running with `megabytes` of random data and awkward files each.
+  void MakeProtectedApp(int replicas, int megabytes, const std::string& limits = "");
+  // A digest over every path, mode, owner, link target and content below /data of a pod.
+  std::string DataDigest(const std::string& pod) const;
+
+  bool WaitForPhase(const std::string& kind, const std::string& name, const std::string& phase,
+                    std::chrono::seconds limit) const;
+  bool WaitForReason(const std::string& kind, const std::string& name, const std::string& type,
+                     const std::string& status, const std::string& reason,
+                     std::chrono::seconds limit) const;
+  std::string ConditionMessage(const std::string& kind, const std::string& name,
+                               const std::string& type) const;
+
+  // SIGKILL for the operator's process, as the kernel would send it.
+  void KillOperator() const;
+  void WaitForOperator() const;
+
+  Store store_;
+  Kubectl kubectl_{""};
+};
+
+}  // namespace holdfast::e2e
