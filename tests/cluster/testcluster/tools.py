@@ -1,0 +1,126 @@
+"""The programs of the cluster, built from pinned Go modules and cached by their source.
+
+A cache entry's name holds a hash of everything the binary depends on, so a changed
+go.mod or main.go builds a new one and an old checkout still finds its own.
+"""
+
+import dataclasses
+import fcntl
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import time
+
+from . import layout
+from .errors import StepError
+from .process import run
+
+KUBERNETES = "v1.34.4"
+_VERSION = "k8s.io/component-base/version"
+_KUBERNETES_VERSION = f"-X {_VERSION}.gitVersion={KUBERNETES} -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=34"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tool:
+    name: str
+    module: str          # the folder below tools/
+    package: str = "."
+    ldflags: str = ""
+
+    @property
+    def source(self):
+        return layout.HERE / "tools" / self.module
+
+
+ALL = [
+    # The slowest first: the others' compilations fit beside its link.
+    Tool("kubernetes", "kubernetes", ldflags=_KUBERNETES_VERSION),
+    Tool("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl", _KUBERNETES_VERSION),
+    Tool("helm", "helm", "helm.sh/helm/v3/cmd/helm"),
+    Tool("versitygw", "versitygw", "github.com/versity/versitygw/cmd/versitygw"),
+    Tool("kubeconform", "kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"),
+    Tool("coredns", "coredns"),
+    Tool("local-path-provisioner", "local-path-provisioner", "github.com/rancher/local-path-provisioner"),
+    Tool("pause", "pause"),
+]
+
+
+def path(name):
+    """The binary's path; call build() first."""
+    return _path(next(tool for tool in ALL if tool.name == name))
+
+
+def _path(tool):
+    return layout.CACHE / "tools" / f"{tool.name}-{_hash(tool)}" / tool.name
+
+
+@functools.cache
+def _hash(tool):
+    digest = hashlib.sha256(repr((tool.package, tool.ldflags, _go_version())).encode())
+    for file in sorted(tool.source.iterdir()):
+        if file.suffix in (".go", ".mod", ".sum"):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@functools.cache
+def _go():
+    """The go command: the PATH's, or the one tests/setup/install-packages made."""
+    found = shutil.which("go") or shutil.which("go", path=str(layout.CACHE / "go/bin"))
+    if not found:
+        raise StepError("looking for Go", "no `go` command; run tests/setup/install-packages")
+    return found
+
+
+@functools.cache
+def _go_version():
+    # Reading the VERSION file instead of running `go version` would save 10 ms,
+    # but not every distribution's Go has one.
+    return run("asking Go its version", _go(), "env", "GOVERSION", env=_environment())
+
+
+def _environment():
+    return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-trimpath -buildvcs=false"}
+
+
+def build():
+    """Builds what the cache lacks. Instant when it lacks nothing."""
+    for tool in ALL:
+        if not _path(tool).exists():
+            _build(tool)
+
+
+def _build(tool):
+    target = _path(tool)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    log = target.parent / "build.log"
+    with open(target.parent / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.exists():
+            return  # somebody else built it while this one waited
+        started = time.monotonic()
+        print(f"building {tool.name}...", flush=True)
+        unfinished = target.with_suffix(".new")
+        with open(log, "w") as output:
+            code = subprocess.call([_go(), "build", "-ldflags", f"-s -w {tool.ldflags}", "-o", unfinished, tool.package],
+                                   cwd=tool.source, env=_environment(), stdout=output, stderr=output)
+        if code != 0:
+            raise StepError(f"building {tool.name}", f"go build: exit code {code}", log)
+        unfinished.rename(target)
+        print(f"built {tool.name} in {time.monotonic() - started:.0f} s", flush=True)
+
+
+def bin_folder():
+    """A folder for PATH with the tools that people and tests call by hand."""
+    names = ["kubectl", "helm", "kubeconform", "versitygw"]
+    key = hashlib.sha256(" ".join(str(path(name)) for name in names).encode()).hexdigest()[:12]
+    folder = layout.CACHE / "bin" / key
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if not (folder / name).exists():
+            fresh = folder / f".{name}.{os.getpid()}"
+            fresh.symlink_to(path(name))
+            fresh.rename(folder / name)
+    return folder

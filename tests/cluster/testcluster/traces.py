@@ -1,0 +1,59 @@
+"""What a cluster has left on the machine: empty after `down`, and the proof of it."""
+
+import os
+import pathlib
+
+from . import layout, node
+from .process import run
+
+_STEP = "looking for traces"
+
+
+def of(cluster):
+    """One line for each thing that still belongs to the cluster."""
+    return [*_folders(cluster), *_processes(cluster), *_mounts(cluster), *_network(cluster),
+            *(f"cgroup {folder}" for folder in node.cgroup_folders(cluster))]
+
+
+def _folders(cluster):
+    return [f"folder {cluster.folder}"] if cluster.folder.exists() else []
+
+
+def _processes(cluster):
+    """Whatever has the cluster's folder in its command line or environment, or works
+    in one of its cgroups. This program and its callers are not meant."""
+    own = _ancestors()
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) in own:
+            continue
+        try:
+            text = (entry / "environ").read_bytes() + b"\0" + (entry / "cmdline").read_bytes()
+            groups = (entry / "cgroup").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended meanwhile
+        if f"NODE_FOLDER={cluster.folder}/".encode() in text or f"/{cluster.cgroup}/" in groups \
+                or f"={cluster.folder}/".encode() in (entry / "cmdline").read_bytes():
+            yield f"process {entry.name}"
+
+
+def _ancestors():
+    pid, found = os.getpid(), set()
+    while pid > 0:
+        found.add(pid)
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        pid = int(status.split("PPid:")[1].split()[0])
+    return found
+
+
+def _mounts(cluster):
+    lines = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+    return [f"mount {line.split()[4]}" for line in lines if f"{cluster.folder}/" in line.split()[4] + "/"]
+
+
+def _network(cluster):
+    if not cluster.octet:
+        return []
+    found = [f"link {name}" for name in os.listdir("/sys/class/net")
+             if name == cluster.bridge or name.startswith(f"{cluster.bridge}n")]
+    routes = run(_STEP, "ip", "-4", "route", "show", "table", "all").splitlines()
+    return found + [f"route {route}" for route in routes if f"10.{cluster.octet}." in route]
