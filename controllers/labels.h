@@ -1,10 +1,13 @@
 // Every label, annotation and finalizer that Holdfast writes.
 #pragma once
 
+#include <string>
+#include <string_view>
+
 namespace holdfast::controllers {
 
 inline constexpr const char* kManagedBy = "app.kubernetes.io/managed-by";  // = "holdfast"
-inline constexpr const char* kVerbLabel = "holdfast.dev/verb";             // backup, restore, probe, forget
+inline constexpr const char* kVerbLabel = "holdfast.dev/verb";  // backup, restore, probe, forget
 inline constexpr const char* kPolicyLabel = "holdfast.dev/policy";
 inline constexpr const char* kScheduleLabel = "holdfast.dev/schedule";
 inline constexpr const char* kBackupLabel = "holdfast.dev/backup";
@@ -12,7 +15,18 @@ inline constexpr const char* kRestoreLabel = "holdfast.dev/restore";
 inline constexpr const char* kRepositoryLabel = "holdfast.dev/repository";
 inline constexpr const char* kClaimLabel = "holdfast.dev/claim";
 
+// On a forget Job: which round of retention it belongs to.
+inline constexpr const char* kRoundLabel = "holdfast.dev/round";
+
+// The value of kManagedBy, and the selector of everything that carries it.
+inline constexpr const char* kManagedByHoldfast = "holdfast";
+inline constexpr const char* kManagedSelector = "app.kubernetes.io/managed-by=holdfast";
+
 // A Restore in place keeps this until the StatefulSet has its size back.
 inline constexpr const char* kScaleBackFinalizer = "holdfast.dev/scale-back";
+
+// `name` as a label's value: object names may be longer (253) than values (63); those are cut and
+// get a hash. The object's true name is always in its owner reference or spec.
+std::string LabelValue(std::string_view name);
 
 }  // namespace holdfast::controllers

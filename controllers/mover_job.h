@@ -11,10 +11,14 @@
 #include "base/json.h"
 #include "controllers/settings.h"
 #include "crds/types/backup_repository.h"
+#include "crds/types/parts.h"
 #include "jobs/protocol/args.h"
 #include "operator/kube/object_key.h"
 
 namespace holdfast::controllers {
+
+// The mover's container, for logs and pod failure policies.
+inline constexpr const char* kMoverContainer = "mover";
 
 struct MoverJob {
   kube::ObjectKey key;
@@ -23,30 +27,38 @@ struct MoverJob {
   std::string owner_kind;
   std::string owner_name;
   std::string owner_uid;
-  std::map<std::string, std::string> labels;  // beside app.kubernetes.io/*
+  std::map<std::string, std::string> labels;  // beside app.kubernetes.io/*; any text as values
 
-  std::vector<std::string> command_line;  // protocol::CommandLine(...)
+  std::vector<std::string> command_line;               // protocol::CommandLine(...)
   const crds::BackupRepository* repository = nullptr;  // Secrets and CA bundle to mount
 
   std::string claim;  // mounted at protocol::kDataPath; empty for none
   bool claim_read_only = true;
-  std::string node;   // required by node affinity (kubernetes.io/hostname); empty for none
+  std::string node;  // required by node affinity (kubernetes.io/hostname); empty for none
 
-  Json pod_security_context = Json::object();  // inherited from the workload: runAsUser, fsGroup ...
-  Json overrides = Json::object();             // spec.mover of the policy or restore
+  crds::MoverSecurityContext inherited;  // the workload's user: SecurityOf in workload.h
+  crds::MoverSpec mover;                 // spec.mover of the policy, restore or repository
   int retries = 3;
   std::optional<std::chrono::seconds> deadline;
 };
 
-// The whole batch/v1 Job.
-Json BuildMoverJob(const MoverJob& job, const Settings& settings);
+// The whole batch/v1 Job. Invalid when spec.mover.affinity is not a JSON object.
+//
+// A mover whose workload runs as root is root too, with the capabilities that reading
+// (claim_read_only) or writing other users' files takes and no more; without a claim it is never
+// root.
+Result<Json> BuildMoverJob(const MoverJob& job, const Settings& settings);
 
-// Location, CA, rate limits and the holder of a repository's movers. The holder names the pod by the
-// kubelet's own expansion of $(POD_NAME), so a retried pod is a holder of its own.
+// Location, CA, rate limits and the holder of a repository's movers. The holder names the pod by
+// the kubelet's own expansion of $(POD_NAME), so a retried pod is a holder of its own.
 protocol::RepositoryArgs RepositoryArgsFor(const crds::BackupRepository& repository,
                                            const Settings& settings);
 
-// "<base>-<suffix>" within 63 characters, a DNS label: longer bases are cut and get a hash.
+// "s3:https://host/bucket/prefix"; empty for a place that is not served yet.
+std::string LocationOf(const crds::BackupRepositorySpec& spec);
+
+// "<base>-<suffix>" within 63 characters, a DNS label: longer ones are cut and get a hash, and so
+// do those with dots, which become dashes.
 std::string JobName(const std::string& base, const std::string& suffix);
 
 }  // namespace holdfast::controllers

@@ -30,8 +30,10 @@ struct JobView {
   int failed = 0;         // pods that failed so far
   bool complete = false;  // condition Complete
   bool broken = false;    // condition Failed: no more pods will be made
-  std::string reason;     // of that condition: BackoffLimitExceeded, DeadlineExceeded, PodFailurePolicy
+  std::string
+      reason;  // of that condition: BackoffLimitExceeded, DeadlineExceeded, PodFailurePolicy
   std::string message;
+  bool expires = false;  // ttlSecondsAfterFinished is set: its outcome has been recorded
 
   bool Finished() const { return complete || broken; }
 };
@@ -44,16 +46,16 @@ struct PodView {
   OwnerView owner;
   TimePoint created{};
   bool deleting = false;
-  std::string phase;  // Pending, Running, Succeeded, Failed, Unknown
-  std::string node;   // empty while unscheduled
+  std::string phase;                // Pending, Running, Succeeded, Failed, Unknown
+  std::string node;                 // empty while unscheduled
   std::vector<std::string> claims;  // names of the claims it mounts
   std::string unscheduled_message;  // the scheduler's words while PodScheduled is False
   // The first container:
   bool running = false;
   std::string waiting_reason;  // ImagePullBackOff, CreateContainerConfigError, ...
   std::string waiting_message;
-  std::optional<int> exit_code;  // of its last termination
-  std::string terminated_reason;     // OOMKilled, Error, Completed
+  std::optional<int> exit_code;   // of its last termination
+  std::string terminated_reason;  // OOMKilled, Error, Completed
   std::string termination_message;
 
   // Whether it may still use its volumes.
@@ -67,7 +69,7 @@ struct StatefulSetView {
   std::int64_t generation = 0;
   std::int64_t observed_generation = 0;
   bool deleting = false;
-  int replicas = 1;        // wanted
+  int replicas = 1;          // wanted
   int current_replicas = 0;  // pods that exist (status.replicas)
   int ready_replicas = 0;
   int first_ordinal = 0;

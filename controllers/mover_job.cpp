@@ -1,0 +1,355 @@
+#include "controllers/mover_job.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "base/quantity.h"
+#include "controllers/labels.h"
+#include "jobs/protocol/exit_code.h"
+
+namespace holdfast::controllers {
+namespace {
+
+constexpr std::size_t kMaxJobName = 63;
+constexpr std::size_t kHashDigits = 8;
+constexpr std::size_t kMaxSuffix = 24;
+
+// A user that is nobody's, for workloads that do not say theirs (distroless' "nonroot").
+constexpr std::int64_t kNobody = 65532;
+constexpr int kGracePeriodSeconds = 30;
+// Secrets are mounted for any user: which one the mover is depends on the workload.
+constexpr int kSecretMode = 0444;
+
+constexpr const char* kDefaultMemoryLimit = "512Mi";
+constexpr const char* kDefaultMemoryRequest = "128Mi";
+constexpr const char* kDefaultCpuRequest = "100m";
+
+std::string DirectoryOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+std::string FileOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+// --- Who the mover is ---
+
+// The user's wish over the workload's habit, member by member. A mover that mounts no claim has no
+// files of a workload to read, and nothing to inherit.
+crds::MoverSecurityContext Security(const MoverJob& job) {
+  crds::MoverSecurityContext security =
+      job.claim.empty() ? crds::MoverSecurityContext{} : job.inherited;
+  const crds::MoverSecurityContext& wish = job.mover.security_context;
+  if (wish.run_as_user) security.run_as_user = wish.run_as_user;
+  if (wish.run_as_group) security.run_as_group = wish.run_as_group;
+  if (wish.fs_group) security.fs_group = wish.fs_group;
+  if (!wish.supplemental_groups.empty()) security.supplemental_groups = wish.supplemental_groups;
+  if (!security.run_as_user) {
+    security.run_as_user = kNobody;
+    if (!security.run_as_group) security.run_as_group = kNobody;
+  }
+  return security;
+}
+
+bool IsRoot(const crds::MoverSecurityContext& security) { return security.run_as_user == 0; }
+
+// fsGroup is never invented: it would change the group of every file of the workload.
+Json PodSecurityContext(const crds::MoverSecurityContext& security) {
+  Json context = {{"runAsUser", *security.run_as_user},
+                  {"seccompProfile", {{"type", "RuntimeDefault"}}}};
+  if (!IsRoot(security)) context["runAsNonRoot"] = true;
+  if (security.run_as_group) context["runAsGroup"] = *security.run_as_group;
+  if (security.fs_group) {
+    context["fsGroup"] = *security.fs_group;
+    context["fsGroupChangePolicy"] = "OnRootMismatch";
+  }
+  if (!security.supplemental_groups.empty())
+    context["supplementalGroups"] = security.supplemental_groups;
+  return context;
+}
+
+Json Capabilities(const MoverJob& job, const crds::MoverSecurityContext& security) {
+  Json capabilities = {{"drop", {"ALL"}}};
+  if (!IsRoot(security) || job.claim.empty()) return capabilities;
+  if (job.claim_read_only)
+    capabilities["add"] = {"DAC_READ_SEARCH"};
+  else
+    capabilities["add"] = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP"};
+  return capabilities;
+}
+
+Json ContainerSecurityContext(const MoverJob& job, const crds::MoverSecurityContext& security) {
+  return {{"allowPrivilegeEscalation", false},
+          {"readOnlyRootFilesystem", true},
+          {"capabilities", Capabilities(job, security)}};
+}
+
+// --- What it sees ---
+
+Json FromField(const char* name, const char* path) {
+  return {{"name", name}, {"valueFrom", {{"fieldRef", {{"fieldPath", path}}}}}};
+}
+
+Json FromSecret(const char* name, const std::string& secret, bool optional) {
+  Json reference = {{"name", secret}, {"key", name}};
+  if (optional) reference["optional"] = true;
+  return {{"name", name}, {"valueFrom", {{"secretKeyRef", reference}}}};
+}
+
+// The pod's name comes first: the arguments refer to it.
+Json Environment(const crds::BackupRepositorySpec& repository) {
+  Json env = Json::array(
+      {FromField("POD_NAME", "metadata.name"), FromField("POD_NAMESPACE", "metadata.namespace")});
+  if (!repository.s3) return env;
+  const std::string& secret = repository.s3->credentials_secret.name;
+  env.push_back(FromSecret("AWS_ACCESS_KEY_ID", secret, false));
+  env.push_back(FromSecret("AWS_SECRET_ACCESS_KEY", secret, false));
+  env.push_back(FromSecret("AWS_SESSION_TOKEN", secret, true));
+  if (!repository.s3->region.empty())
+    env.push_back({{"name", "AWS_REGION"}, {"value", repository.s3->region}});
+  return env;
+}
+
+struct Mounts {
+  Json volumes = Json::array();
+  Json mounts = Json::array();
+
+  void Add(const char* name, Json source, const std::string& path, bool read_only) {
+    source["name"] = name;
+    volumes.push_back(std::move(source));
+    Json mount = {{"name", name}, {"mountPath", path}};
+    if (read_only) mount["readOnly"] = true;
+    mounts.push_back(std::move(mount));
+  }
+};
+
+Json Items(const std::string& key, const char* path) {
+  return Json::array({{{"key", key}, {"path", FileOf(path)}}});
+}
+
+Json SecretSource(const std::string& name, const std::string& key, const char* path) {
+  return {{"secret",
+           {{"secretName", name}, {"defaultMode", kSecretMode}, {"items", Items(key, path)}}}};
+}
+
+Json CaSource(const crds::CaBundle& bundle) {
+  if (!bundle.secret.empty()) return SecretSource(bundle.secret, bundle.key, protocol::kCaFile);
+  return {{"configMap",
+           {{"name", bundle.config_map},
+            {"defaultMode", kSecretMode},
+            {"items", Items(bundle.key, protocol::kCaFile)}}}};
+}
+
+const crds::CaBundle* CaOf(const crds::BackupRepositorySpec& spec) {
+  return spec.s3 && spec.s3->ca_bundle ? &*spec.s3->ca_bundle : nullptr;
+}
+
+Mounts MountsOf(const MoverJob& job) {
+  Mounts mounts;
+  const crds::BackupRepositorySpec& repository = job.repository->spec;
+  mounts.Add("password",
+             SecretSource(repository.password_secret.name, repository.password_secret.key,
+                          protocol::kPasswordFile),
+             DirectoryOf(protocol::kPasswordFile), true);
+  if (const crds::CaBundle* bundle = CaOf(repository))
+    mounts.Add("ca", CaSource(*bundle), DirectoryOf(protocol::kCaFile), true);
+  mounts.Add("tmp", {{"emptyDir", Json::object()}}, "/tmp", false);
+  if (!job.claim.empty())
+    mounts.Add("data", {{"persistentVolumeClaim", {{"claimName", job.claim}}}}, protocol::kDataPath,
+               job.claim_read_only);
+  return mounts;
+}
+
+// --- What it may use ---
+
+Json Quantities(const crds::ResourceList& list) {
+  Json object = Json::object();
+  for (const auto& [name, quantity] : list) object[name] = quantity.text;
+  return object;
+}
+
+bool Exceeds(const Json& list, const char* name, const char* bound) {
+  const auto value = ParseQuantity(FindString(list, {name}));
+  return value && *value > *ParseQuantity(bound);
+}
+
+bool Below(const Json& list, const char* name, const char* bound) {
+  const auto value = ParseQuantity(FindString(list, {name}));
+  return value && *value < *ParseQuantity(bound);
+}
+
+// Defaults fill in only what the user left open and what agrees with the rest: a request above its
+// limit is refused by the API server.
+Json Resources(const crds::ResourceRequirements& wish) {
+  Json requests = Quantities(wish.requests);
+  Json limits = Quantities(wish.limits);
+  if (!limits.contains("memory") && !Exceeds(requests, "memory", kDefaultMemoryLimit))
+    limits["memory"] = kDefaultMemoryLimit;
+  if (!requests.contains("memory") && !Below(limits, "memory", kDefaultMemoryRequest))
+    requests["memory"] = kDefaultMemoryRequest;
+  if (!requests.contains("cpu") && !limits.contains("cpu")) requests["cpu"] = kDefaultCpuRequest;
+  return {{"requests", requests}, {"limits", limits}};
+}
+
+// --- Where it runs ---
+
+Json TolerationJson(const crds::Toleration& toleration) {
+  Json object = Json::object();
+  if (!toleration.key.empty()) object["key"] = toleration.key;
+  if (!toleration.op.empty()) object["operator"] = toleration.op;
+  if (!toleration.value.empty()) object["value"] = toleration.value;
+  if (!toleration.effect.empty()) object["effect"] = toleration.effect;
+  if (toleration.toleration_seconds) object["tolerationSeconds"] = *toleration.toleration_seconds;
+  return object;
+}
+
+// The terms of a node selector are alternatives, so the node goes into each of them.
+void RequireNode(Json& affinity, const std::string& node) {
+  const Json on_node = {{"key", "kubernetes.io/hostname"}, {"operator", "In"}, {"values", {node}}};
+  Json& required = affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+  Json& terms = required["nodeSelectorTerms"];
+  if (!terms.is_array() || terms.empty()) terms = Json::array({Json::object()});
+  for (Json& term : terms) term["matchExpressions"].push_back(on_node);
+}
+
+Result<Json> Affinity(const MoverJob& job) {
+  Json affinity = Json::object();
+  if (!job.mover.affinity.empty()) {
+    TRY(affinity, ParseJson(job.mover.affinity.text));
+    if (!affinity.is_object()) return Fail(Code::kInvalid, "spec.mover.affinity is not an object");
+  }
+  if (!job.node.empty()) RequireNode(affinity, job.node);
+  return affinity;
+}
+
+Result<void> AddPlacement(const MoverJob& job, Json& pod) {
+  TRY(Json affinity, Affinity(job));
+  if (!affinity.empty()) pod["affinity"] = std::move(affinity);
+  if (!job.mover.node_selector.empty()) pod["nodeSelector"] = job.mover.node_selector;
+  for (const crds::Toleration& toleration : job.mover.tolerations)
+    pod["tolerations"].push_back(TolerationJson(toleration));
+  if (!job.mover.priority_class_name.empty())
+    pod["priorityClassName"] = job.mover.priority_class_name;
+  if (!job.mover.service_account_name.empty())
+    pod["serviceAccountName"] = job.mover.service_account_name;
+  return {};
+}
+
+// --- The Job around it ---
+
+Json Container(const MoverJob& job, const Settings& settings, const Mounts& mounts,
+               const crds::MoverSecurityContext& security) {
+  return {{"name", kMoverContainer},
+          {"image", settings.mover_image},
+          {"imagePullPolicy", settings.mover_image_pull_policy},
+          {"args", job.command_line},
+          {"env", Environment(job.repository->spec)},
+          {"volumeMounts", mounts.mounts},
+          {"resources", Resources(job.mover.resources)},
+          {"securityContext", ContainerSecurityContext(job, security)},
+          {"terminationMessagePath", "/dev/termination-log"},
+          {"terminationMessagePolicy", "File"}};
+}
+
+Result<Json> PodSpec(const MoverJob& job, const Settings& settings) {
+  const Mounts mounts = MountsOf(job);
+  const crds::MoverSecurityContext security = Security(job);
+  Json pod = {{"restartPolicy", "Never"},
+              {"automountServiceAccountToken", false},
+              {"enableServiceLinks", false},
+              {"terminationGracePeriodSeconds", kGracePeriodSeconds},
+              {"securityContext", PodSecurityContext(security)},
+              {"containers", {Container(job, settings, mounts, security)}},
+              {"volumes", mounts.volumes}};
+  TRY_VOID(AddPlacement(job, pod));
+  return pod;
+}
+
+Json Labels(const MoverJob& job) {
+  Json labels = {{kManagedBy, kManagedByHoldfast},
+                 {"app.kubernetes.io/name", "holdfast"},
+                 {"app.kubernetes.io/component", "mover"}};
+  for (const auto& [name, value] : job.labels) labels[name] = LabelValue(value);
+  return labels;
+}
+
+Json FinalExitCodes() {
+  Json codes = Json::array();
+  for (int number = 1; number < 256; ++number) {
+    const protocol::ExitCode code = protocol::ExitCodeFromNumber(number);
+    if (static_cast<int>(code) == number && !protocol::WorthRetrying(code)) codes.push_back(number);
+  }
+  return codes;
+}
+
+// A drained or preempted pod is nobody's failure: it does not count against the retries.
+Json FailurePolicy() {
+  return {{"rules",
+           {{{"action", "Ignore"},
+             {"onPodConditions", {{{"type", "DisruptionTarget"}, {"status", "True"}}}}},
+            {{"action", "FailJob"},
+             {"onExitCodes",
+              {{"containerName", kMoverContainer},
+               {"operator", "In"},
+               {"values", FinalExitCodes()}}}}}}};
+}
+
+Json OwnerReferences(const MoverJob& job) {
+  return Json::array({{{"apiVersion", job.owner_api_version},
+                       {"kind", job.owner_kind},
+                       {"name", job.owner_name},
+                       {"uid", job.owner_uid},
+                       {"controller", true},
+                       {"blockOwnerDeletion", true}}});
+}
+
+}  // namespace
+
+Result<Json> BuildMoverJob(const MoverJob& job, const Settings& settings) {
+  TRY(Json pod, PodSpec(job, settings));
+  const Json labels = Labels(job);
+  Json spec = {{"backoffLimit", job.retries},
+               {"podReplacementPolicy", "Failed"},
+               {"podFailurePolicy", FailurePolicy()},
+               {"template", {{"metadata", {{"labels", labels}}}, {"spec", std::move(pod)}}}};
+  if (job.deadline) spec["activeDeadlineSeconds"] = job.deadline->count();
+  return Json{{"apiVersion", "batch/v1"},
+              {"kind", "Job"},
+              {"metadata",
+               {{"name", job.key.name},
+                {"namespace", job.key.ns},
+                {"labels", labels},
+                {"ownerReferences", OwnerReferences(job)}}},
+              {"spec", std::move(spec)}};
+}
+
+std::string LocationOf(const crds::BackupRepositorySpec& spec) {
+  if (!spec.s3) return {};
+  std::string location = "s3:" + spec.s3->endpoint;
+  while (location.ends_with('/')) location.pop_back();
+  location += "/" + spec.s3->bucket;
+  std::string prefix = spec.s3->prefix;
+  while (prefix.starts_with('/')) prefix.erase(0, 1);
+  while (prefix.ends_with('/')) prefix.pop_back();
+  return prefix.empty() ? location : location + "/" + prefix;
+}
+
+protocol::RepositoryArgs RepositoryArgsFor(const crds::BackupRepository& repository,
+                                           const Settings& settings) {
+  protocol::RepositoryArgs args;
+  args.location = LocationOf(repository.spec);
+  args.has_ca = CaOf(repository.spec) != nullptr;
+  args.virtual_host_style = repository.spec.s3 && !repository.spec.s3->force_path_style;
+  args.holder = settings.cluster_name + "/$(POD_NAMESPACE)/$(POD_NAME)";
+  const crds::RepositoryLimits& limits = repository.spec.limits;
+  args.upload_per_second = ParseQuantity(limits.upload_per_second.text).value_or(0);
+  args.download_per_second = ParseQuantity(limits.download_per_second.text).value_or(0);
+  return args;
+}
+
+std::string JobName(const std::string& base, const std::string& suffix) {
+  const std::string whole = base + "-" + suffix;
+  if (whole.size() <= kMaxJobName && whole.find('.') == whole.npos) return whole;
+  const std::string end = suffix.substr(0, kMaxSuffix);
+  const std::size_t room = kMaxJobName - kHashDigits - end.size() - 2;
+  std::string name = base.substr(0, room) + "-" + end + "-" + ShortHash(whole, kHashDigits);
+  std::replace(name.begin(), name.end(), '.', '-');
+  return name;
+}
+
+}  // namespace holdfast::controllers

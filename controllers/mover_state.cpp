@@ -1,0 +1,110 @@
+#include "controllers/mover_state.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "controllers/reasons.h"
+
+namespace holdfast::controllers {
+namespace {
+
+const PodView* Newest(const std::vector<PodView>& pods) {
+  const auto newest =
+      std::max_element(pods.begin(), pods.end(), [](const PodView& a, const PodView& b) {
+        return std::tie(a.created, a.key.name) < std::tie(b.created, b.key.name);
+      });
+  return newest == pods.end() ? nullptr : &*newest;
+}
+
+void Explain(MoverState& state, const char* reason, std::string message) {
+  state.reason = reason;
+  state.message = std::move(message);
+}
+
+// Why the container of a pod that exists does not run.
+void ExplainWaiting(const PodView& pod, MoverState& state) {
+  const std::string& waiting = pod.waiting_reason;
+  const std::string why = waiting + (pod.waiting_message.empty() ? "" : ": " + pod.waiting_message);
+  if (!pod.unscheduled_message.empty())
+    Explain(state, reason::kUnschedulable,
+            "no node can take pod " + pod.key.name + ": " + pod.unscheduled_message);
+  else if (waiting.find("Image") != waiting.npos)
+    Explain(state, reason::kImageUnavailable, "the mover's image cannot be pulled: " + why);
+  else if (waiting.starts_with("CreateContainer") || waiting == "RunContainerError")
+    Explain(state, reason::kPodMisconfigured, "pod " + pod.key.name + " cannot start: " + why);
+  else
+    state.message =
+        "pod " + pod.key.name + " is starting" + (pod.node.empty() ? "" : " on node " + pod.node);
+}
+
+// How a pod that is over ended, unless it ended well.
+void ExplainEnd(const PodView& pod, MoverState& state) {
+  if (pod.terminated_reason == "OOMKilled")
+    return Explain(state, reason::kOutOfMemory,
+                   "pod " + pod.key.name +
+                       " was killed for using more memory than its limit; raise "
+                       "spec.mover.resources.limits.memory");
+  if (state.result && state.result->exit != protocol::ExitCode::kOk) {
+    const std::string word(protocol::ExitReason(state.result->exit));
+    state.reason = word;
+    state.message =
+        state.result->message.empty() ? "the mover ended with " + word : state.result->message;
+    return;
+  }
+  if (!state.result)
+    Explain(state, reason::kNoResult,
+            "pod " + pod.key.name + " ended without a result" +
+                (pod.exit_code ? " (exit code " + std::to_string(*pod.exit_code) + ")" : "") +
+                "; its node may have failed or somebody killed it");
+}
+
+void ExplainBroken(const JobView& job, const PodView* pod, MoverState& state) {
+  state.phase = MoverPhase::kFailed;
+  if (job.reason == "DeadlineExceeded")
+    return Explain(state, reason::kDeadlineExceeded,
+                   "the mover ran longer than its deadline allows and was stopped");
+  if (pod != nullptr) ExplainEnd(*pod, state);
+  if (state.reason.empty())
+    Explain(state, reason::kNoResult,
+            "the mover's pod is gone and left no result (" + job.message + ")");
+}
+
+void ExplainActive(const PodView& pod, MoverState& state) {
+  if (pod.Finished()) {
+    ExplainEnd(pod, state);
+    state.message =
+        "attempt " + std::to_string(state.attempts) + " failed, trying again: " + state.message;
+    state.result.reset();
+  } else if (pod.running) {
+    state.phase = MoverPhase::kRunning;
+  } else {
+    ExplainWaiting(pod, state);
+  }
+}
+
+}  // namespace
+
+MoverState StateOfMover(const JobView& job, const std::vector<PodView>& pods) {
+  MoverState state;
+  state.attempts = std::max(static_cast<int>(pods.size()), job.failed + job.active);
+  const PodView* pod = Newest(pods);
+  if (pod != nullptr) {
+    state.pod = pod->key.name;
+    state.node = pod->node;
+    if (auto result = protocol::Decode(pod->termination_message)) state.result = *result;
+  }
+  if (job.complete) {
+    state.phase = MoverPhase::kSucceeded;
+    if (!state.result)
+      Explain(state, reason::kNoResult, "the mover's pod is gone and left no result");
+  } else if (job.broken) {
+    ExplainBroken(job, pod, state);
+  } else if (pod != nullptr) {
+    ExplainActive(*pod, state);
+  } else {
+    state.message = "Job " + job.key.name + " has made no pod yet";
+  }
+  return state;
+}
+
+}  // namespace holdfast::controllers

@@ -1,0 +1,86 @@
+// Every reason of a condition or an event, with the sentence that the documentation prints for it:
+// the comment above each constant, read by the generator as it stands. Add yours to its part.
+#pragma once
+
+namespace holdfast::controllers::reason {
+
+// --- Conditions of any kind ---
+
+// All is well.
+inline constexpr const char* kReady = "Ready";
+// The spec asks for something that this version does not serve; the message names the field.
+inline constexpr const char* kNotSupported = "NotSupported";
+// A field of the spec has a value that can never work; the message says what to write instead.
+inline constexpr const char* kInvalidSpec = "InvalidSpec";
+// The BackupRepository that is named does not exist; work goes on by itself once it does.
+inline constexpr const char* kRepositoryNotFound = "RepositoryNotFound";
+// The BackupRepository exists but is not Ready; its own conditions say why.
+inline constexpr const char* kRepositoryNotReady = "RepositoryNotReady";
+// The StatefulSet that is named does not exist; work goes on by itself once it does.
+inline constexpr const char* kStatefulSetNotFound = "StatefulSetNotFound";
+
+// --- Policies ---
+
+// A schedule's cron expression cannot be read, or names a time that never comes.
+inline constexpr const char* kInvalidSchedule = "InvalidSchedule";
+// The policy runs no schedule because spec.suspend is true.
+inline constexpr const char* kSuspended = "Suspended";
+// The StatefulSet has no claim template, or none of those that the policy names.
+inline constexpr const char* kNoVolumes = "NoVolumes";
+// A Backup of the policy is pending or running, and what came due meanwhile waits for it.
+inline constexpr const char* kBackupRunning = "BackupRunning";
+// Snapshots beyond the retention are being removed from the repository.
+inline constexpr const char* kRetaining = "Retaining";
+// Removing snapshots beyond the retention failed; nothing is lost, and it is tried again.
+inline constexpr const char* kRetentionFailed = "RetentionFailed";
+
+// --- Backups ---
+
+// The BackupPolicy that is named does not exist; the Backup runs by itself once it does.
+inline constexpr const char* kPolicyNotFound = "PolicyNotFound";
+// The BackupPolicy cannot run: its own conditions say why.
+inline constexpr const char* kPolicyNotReady = "PolicyNotReady";
+// The repository's limits.concurrentMovers are all in use; the mover starts when one is free.
+inline constexpr const char* kWaitingForSlot = "WaitingForSlot";
+// Movers are reading the volumes.
+inline constexpr const char* kRunning = "Running";
+// Every volume has a snapshot of this run.
+inline constexpr const char* kSucceeded = "Succeeded";
+// Some volumes have a snapshot of this run, others have not.
+inline constexpr const char* kPartiallyFailed = "PartiallyFailed";
+// No volume has a complete snapshot of this run.
+inline constexpr const char* kFailed = "Failed";
+// The PersistentVolumeClaim does not exist.
+inline constexpr const char* kClaimNotFound = "ClaimNotFound";
+
+// --- Movers: why one cannot start, or how it ended ---
+
+// The scheduler finds no node for the mover's pod; the message has the scheduler's words.
+inline constexpr const char* kUnschedulable = "Unschedulable";
+// The mover's image cannot be pulled.
+inline constexpr const char* kImageUnavailable = "ImageUnavailable";
+// A Secret or ConfigMap that the mover's pod refers to is missing, or lacks a key.
+inline constexpr const char* kPodMisconfigured = "PodMisconfigured";
+// The mover used more memory than its limit; raise spec.mover.resources.limits.memory.
+inline constexpr const char* kOutOfMemory = "OutOfMemory";
+// The mover ran longer than the deadline allows.
+inline constexpr const char* kDeadlineExceeded = "DeadlineExceeded";
+// The mover's pod is gone and left no result: its node failed, or somebody deleted it.
+inline constexpr const char* kNoResult = "NoResult";
+// Another object has a Job of the name that the mover's would have.
+inline constexpr const char* kJobNameTaken = "JobNameTaken";
+// The API server refused the mover's Job; the message has its words.
+inline constexpr const char* kJobRefused = "JobRefused";
+
+// --- Events ---
+
+// A policy made a Backup.
+inline constexpr const char* kBackupCreated = "BackupCreated";
+// A policy left runs out whose starting deadline had passed.
+inline constexpr const char* kRunsSkipped = "RunsSkipped";
+// A Backup's or Restore's first mover was started.
+inline constexpr const char* kStarted = "Started";
+// Snapshots were removed from the repository by a policy's retention.
+inline constexpr const char* kSnapshotsRemoved = "SnapshotsRemoved";
+
+}  // namespace holdfast::controllers::reason
