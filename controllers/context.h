@@ -1,0 +1,46 @@
+// What every reconciler is given: the API to write to, the caches to read from, and the world
+// around. A plain struct of references, so that a test makes one from caches that it fills itself.
+#pragma once
+
+#include "base/clock.h"
+#include "controllers/settings.h"
+#include "controllers/views.h"
+#include "crds/types/backup.h"
+#include "crds/types/backup_policy.h"
+#include "crds/types/backup_repository.h"
+#include "crds/types/restore.h"
+#include "operator/kube/api.h"
+#include "operator/kube/cache.h"
+#include "operator/kube/events.h"
+
+namespace holdfast::controllers {
+
+// The indexes of the caches. Values are "namespace/name" of what they point at, or a uid.
+namespace index {
+inline constexpr const char* kPolicy = "policy";            // Backups, Restores
+inline constexpr const char* kRepository = "repository";    // Backups, Policies, Restores, Jobs
+inline constexpr const char* kStatefulSet = "statefulset";  // Policies, Restores
+inline constexpr const char* kBackup = "backup";            // Restores
+inline constexpr const char* kOwner = "owner";              // Jobs, Pods: the owner's uid
+}  // namespace index
+
+struct Caches {
+  const kube::Cache<crds::BackupRepository>& repositories;
+  const kube::Cache<crds::BackupPolicy>& policies;
+  const kube::Cache<crds::Backup>& backups;
+  const kube::Cache<crds::Restore>& restores;
+  const kube::Cache<JobView>& jobs;  // movers' only
+  const kube::Cache<PodView>& pods;  // movers' only; pods that mount claims are listed live
+  const kube::Cache<StatefulSetView>& stateful_sets;
+};
+
+// Outlived by everything it refers to.
+struct Context {
+  const kube::Api& api;
+  const Clock& clock;
+  const Settings& settings;
+  kube::EventRecorder& events;
+  Caches caches;
+};
+
+}  // namespace holdfast::controllers

@@ -1,0 +1,66 @@
+// The controllers put together: what to watch, what to reconcile, and which change concerns whom.
+// Makes no thread; whoever runs it does. A reconciler is named <Kind>Controller in
+// controllers/<kind>/controller.h and takes a `const Context&` that it keeps.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "controllers/context.h"
+#include "controllers/reconciler.h"
+#include "operator/kube/informer.h"
+
+namespace holdfast::controllers {
+
+// When `informer` reports a key, the keys that `concerned` names are to be reconciled by
+// `reconcilers[reconciler]`.
+struct Trigger {
+  kube::InformerBase* informer;
+  std::size_t reconciler;
+  // Called on the informer's thread only, once for each report. Remembers what an object that is
+  // gone now used to concern.
+  std::function<std::vector<kube::ObjectKey>(const kube::ObjectKey&)> concerned;
+};
+
+// To run: for each trigger add a listener that puts `concerned(key)` into the queue of its
+// reconciler; run every informer on a thread of its own; once all are Synced, let workers call
+// Reconcile. Pinned to its place, since reconcilers refer to it.
+class Setup {
+ public:
+  // All arguments must outlive it. An empty `ns` watches every namespace.
+  Setup(const kube::Api& api, const Clock& clock, kube::EventRecorder& events,
+        const Settings& settings, const std::string& ns);
+  ~Setup();
+  Setup(const Setup&) = delete;
+  Setup& operator=(const Setup&) = delete;
+
+  const Context& context() const { return context_; }
+  const std::vector<kube::InformerBase*>& informers() const { return informers_; }
+  const std::vector<std::unique_ptr<Reconciler>>& reconcilers() const { return reconcilers_; }
+  const std::vector<Trigger>& triggers() const { return triggers_; }
+
+ private:
+  void AddReconcilers();
+  void AddTriggers();
+
+  kube::Informer<crds::BackupRepository> repositories_;
+  kube::Informer<crds::BackupPolicy> policies_;
+  kube::Informer<crds::Backup> backups_;
+  kube::Informer<crds::Restore> restores_;
+  kube::Informer<JobView> jobs_;
+  kube::Informer<PodView> pods_;
+  kube::Informer<StatefulSetView> stateful_sets_;
+  Context context_;
+  std::vector<kube::InformerBase*> informers_;
+  std::vector<std::unique_ptr<Reconciler>> reconcilers_;
+  std::vector<Trigger> triggers_;
+};
+
+// Fills the indexes that Caches promises, on any caches: the informers' or a test's.
+void AddIndexes(kube::Cache<crds::BackupPolicy>& policies, kube::Cache<crds::Backup>& backups,
+                kube::Cache<crds::Restore>& restores, kube::Cache<JobView>& jobs,
+                kube::Cache<PodView>& pods);
+
+}  // namespace holdfast::controllers
