@@ -1,0 +1,250 @@
+#include "jobs/storage/local.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <random>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "jobs/storage/layout.h"
+#include "jobs/storage/range.h"
+
+namespace holdfast::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr mode_t kFileMode = 0400;
+constexpr mode_t kFolderMode = 0700;
+// A stop is noticed between pieces of this size: about a millisecond on a fast disk.
+constexpr std::size_t kPiece = std::size_t{1} << 20;
+
+tl::unexpected<Error> Errno(std::string_view verb, const fs::path& path) {
+  const int error_number = errno;
+  return tl::make_unexpected(FromErrno(fmt::format("{} {}", verb, path.native()), error_number));
+}
+
+class File {
+ public:
+  explicit File(int descriptor) : descriptor_(descriptor) {}
+  File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  File& operator=(File&&) = delete;
+  ~File() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+  int get() const { return descriptor_; }
+  bool IsOpen() const { return descriptor_ >= 0; }
+  // Errors that the file system kept until now (NFS, quotas) come out here.
+  bool Close() { return ::close(std::exchange(descriptor_, -1)) == 0; }
+
+ private:
+  int descriptor_;
+};
+
+// Unlinks a temporary file unless it became the object.
+class TemporaryName {
+ public:
+  explicit TemporaryName(fs::path path) : path_(std::move(path)) {}
+  TemporaryName(const TemporaryName&) = delete;
+  TemporaryName& operator=(const TemporaryName&) = delete;
+  ~TemporaryName() { ::unlink(path_.c_str()); }
+
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+fs::path TemporaryPathFor(const fs::path& path) {
+  thread_local std::random_device random;
+  return fmt::format("{}.tmp-{:08x}{:08x}", path.native(), random(), random());
+}
+
+Result<void> SyncFolder(const fs::path& folder) {
+  const File file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!file.IsOpen()) return Errno("open folder", folder);
+  // Some network file systems have nothing to sync on a folder and say EINVAL.
+  if (::fsync(file.get()) != 0 && errno != EINVAL) return Errno("sync folder", folder);
+  return {};
+}
+
+// Makes `folder` and what is missing between it and `root`; the folder above `root` must exist.
+Result<void> MakeFolders(const fs::path& folder, const fs::path& root) {
+  if (::mkdir(folder.c_str(), kFolderMode) == 0) return SyncFolder(folder.parent_path());
+  if (errno == EEXIST) return {};
+  if (errno != ENOENT) return Errno("make folder", folder);
+  if (folder == root)
+    return Fail(kNoPlace, fmt::format("{} does not exist: create it, or mount the volume there",
+                                      folder.parent_path().native()));
+  TRY_VOID(MakeFolders(folder.parent_path(), root));
+  return MakeFolders(folder, root);
+}
+
+Result<File> CreateFile(const fs::path& path, const fs::path& root) {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+  File file(::open(path.c_str(), kFlags, 0600));
+  if (!file.IsOpen() && errno == ENOENT) {
+    TRY_VOID(MakeFolders(path.parent_path(), root));
+    return File(::open(path.c_str(), kFlags, 0600));
+  }
+  return file;
+}
+
+Result<void> WriteAll(const File& file, const fs::path& path, ByteView data,
+                      const std::stop_token& stop) {
+  while (!data.empty()) {
+    TRY_VOID(CheckStop(stop));
+    const ssize_t written = ::write(file.get(), data.data(), std::min(data.size(), kPiece));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return Errno("write", path);
+    data = data.subspan(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Result<void> MakeDurable(File& file, const fs::path& path) {
+  // File systems without owners (CIFS, FAT) refuse the mode; the data matters more.
+  if (::fchmod(file.get(), kFileMode) != 0 && errno != EPERM && errno != ENOTSUP)
+    return Errno("set mode of", path);
+  if (::fsync(file.get()) != 0) return Errno("sync", path);
+  if (!file.Close()) return Errno("close", path);
+  return {};
+}
+
+Result<void> LinkInPlace(const fs::path& from, const fs::path& to) {
+  if (::link(from.c_str(), to.c_str()) == 0) return {};
+  if (errno != EPERM && errno != ENOTSUP && errno != ENOSYS) return Errno("create", to);
+  // No hard links either: two writers of one name could now replace each other, with the same
+  // bytes, as names are hashes of the content.
+  if (::access(to.c_str(), F_OK) == 0)
+    return tl::make_unexpected(FromErrno("create " + to.native(), EEXIST));
+  if (::rename(from.c_str(), to.c_str()) != 0) return Errno("create", to);
+  return {};
+}
+
+// Gives the finished file its name without replacing another. NFS does not know RENAME_NOREPLACE.
+Result<void> MoveInPlace(const fs::path& from, const fs::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
+  if (errno == EINVAL || errno == ENOSYS) return LinkInPlace(from, to);
+  return Errno("create", to);
+}
+
+Result<void> ReadAll(const File& file, const fs::path& path, std::uint64_t offset, Bytes& out,
+                     const std::stop_token& stop) {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    TRY_VOID(CheckStop(stop));
+    const ssize_t count =
+        ::pread(file.get(), out.data() + done, std::min(out.size() - done, kPiece),
+                static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Errno("read", path);
+    if (count == 0) return Fail(Code::kCorrupt, path.native() + " became shorter while being read");
+    done += static_cast<std::size_t>(count);
+  }
+  return {};
+}
+
+using Visit = std::function<Result<void>(const FileInfo&)>;
+
+Result<void> VisitFile(const fs::path& path, const std::string& name, const Visit& visit) {
+  struct stat status = {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return {};  // removed since the folder was read
+    return Errno("stat", path);
+  }
+  if (!S_ISREG(status.st_mode)) return {};
+  return visit({name, static_cast<std::uint64_t>(status.st_size)});
+}
+
+// Calls `each` with the entries of a folder; one that is absent has none.
+Result<void> ForEachEntry(const fs::path& folder, const std::stop_token& stop,
+                          const std::function<Result<void>(const fs::path&)>& each) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    TRY_VOID(CheckStop(stop));
+    TRY_VOID(each(entry->path()));
+  }
+  if (!error || error == std::errc::no_such_file_or_directory ||
+      error == std::errc::not_a_directory)
+    return {};
+  return tl::make_unexpected(FromErrno("list " + folder.native(), error.value()));
+}
+
+}  // namespace
+
+// The trailing '/' makes parent_path give the folder itself, whether `root` had one or not.
+Local::Local(std::string root)
+    : root_((fs::path(std::move(root)) / "").lexically_normal().parent_path().native()) {}
+
+Result<std::string> Local::FullPath(const Handle& handle) const {
+  TRY(const std::string path, PathOf(handle));
+  return (fs::path(root_) / path).native();
+}
+
+Result<void> Local::Save(const Handle& handle, ByteView data, std::stop_token stop) {
+  TRY(const fs::path path, FullPath(handle));
+  TRY_VOID(CheckStop(stop));
+  const TemporaryName temporary(TemporaryPathFor(path));
+  TRY(File file, CreateFile(temporary.path(), root_));
+  if (!file.IsOpen()) return Errno("create", temporary.path());
+  TRY_VOID(WriteAll(file, path, data, stop));
+  TRY_VOID(MakeDurable(file, path));
+  TRY_VOID(CheckStop(stop));
+  TRY_VOID(MoveInPlace(temporary.path(), path));
+  return SyncFolder(path.parent_path());
+}
+
+Result<Bytes> Local::Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
+                          std::stop_token stop) {
+  TRY(const fs::path path, FullPath(handle));
+  TRY_VOID(CheckStop(stop));
+  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.IsOpen()) return Errno("open", path);
+  struct stat status = {};
+  if (::fstat(file.get(), &status) != 0) return Errno("stat", path);
+  TRY(const std::uint64_t count,
+      BytesInRange(path.native(), static_cast<std::uint64_t>(status.st_size), offset, length));
+  Bytes data(count);
+  TRY_VOID(ReadAll(file, path, offset, data, stop));
+  return data;
+}
+
+Result<FileInfo> Local::Stat(const Handle& handle, std::stop_token stop) {
+  TRY(const fs::path path, FullPath(handle));
+  TRY_VOID(CheckStop(stop));
+  struct stat status = {};
+  if (::lstat(path.c_str(), &status) != 0) return Errno("stat", path);
+  return FileInfo{handle.name, static_cast<std::uint64_t>(status.st_size)};
+}
+
+Result<void> Local::List(FileType type, const Visit& visit, std::stop_token stop) {
+  TRY_VOID(CheckStop(stop));
+  const fs::path root = root_;
+  if (type == FileType::kConfig) return VisitFile(root / "config", "", visit);
+  const auto visit_ours = [&](const fs::path& path) -> Result<void> {
+    const auto handle = HandleOf(path.lexically_relative(root).native());
+    return handle && handle->type == type ? VisitFile(path, handle->name, visit) : Result<void>();
+  };
+  const fs::path folder = root / FolderOf(type);
+  if (type != FileType::kPack) return ForEachEntry(folder, stop, visit_ours);
+  return ForEachEntry(folder, stop,
+                      [&](const fs::path& shard) { return ForEachEntry(shard, stop, visit_ours); });
+}
+
+Result<void> Local::Remove(const Handle& handle, std::stop_token stop) {
+  TRY(const fs::path path, FullPath(handle));
+  TRY_VOID(CheckStop(stop));
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return Errno("remove", path);
+  return {};
+}
+
+}  // namespace holdfast::storage

@@ -1,0 +1,32 @@
+// Objects as files below a folder: a local disk, or a mounted claim or NFS share.
+#pragma once
+
+#include "jobs/storage/backend.h"
+
+namespace holdfast::storage {
+
+// Files are 0400 and folders 0700, as restic makes them. The root is made by the first Save; the
+// folder above it must exist, or Save fails with kNoPlace: what is not mounted must not be replaced
+// by an empty folder on the wrong disk.
+class Local final : public Backend {
+ public:
+  explicit Local(std::string root);
+
+  // AlreadyExists when the object is there, also when two writers race. A writer that dies leaves
+  // at most a temporary file "<name>.tmp-<random>", which no List shows.
+  Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) override;
+  Result<Bytes> Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
+                     std::stop_token stop) override;
+  Result<FileInfo> Stat(const Handle& handle, std::stop_token stop) override;
+  Result<void> List(FileType type, const std::function<Result<void>(const FileInfo&)>& visit,
+                    std::stop_token stop) override;
+  Result<void> Remove(const Handle& handle, std::stop_token stop) override;
+  std::string Location() const override { return root_; }
+
+ private:
+  Result<std::string> FullPath(const Handle& handle) const;
+
+  const std::string root_;
+};
+
+}  // namespace holdfast::storage

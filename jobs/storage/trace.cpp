@@ -1,0 +1,84 @@
+#include "jobs/storage/trace.h"
+
+#include <chrono>
+#include <string_view>
+#include <utility>
+
+#include "base/log.h"
+#include "jobs/storage/layout.h"
+
+namespace holdfast::storage {
+namespace {
+
+class Call {
+ public:
+  Call(std::string_view verb, std::string object) : verb_(verb), object_(std::move(object)) {}
+
+  // `amount` is bytes for an object and a number of objects for a listing.
+  template <typename T>
+  T Done(T result, std::uint64_t amount) const {
+    using std::chrono::microseconds;
+    const auto duration = std::chrono::duration_cast<microseconds>(Steady::now() - start_);
+    const std::string outcome = result ? "ok" : result.error().message;
+    Log(spdlog::level::debug, "storage", verb_,
+        {{"object", object_},
+         {"amount", std::to_string(amount)},
+         {"us", std::to_string(duration.count())},
+         {"outcome", outcome}});
+    return result;
+  }
+
+ private:
+  using Steady = std::chrono::steady_clock;
+
+  const std::string_view verb_;
+  const std::string object_;
+  const Steady::time_point start_ = Steady::now();
+};
+
+std::string Describe(const Handle& handle) { return PathOf(handle).value_or(handle.name); }
+
+}  // namespace
+
+Trace::Trace(std::unique_ptr<Backend> inner) : inner_(std::move(inner)) {}
+
+Result<void> Trace::Save(const Handle& handle, ByteView data, std::stop_token stop) {
+  const Call call("save", Describe(handle));
+  return call.Done(inner_->Save(handle, data, stop), data.size());
+}
+
+Result<Bytes> Trace::Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
+                          std::stop_token stop) {
+  const Call call("load", Describe(handle));
+  Result<Bytes> data = inner_->Load(handle, offset, length, stop);
+  const std::uint64_t bytes = data ? data->size() : 0;
+  return call.Done(std::move(data), bytes);
+}
+
+Result<FileInfo> Trace::Stat(const Handle& handle, std::stop_token stop) {
+  const Call call("stat", Describe(handle));
+  Result<FileInfo> info = inner_->Stat(handle, stop);
+  const std::uint64_t bytes = info ? info->size : 0;
+  return call.Done(std::move(info), bytes);
+}
+
+Result<void> Trace::List(FileType type, const std::function<Result<void>(const FileInfo&)>& visit,
+                         std::stop_token stop) {
+  const Call call("list", std::string(FolderOf(type)));
+  std::uint64_t objects = 0;
+  Result<void> listed = inner_->List(
+      type,
+      [&](const FileInfo& info) {
+        ++objects;
+        return visit(info);
+      },
+      stop);
+  return call.Done(std::move(listed), objects);
+}
+
+Result<void> Trace::Remove(const Handle& handle, std::stop_token stop) {
+  const Call call("remove", Describe(handle));
+  return call.Done(inner_->Remove(handle, stop), 0);
+}
+
+}  // namespace holdfast::storage

@@ -1,0 +1,27 @@
+// Logs each call at debug level, with its duration and size.
+#pragma once
+
+#include <memory>
+
+#include "jobs/storage/backend.h"
+
+namespace holdfast::storage {
+
+class Trace final : public Backend {
+ public:
+  explicit Trace(std::unique_ptr<Backend> inner);
+
+  Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) override;
+  Result<Bytes> Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
+                     std::stop_token stop) override;
+  Result<FileInfo> Stat(const Handle& handle, std::stop_token stop) override;
+  Result<void> List(FileType type, const std::function<Result<void>(const FileInfo&)>& visit,
+                    std::stop_token stop) override;
+  Result<void> Remove(const Handle& handle, std::stop_token stop) override;
+  std::string Location() const override { return inner_->Location(); }
+
+ private:
+  const std::unique_ptr<Backend> inner_;
+};
+
+}  // namespace holdfast::storage
