@@ -72,6 +72,39 @@ inline constexpr const char* kJobNameTaken = "JobNameTaken";
 // The API server refused the mover's Job; the message has its words.
 inline constexpr const char* kJobRefused = "JobRefused";
 
+// --- Repositories ---
+
+// The last probe opened the repository.
+inline constexpr const char* kReachable = "Reachable";
+// The first probe of this spec is under way.
+inline constexpr const char* kProbing = "Probing";
+// Another repository lies where this one was; nothing is written to it until somebody decides.
+inline constexpr const char* kRepositoryReplaced = "RepositoryReplaced";
+// Locks of movers whose pods are gone are being removed.
+inline constexpr const char* kRemovingLocks = "RemovingLocks";
+
+// --- Restores ---
+
+// The Backup, or a Backup of the policy, that the source names does not exist or has no snapshot yet.
+inline constexpr const char* kSourceNotFound = "SourceNotFound";
+// Another Restore with the same target came first.
+inline constexpr const char* kWaitingForRestore = "WaitingForRestore";
+// A pod mounts a claim that is to be restored; the message names it.
+inline constexpr const char* kClaimInUse = "ClaimInUse";
+// The StatefulSet's pods are being stopped.
+inline constexpr const char* kScalingDown = "ScalingDown";
+// Movers are writing the volumes.
+inline constexpr const char* kRestoring = "Restoring";
+// The StatefulSet's pods are being started again, on the restored volumes.
+inline constexpr const char* kScalingUp = "ScalingUp";
+// Somebody scaled the StatefulSet up while its volumes were being written.
+inline constexpr const char* kScaledUpByOthers = "ScaledUpByOthers";
+// A lost claim of the StatefulSet was made again.
+inline constexpr const char* kClaimCreated = "ClaimCreated";
+// The StatefulSet stays at 0 replicas because a volume may be half written; the message says how to
+// go on.
+inline constexpr const char* kLeftScaledDown = "LeftScaledDown";
+
 // --- Events ---
 
 // A policy made a Backup.
