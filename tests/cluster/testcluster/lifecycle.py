@@ -88,9 +88,12 @@ def _start(cluster, archives):
         starting = [pool.submit(_start_node, node, archives) for node in cluster.nodes]
         control_plane.wait_ready(cluster)
         control_plane.start_controllers(cluster)
-        _apply_addons(cluster)
         for one in starting:
             one.result()
+        # A kubelet that finds no API server waits long before it tries again.
+        for node in cluster.nodes:
+            nodes.start_kubelet(node)
+        _apply_addons(cluster)
     network.route_services(cluster)
     _wait_usable(cluster)
 
@@ -99,7 +102,6 @@ def _start_node(node, archives):
     nodes.start(node)
     nodes.wait_containerd(node)
     images.load([node], archives)
-    nodes.start_kubelet(node)
 
 
 def kubectl(cluster, *arguments, step="asking the API server", stdin=None):

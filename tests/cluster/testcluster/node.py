@@ -47,8 +47,8 @@ def wait_containerd(node):
 
 
 def start_kubelet(node):
-    """Tells node-init that the images are there."""
-    (node.folder / "images-loaded").touch()
+    """Tells node-init that the images and the API server are there."""
+    (node.folder / "start-kubelet").touch()
 
 
 def stop(node):
