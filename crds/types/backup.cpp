@@ -1,0 +1,28 @@
+#include "crds/types/backup.h"
+
+#include "crds/types/codec.h"
+
+namespace holdfast::crds {
+
+template <>
+const KindInfo& InfoOf<Backup>() {
+  static constexpr KindInfo kInfo{kGroup, kVersion, "Backup", "backups"};
+  return kInfo;
+}
+
+template <>
+Result<Backup> Decode(const Json& object) {
+  return codec::DecodeKind<Backup>(object);
+}
+
+template <>
+Json Encode(const Backup& object) {
+  return codec::EncodeKind(object);
+}
+
+template <>
+Json EncodeStatus(const Backup& object) {
+  return codec::EncodeKindStatus(object);
+}
+
+}  // namespace holdfast::crds

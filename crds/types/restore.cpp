@@ -1,0 +1,28 @@
+#include "crds/types/restore.h"
+
+#include "crds/types/codec.h"
+
+namespace holdfast::crds {
+
+template <>
+const KindInfo& InfoOf<Restore>() {
+  static constexpr KindInfo kInfo{kGroup, kVersion, "Restore", "restores"};
+  return kInfo;
+}
+
+template <>
+Result<Restore> Decode(const Json& object) {
+  return codec::DecodeKind<Restore>(object);
+}
+
+template <>
+Json Encode(const Restore& object) {
+  return codec::EncodeKind(object);
+}
+
+template <>
+Json EncodeStatus(const Restore& object) {
+  return codec::EncodeKindStatus(object);
+}
+
+}  // namespace holdfast::crds
