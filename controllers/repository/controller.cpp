@@ -1,0 +1,66 @@
+#include "controllers/repository/controller.h"
+
+#include "base/log.h"
+#include "controllers/job_client.h"
+#include "controllers/kinds.h"
+#include "controllers/reasons.h"
+#include "controllers/repository/observe.h"
+#include "controllers/repository/probe_job.h"
+
+namespace holdfast::controllers {
+
+using repository::Plan;
+using repository::World;
+
+Result<Requeue> RepositoryController::Reconcile(const kube::ObjectKey& key, std::stop_token stop) {
+  TRY(const std::optional<World> world, repository::Observe(context_, movers_, key, stop));
+  if (!world) {
+    movers_.Forget(key);
+    return AwaitChange();
+  }
+  const Plan plan = repository::Decide(*world, context_.settings);
+  const Result<void> done = Apply(*world, plan, stop);
+  TRY_VOID(WriteStatus(*world, plan, stop));
+  TRY_VOID(done);
+  return plan.requeue;
+}
+
+// The new probe first: were the old one removed before it, a crash in between would forget how many
+// bad ones there were in a row.
+Result<void> RepositoryController::Apply(const World& world, const Plan& plan,
+                                         std::stop_token stop) {
+  if (plan.start) TRY_VOID(StartProbe(world, *plan.start, stop));
+  for (const JobView& job : plan.remove) {
+    const auto removed = context_.api.Delete(kube::kJobs, job.key, {.uid = job.uid}, stop);
+    if (!removed && !IsAbsent(removed.error())) return removed;
+  }
+  return {};
+}
+
+Result<void> RepositoryController::StartProbe(const World& world,
+                                              const repository::ProbeStart& start,
+                                              std::stop_token stop) {
+  TRY(const Json job, repository::BuildProbeJob(world.repository, start, context_.settings));
+  TRY_VOID(EnsureJob(context_.api, job, stop));
+  if (start.dead_holders.empty()) return {};
+  movers_.Handled(KeyOf(world.repository.metadata));
+  for (const std::string& holder : start.dead_holders)
+    Log(spdlog::level::info, Name(), "removing the locks of a mover that is gone",
+        {{"repository", kube::ToString(KeyOf(world.repository.metadata))}, {"holder", holder}});
+  return {};
+}
+
+Result<void> RepositoryController::WriteStatus(const World& world, const Plan& plan,
+                                               std::stop_token stop) {
+  if (plan.status == world.repository.status) return {};
+  crds::BackupRepository changed = world.repository;
+  changed.status = plan.status;
+  TRY_VOID(context_.api.ApplyStatus(ResourceOf<crds::BackupRepository>(), KeyOf(changed.metadata),
+                                    crds::EncodeStatus(changed), stop));
+  if (plan.event)
+    context_.events.Record(ReferenceTo(world.repository), plan.event->type, plan.event->reason,
+                           plan.event->message);
+  return {};
+}
+
+}  // namespace holdfast::controllers

@@ -1,0 +1,88 @@
+// What to do about a BackupRepository, as a pure function of what was observed.
+//
+// A probe is a Job that opens the repository (and creates the first one). At most one runs; the
+// last one that ended stays until the next is made, so that what it said can be read again after a
+// restart.
+// - A healthy repository is probed every probe_period, an unhealthy one with a backoff that doubles
+//   from probe_retry_first to probe_retry_most, whatever the fault: a corrected Secret heals it.
+// - A changed spec, and a mover that died holding a lock, are answered with a probe at once.
+// - A probe that ended without a word of the mover (its node failed) says nothing about the
+//   repository: only the third of them in a row makes a healthy one unready.
+// - A known repository is never created again: if it is gone, or another one lies in its place,
+// that
+//   is for the user to decide.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "controllers/mover_state.h"
+#include "controllers/reconciler.h"
+#include "controllers/settings.h"
+#include "controllers/views.h"
+#include "crds/types/backup_repository.h"
+#include "operator/kube/events.h"
+
+namespace holdfast::controllers::repository {
+
+// Labels of a probe Job.
+inline constexpr const char* kGenerationLabel = "holdfast.dev/generation";  // of the spec it probes
+inline constexpr const char* kAttemptLabel =
+    "holdfast.dev/attempt";  // bad probes before it, in a row
+inline constexpr const char* kRemovesLocksLabel = "holdfast.dev/removes-locks";  // when it does
+
+struct Probe {
+  JobView job;
+  MoverState state;
+};
+
+struct World {
+  crds::BackupRepository repository;
+  TimePoint now{};
+  std::vector<Probe> probes;  // this repository's (by owner uid), in any order
+  // Holders of locks, by the last probe, and movers of this repository, whose pods are gone or have
+  // ended. Removing the locks of such a holder is always safe.
+  std::vector<std::string> dead_holders;
+  // Those of them that left without a word and so left their lock behind: not to be waited with.
+  bool locks_left_behind = false;
+};
+
+struct ProbeStart {
+  std::string name;
+  int attempt = 0;
+  bool create = false;
+  std::vector<std::string> dead_holders;
+
+  friend bool operator==(const ProbeStart&, const ProbeStart&) = default;
+};
+
+struct Announcement {
+  kube::EventType type = kube::EventType::kNormal;
+  std::string reason;
+  std::string message;
+
+  friend bool operator==(const Announcement&, const Announcement&) = default;
+};
+
+struct Plan {
+  crds::BackupRepositoryStatus status;
+  std::optional<ProbeStart> start;
+  std::vector<JobView> remove;  // probes that nobody needs any more
+  std::optional<Announcement> event;
+  Requeue requeue;
+};
+
+Plan Decide(const World& world, const Settings& settings);
+
+// The wait before the probe that follows `bad` bad ones in a row (at least 1).
+std::chrono::seconds ProbeBackoff(int bad, const Settings& settings);
+
+// A sentence for the first field of the spec that is not served: one without which the repository
+// cannot work at all, or (second) one that is merely not acted upon. Empty for none.
+std::string UnservedPlace(const crds::BackupRepositorySpec& spec);
+std::string UnservedExtra(const crds::BackupRepositorySpec& spec);
+
+}  // namespace holdfast::controllers::repository

@@ -1,0 +1,87 @@
+#include "controllers/repository/observe.h"
+
+#include <algorithm>
+#include <set>
+
+#include "controllers/labels.h"
+
+namespace holdfast::controllers::repository {
+namespace {
+
+std::vector<PodView> PodsOf(const Caches& caches, const JobView& job) {
+  std::vector<PodView> pods;
+  for (const auto& [key, pod] : caches.pods.Find(index::kOwner, job.uid)) pods.push_back(*pod);
+  return pods;
+}
+
+std::vector<Probe> FindProbes(const Caches& caches, const std::string& uid) {
+  std::vector<Probe> probes;
+  for (const auto& [key, job] : caches.jobs.Find(index::kOwner, uid))
+    probes.push_back({*job, StateOfMover(*job, PodsOf(caches, *job))});
+  return probes;
+}
+
+std::vector<PodView> MoversOf(const Caches& caches, const kube::ObjectKey& repository) {
+  std::vector<PodView> movers;
+  for (const auto& [key, job] : caches.jobs.Find(index::kRepository, kube::ToString(repository)))
+    for (PodView& pod : PodsOf(caches, *job)) movers.push_back(std::move(pod));
+  return movers;
+}
+
+enum class Holder { kAlive, kReleased, kDead };
+
+Holder Judge(const PodView& pod) {
+  if (!pod.Finished()) return Holder::kAlive;
+  return LeftWithoutWord(pod) ? Holder::kDead : Holder::kReleased;
+}
+
+// The cache may lag behind a mover that has just started, so absence is asked of the API server; a
+// lock is never taken from a pod of which nothing certain is known.
+Holder Look(const Context& context, const kube::ObjectKey& pod, std::stop_token stop) {
+  if (const auto cached = context.caches.pods.Get(pod)) return Judge(*cached);
+  const auto live = context.api.Get(kube::kPods, pod, stop);
+  if (!live) return IsAbsent(live.error()) ? Holder::kDead : Holder::kAlive;
+  const auto view = DecodePod(*live);
+  return view ? Judge(*view) : Holder::kAlive;
+}
+
+// The holders in the last probe's list. While a probe is under way nothing can be done about them.
+std::vector<std::string> ListedHolders(const std::vector<Probe>& probes) {
+  const auto newest = std::max_element(
+      probes.begin(), probes.end(),
+      [](const Probe& a, const Probe& b) { return a.job.created < b.job.created; });
+  if (newest == probes.end() || !newest->job.Finished() || !newest->state.result) return {};
+  return newest->state.result->lock_holders;
+}
+
+void FindDeadHolders(const Context& context, const std::vector<kube::ObjectKey>& lost, World& world,
+                     std::stop_token stop) {
+  const std::string& cluster = context.settings.cluster_name;
+  std::set<std::string> dead;
+  for (const kube::ObjectKey& pod : lost)
+    if (Look(context, pod, stop) == Holder::kDead) dead.insert(HolderOf(cluster, pod));
+  world.locks_left_behind = !dead.empty();
+  for (const std::string& holder : ListedHolders(world.probes)) {
+    const auto pod = PodOfHolder(holder, cluster);
+    const Holder state = pod ? Look(context, *pod, stop) : Holder::kAlive;
+    if (state != Holder::kAlive) dead.insert(holder);
+    if (state == Holder::kDead) world.locks_left_behind = true;
+  }
+  world.dead_holders.assign(dead.begin(), dead.end());
+}
+
+}  // namespace
+
+Result<std::optional<World>> Observe(const Context& context, MoverWatch& movers,
+                                     const kube::ObjectKey& key, std::stop_token stop) {
+  const auto repository = context.caches.repositories.Get(key);
+  if (repository == nullptr || repository->metadata.deletion_timestamp) return std::nullopt;
+  World world;
+  world.repository = *repository;
+  world.now = std::chrono::floor<std::chrono::seconds>(context.clock.Now());
+  world.probes = FindProbes(context.caches, repository->metadata.uid);
+  FindDeadHolders(context, movers.Update(key, MoversOf(context.caches, key)), world, stop);
+  return world;
+}
+
+}  // namespace holdfast::controllers::repository

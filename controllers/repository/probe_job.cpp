@@ -1,0 +1,38 @@
+#include "controllers/repository/probe_job.h"
+
+#include "controllers/labels.h"
+#include "controllers/mover_job.h"
+
+namespace holdfast::controllers::repository {
+
+// Opening takes seconds. The rest is for a missing Secret or a full cluster to be put right; after
+// it the probe is made again.
+constexpr std::chrono::minutes kDeadline{15};
+
+Result<Json> BuildProbeJob(const crds::BackupRepository& repository, const ProbeStart& start,
+                           const Settings& settings) {
+  protocol::InitArgs args;
+  args.repository = RepositoryArgsFor(repository, settings);
+  args.repository.dead_holders = start.dead_holders;
+  args.create = start.create;
+
+  MoverJob job;
+  job.key = {repository.metadata.namespace_, start.name};
+  job.owner_api_version = crds::kApiVersion;
+  job.owner_kind = crds::InfoOf<crds::BackupRepository>().kind;
+  job.owner_name = repository.metadata.name;
+  job.owner_uid = repository.metadata.uid;
+  job.labels = {{kVerbLabel, "probe"},
+                {kRepositoryLabel, repository.metadata.name},
+                {kGenerationLabel, std::to_string(repository.metadata.generation)},
+                {kAttemptLabel, std::to_string(start.attempt)}};
+  if (!start.dead_holders.empty()) job.labels[kRemovesLocksLabel] = "true";
+  job.command_line = protocol::CommandLine(args);
+  job.repository = &repository;
+  job.mover = repository.spec.mover;
+  job.retries = 0;
+  job.deadline = kDeadline;
+  return BuildMoverJob(job, settings);
+}
+
+}  // namespace holdfast::controllers::repository
