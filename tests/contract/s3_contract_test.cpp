@@ -1,0 +1,120 @@
+#include <map>
+
+#include "jobs/storage/s3.h"
+#include "tests/contract/backend_contract.h"
+#include "tests/contract/gateway.h"
+
+namespace holdfast::storage {
+namespace {
+
+using Transport = Gateway::Transport;
+using Made = Result<std::unique_ptr<Backend>>;
+
+const SystemClock kClock;
+
+Made MakePlain() {
+  TRY(Gateway * gateway, Gateway::Shared(Transport::kPlain));
+  return std::make_unique<S3>(gateway->FreshOptions(), kClock);
+}
+
+Made MakeTls() {
+  TRY(Gateway * gateway, Gateway::Shared(Transport::kTls));
+  return std::make_unique<S3>(gateway->FreshOptions(), kClock);
+}
+
+Made MakeVirtualHost() {
+  TRY(Gateway * gateway, Gateway::Shared(Transport::kPlain));
+  return std::make_unique<S3>(gateway->FreshVirtualHostOptions(), kClock);
+}
+
+INSTANTIATE_TEST_SUITE_P(S3, BackendContract,
+                         testing::Values(Place{"Plain", MakePlain}, Place{"Tls", MakeTls},
+                                         Place{"VirtualHost", MakeVirtualHost}),
+                         testing::PrintToStringParamName());
+
+// What only a real server can show.
+class GatewayTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto plain = Gateway::Shared(Transport::kPlain);
+    const auto tls = Gateway::Shared(Transport::kTls);
+    if (!plain && plain.error().code == Code::kNotSupported) GTEST_SKIP() << plain.error().message;
+    ASSERT_TRUE(plain) << plain.error().message;
+    ASSERT_TRUE(tls) << tls.error().message;
+    plain_ = *plain;
+    tls_ = *tls;
+  }
+
+  static Error ErrorOfLoad(const S3Options& options) {
+    S3 s3(options, kClock);
+    const Result<Bytes> loaded = s3.Load({FileType::kConfig, ""}, 0, 0, {});
+    return loaded ? Error{Code::kInternal, "it worked"} : loaded.error();
+  }
+
+  Gateway* plain_ = nullptr;
+  Gateway* tls_ = nullptr;
+};
+
+TEST_F(GatewayTest, ListsMoreThanOnePage) {
+  constexpr int kObjects = 1001;  // a page has at most 1000
+  S3 s3(plain_->FreshOptions(), kClock);
+  for (int i = 0; i < kObjects; ++i)
+    ASSERT_TRUE(s3.Save({FileType::kIndex, ObjectName(i)}, AsBytes("x"), {}));
+  std::map<std::string, int> visits;
+  const auto count = [&](const FileInfo& info) -> Result<void> {
+    ++visits[info.name];
+    return {};
+  };
+  ASSERT_TRUE(s3.List(FileType::kIndex, count, {}));
+  EXPECT_EQ(visits.size(), static_cast<std::size_t>(kObjects));
+  for (const auto& [name, number] : visits) EXPECT_EQ(number, 1) << name;
+}
+
+TEST_F(GatewayTest, MissingBucketIsNoPlaceForEveryCall) {
+  S3Options options = plain_->FreshOptions();
+  options.bucket = "no-such-bucket";
+  const Handle handle{FileType::kPack, ObjectName(1)};
+  const auto visit = [](const FileInfo&) -> Result<void> { return {}; };
+  EXPECT_EQ(S3(options, kClock).Save(handle, AsBytes("x"), {}).error().code, kNoPlace);
+  EXPECT_EQ(S3(options, kClock).Load(handle, 0, 0, {}).error().code, kNoPlace);
+  EXPECT_EQ(S3(options, kClock).Stat(handle, {}).error().code, kNoPlace);
+  EXPECT_EQ(S3(options, kClock).List(FileType::kPack, visit, {}).error().code, kNoPlace);
+  EXPECT_EQ(S3(options, kClock).Remove(handle, {}).error().code, kNoPlace);
+  EXPECT_EQ(ErrorOfLoad(options).message, "bucket \"no-such-bucket\" does not exist at " +
+                                              options.endpoint +
+                                              ": create it or correct spec.s3.bucket");
+}
+
+TEST_F(GatewayTest, WrongKeysAreDenied) {
+  S3Options options = plain_->FreshOptions();
+  options.credentials.secret_access_key = "wrong";
+  EXPECT_EQ(ErrorOfLoad(options).code, Code::kDenied);
+  options.credentials.access_key_id = "nobody";
+  EXPECT_EQ(ErrorOfLoad(options).code, Code::kDenied);
+}
+
+TEST_F(GatewayTest, FindsTheRegionByItself) {
+  S3Options options = plain_->FreshOptions();
+  options.region = "eu-somewhere-1";
+  EXPECT_EQ(ErrorOfLoad(options).code, Code::kNotFound);
+}
+
+TEST_F(GatewayTest, ServerWithoutATrustedCertificateIsUnavailable) {
+  S3Options options = tls_->FreshOptions();
+  options.http.ca_file.clear();
+  const Error error = ErrorOfLoad(options);
+  EXPECT_EQ(error.code, Code::kUnavailable);
+  EXPECT_NE(error.message.find("spec.s3.caBundle"), std::string::npos) << error.message;
+  options.http.ca_file = "/no/such/file";
+  EXPECT_EQ(ErrorOfLoad(options).code, Code::kInvalid);
+}
+
+TEST_F(GatewayTest, SecondSaveIsToldApart) {
+  S3 s3(plain_->FreshOptions(), kClock);
+  ASSERT_TRUE(s3.Save({FileType::kConfig, ""}, AsBytes("one"), {}));
+  EXPECT_EQ(s3.Save({FileType::kConfig, ""}, AsBytes("two"), {}).error().code,
+            Code::kAlreadyExists);
+}
+
+}  // namespace
+}  // namespace holdfast::storage
