@@ -1,13 +1,17 @@
-// The Kubernetes API in the verbs that controllers use. Objects are JSON here; typed structs are made
-// by the caches' decoders.
+// The Kubernetes API in the verbs that controllers use. Objects are JSON here; typed structs are
+// made by the caches' decoders.
 //
-// Errors by status: 404 NotFound, 409 AlreadyExists or Conflict (by the Status object's reason), 410
-// Gone, 400/422 Invalid, 401/403 Denied, 429/5xx and no answer Unavailable, 408/504 Timeout. The
-// message is the API server's own, with "VERB resource namespace/name: " in front.
+// Errors by status: 404 NotFound, 409 AlreadyExists or Conflict (by the Status object's reason),
+// 410 Gone, 400/422 Invalid, 401/403 Denied, 429/5xx and no answer Unavailable, 408/504 Timeout.
+// The message is the API server's own, with "VERB resource namespace/name: " in front.
+//
+// A 429 or 503 with Retry-After is obeyed: the call waits as long as the server asks, within its
+// own timeout, and tries again a few times before it returns Unavailable.
 //
 // Threads: all methods block and may be called from many threads.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,31 +22,10 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "operator/kube/object_key.h"
+#include "operator/kube/request.h"
 #include "operator/kube/transport.h"
 
 namespace holdfast::kube {
-
-// The field manager of every write (Server-Side Apply).
-inline constexpr const char* kFieldManager = "holdfast";
-
-struct ListOptions {
-  std::string ns;              // empty lists all namespaces
-  std::string label_selector;  // "holdfast.dev/policy=hourly,app"
-  std::string field_selector;
-  int page_size = 500;
-};
-
-struct DeleteOptions {
-  std::string uid;  // precondition: only this very object; empty for none
-  // "Background" also deletes what the object owns, after it; "Foreground" before it.
-  std::string propagation = "Background";
-};
-
-struct LogOptions {
-  std::string container;
-  int tail_lines = 20;
-  int limit_bytes = 16384;
-};
 
 class Api {
  public:
@@ -56,6 +39,15 @@ class Api {
   Result<std::string> List(const Resource& resource, const ListOptions& options,
                            const std::function<Result<void>(const Json&)>& visit,
                            std::stop_token stop) const;
+
+  // Watches from `resource_version` until the server ends the watch, which it does after
+  // `lifetime`. `on_line` gets each event as a line of JSON (watch.h reads it); its Error comes
+  // back as it is. Gone when the server no longer has that version; Timeout after a silence that
+  // bookmarks rule out.
+  Result<void> Watch(const Resource& resource, const ListOptions& options,
+                     std::string_view resource_version, std::chrono::seconds lifetime,
+                     const std::function<Result<void>(std::string_view)>& on_line,
+                     std::stop_token stop) const;
 
   // The object as stored. AlreadyExists when the name is taken.
   Result<Json> Create(const Resource& resource, const std::string& ns, const Json& object,

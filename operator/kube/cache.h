@@ -1,8 +1,9 @@
 // A typed, read-only copy of one resource, kept current by an informer.
 //
-// T is whatever the decoder makes of an object: a struct with the fields that controllers use and no
-// more, because all objects of the resource are kept. Entries are immutable and shared: a reader may
-// keep one as long as it likes. Reads see writes late; whoever needs its own write reads the API.
+// T is whatever the decoder makes of an object: a struct with the fields that controllers use and
+// no more, because all objects of the resource are kept. Entries are immutable and shared: a reader
+// may keep one as long as it likes. Reads see writes late; whoever needs its own write reads the
+// API.
 //
 // Threads: safe from many threads.
 #pragma once
@@ -46,8 +47,7 @@ class Cache {
     std::vector<std::pair<ObjectKey, Entry>> found;
     const auto& keys = indexes_.at(index).keys;
     const auto [first, last] = keys.equal_range(value);
-    for (auto it = first; it != last; ++it)
-      found.emplace_back(it->second, entries_.at(it->second));
+    for (auto it = first; it != last; ++it) found.emplace_back(it->second, entries_.at(it->second));
     return found;
   }
 

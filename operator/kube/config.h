@@ -1,5 +1,5 @@
-// Where the API server is and who we are there: a kubeconfig file (kubectl's v1 Config) or the files
-// of a pod's service account.
+// Where the API server is and who we are there: a kubeconfig file (kubectl's v1 Config) or the
+// files of a pod's service account.
 #pragma once
 
 #include <memory>
@@ -11,24 +11,27 @@
 namespace holdfast::kube {
 
 struct ClientConfig {
-  std::string server;       // "https://host:port"
-  std::string ca_pem;       // empty trusts the system's
+  std::string server;  // "https://host:port"
+  std::string ca_pem;  // empty trusts the system's
   std::string client_cert_pem;
   std::string client_key_pem;
-  std::string token_file;   // read again when it changes: bound tokens rotate
+  std::string token_file;  // read again when it changes: bound tokens rotate
   std::string token;
   std::string default_namespace;
 };
 
-// Empty `path`: $KUBECONFIG, then ~/.kube/config. Invalid names what is missing or not served (exec
-// plugins).
+// Empty `path`: the first file of $KUBECONFIG that exists, then ~/.kube/config; files are not
+// merged. Empty `context`: the file's current one. Invalid names what is missing or not served
+// (exec plugins, passwords, unverified TLS).
 Result<ClientConfig> LoadKubeconfig(const std::string& path, const std::string& context);
 
-// From /var/run/secrets/kubernetes.io/serviceaccount and KUBERNETES_SERVICE_HOST/PORT. NotFound
-// outside a cluster.
-Result<ClientConfig> InClusterConfig();
+// From KUBERNETES_SERVICE_HOST/PORT and the service account's files in `folder`; empty for
+// /var/run/secrets/kubernetes.io/serviceaccount. NotFound outside a cluster.
+Result<ClientConfig> InClusterConfig(const std::string& folder = "");
 
-// The cpprestsdk transport. Sets the size of cpprestsdk's thread pool on first use.
+// The cpprestsdk transport. Starts cpprestsdk's one network thread on first use. Only `ca_pem` is
+// trusted when there is one; the server's name or address must stand in its certificate. Invalid
+// for certificates or keys that cannot be read.
 Result<std::unique_ptr<Transport>> MakeTransport(const ClientConfig& config);
 
 }  // namespace holdfast::kube

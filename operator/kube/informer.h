@@ -1,12 +1,16 @@
-// Keeps a Cache current: lists, then watches from the list's resourceVersion, with bookmarks, resume
-// and a fresh list after 410 (API concepts, "Efficient detection of changes"). The state machine is
-// in watch.h; this is its thread, its decoder and its listeners.
+// Keeps a Cache current: lists, then watches from the list's resourceVersion, with bookmarks,
+// resume and a fresh list after 410 (API concepts, "Efficient detection of changes"). The state
+// machine is in watch.h; this is its thread, its decoder and its listeners.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -18,7 +22,7 @@ namespace holdfast::kube {
 // What differs between resources, without the type.
 struct InformerOptions {
   Resource resource;
-  std::string ns;              // empty watches all namespaces
+  std::string ns;  // empty watches all namespaces
   std::string label_selector;
 };
 
@@ -28,8 +32,9 @@ class InformerBase {
   InformerBase(const Api& api, InformerOptions options);
   virtual ~InformerBase();
 
-  // Called with the key of every object that was added, changed or removed (also those found missing
-  // by a fresh list), after the cache was updated, on the informer's thread. Set before Run.
+  // Called with the key of every object that was added, changed or removed (also those found
+  // missing by a fresh list), after the cache was updated, on the informer's thread. Set before
+  // Run.
   using Listener = std::function<void(const ObjectKey&)>;
   void AddListener(Listener listener);
 
@@ -42,11 +47,18 @@ class InformerBase {
   // Seconds since the watch last heard from the server, for health.
   std::chrono::seconds Silence() const;
 
+  // Why the last list or watch failed, as a sentence for people; empty while all is well.
+  std::string Problem() const;
+
+  // Objects that could not be decoded, counted each time they came.
+  std::uint64_t Undecodable() const;
+
   const Resource& resource() const;
 
  protected:
   // Decodes and stores one object. An object that cannot be decoded is logged, counted and left
-  // out; it must not stop the others.
+  // out; it must not stop the others. Its last readable version stays: to controllers, absence
+  // would mean that it was deleted.
   virtual Result<void> Store(const ObjectKey& key, const Json& object) = 0;
   virtual void Drop(const ObjectKey& key) = 0;
   // Keys in the cache, to find what a fresh list no longer has.
@@ -54,6 +66,11 @@ class InformerBase {
 
  private:
   struct State;
+
+  void Keep(const Json& object);
+  Result<void> List(std::stop_token stop);
+  Result<void> Watch(std::stop_token stop);
+
   std::unique_ptr<State> state_;
 };
 

@@ -17,13 +17,15 @@ struct LeaseOptions {
   ObjectKey key;
   std::string identity;  // unique per process: pod name + random
   std::chrono::seconds duration{15};
-  std::chrono::seconds renew_deadline{10};  // stop leading when not renewed for so long
-  std::chrono::seconds retry_period{2};
+  // Stop leading when not renewed for so long. Shorter than `duration` by at least a second or two:
+  // what `lead` does must have ended when another one may start.
+  std::chrono::milliseconds renew_deadline{10000};
+  std::chrono::milliseconds retry_period{2000};
 };
 
 // Blocks until this process leads, calls `lead` on another thread with a stop token that fires when
-// leadership is lost or `stop` fires, and returns when `lead` has returned. A graceful stop releases
-// the lease, so that the next one need not wait.
+// leadership is lost or `stop` fires, and returns when `lead` has returned. A graceful stop
+// releases the lease, so that the next one need not wait. Unavailable when the lease was lost.
 Result<void> RunAsLeader(const Api& api, const Clock& clock, const LeaseOptions& options,
                          const std::function<void(std::stop_token)>& lead, std::stop_token stop);
 

@@ -19,8 +19,8 @@ inline std::string ToString(const ObjectKey& key) {
   return key.ns.empty() ? key.name : key.ns + "/" + key.name;
 }
 
-// A REST resource (API concepts, "Resource URIs"): {"apps", "v1", "statefulsets"}; the core group is
-// the empty string.
+// A REST resource (API concepts, "Resource URIs"): {"apps", "v1", "statefulsets"}; the core group
+// is the empty string.
 struct Resource {
   std::string group;
   std::string version;

@@ -20,7 +20,7 @@ struct Request {
   std::string path;   // "/api/v1/namespaces/shop/pods", already percent-encoded
   std::string query;  // "watch=1&resourceVersion=5", already percent-encoded; may be empty
   std::string body;
-  std::string content_type;  // of the body
+  std::string content_type;          // of the body
   std::chrono::seconds timeout{30};  // of the whole request; for a stream, of silence
 };
 

@@ -1,6 +1,6 @@
-// Keys waiting to be reconciled: each at most once in the queue and at most once in work; a key added
-// while in work comes again afterwards (client-go's workqueue contract). Failed keys come back with
-// exponential backoff, per key.
+// Keys waiting to be reconciled: each at most once in the queue and at most once in work; a key
+// added while in work comes again afterwards (client-go's workqueue contract). Failed keys come
+// back with exponential backoff, per key.
 #pragma once
 
 #include <chrono>
@@ -56,7 +56,7 @@ class WorkQueue {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::queue<ObjectKey> ready_;
-  std::unordered_set<ObjectKey> waiting_;     // in ready_, or to be added when done
+  std::unordered_set<ObjectKey> waiting_;  // in ready_, or to be added when done
   std::unordered_set<ObjectKey> in_work_;
   std::priority_queue<Later, std::vector<Later>, std::greater<>> later_;
   std::unordered_map<ObjectKey, Timer::time_point> due_;  // the time that counts for keys in later_

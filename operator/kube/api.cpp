@@ -1,0 +1,151 @@
+#include "operator/kube/api.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include "operator/kube/status_error.h"
+#include "operator/kube/wait.h"
+
+namespace holdfast::kube {
+namespace {
+
+// As client-go: a server that sheds load says when to come back; whoever still finds it full after
+// these tries goes to the end of its own queue.
+constexpr int kMostTries = 4;
+
+bool AsksToComeBack(const Response& response, const Request& request) {
+  return (response.status == 429 || response.status == 503) && response.retry_after &&
+         *response.retry_after <= request.timeout;
+}
+
+Result<std::string> Exchange(Transport& transport, const Request& request, std::stop_token stop) {
+  for (int tries = 1;; ++tries) {
+    TRY(Response response, transport.Send(request, stop));
+    if (response.status >= 200 && response.status < 300) return std::move(response.body);
+    if (tries == kMostTries || !AsksToComeBack(response, request))
+      return tl::unexpected(ErrorFromResponse(response));
+    if (!WaitFor(*response.retry_after, stop)) return Fail(Code::kCancelled, "stopped");
+  }
+}
+
+std::string What(std::string_view verb, const Resource& resource, std::string_view name) {
+  return fmt::format("{} {} {}", verb, resource.plural, name);
+}
+
+std::string Where(const ListOptions& options) {
+  return options.ns.empty() ? "of all namespaces" : "of " + options.ns;
+}
+
+Result<std::string> Named(std::string_view verb, const Resource& resource, std::string_view name,
+                          Result<std::string> result) {
+  if (result) return result;
+  return tl::unexpected(WithContext(What(verb, resource, name), std::move(result).error()));
+}
+
+Result<Json> Parsed(std::string_view verb, const Resource& resource, std::string_view name,
+                    Result<std::string> result) {
+  TRY(const std::string body, Named(verb, resource, name, std::move(result)));
+  Result<Json> object = ParseJson(body);
+  if (object) return object;
+  return tl::unexpected(WithContext(What(verb, resource, name), std::move(object).error()));
+}
+
+// Items of a list carry neither apiVersion nor kind (API conventions, "List kinds").
+Result<void> VisitItems(const Resource& resource, Json& page,
+                        const std::function<Result<void>(const Json&)>& visit) {
+  const auto items = page.find("items");
+  if (items == page.end() || !items->is_array()) return {};
+  for (Json& item : *items) {
+    if (!item.is_object()) continue;
+    item["apiVersion"] = resource.ApiVersion();
+    item["kind"] = resource.kind;
+    TRY_VOID(visit(item));
+  }
+  return {};
+}
+
+}  // namespace
+
+const Resource kPods{"", "v1", "pods", "Pod"};
+const Resource kPersistentVolumeClaims{"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"};
+const Resource kPersistentVolumes{"", "v1", "persistentvolumes", "PersistentVolume"};
+const Resource kStatefulSets{"apps", "v1", "statefulsets", "StatefulSet"};
+const Resource kJobs{"batch", "v1", "jobs", "Job"};
+const Resource kEvents{"", "v1", "events", "Event"};
+const Resource kLeases{"coordination.k8s.io", "v1", "leases", "Lease"};
+
+Api::Api(Transport& transport) : transport_(transport) {}
+
+Result<Json> Api::Get(const Resource& resource, const ObjectKey& key, std::stop_token stop) const {
+  return Parsed("get", resource, ToString(key),
+                Exchange(transport_, GetRequest(resource, key), stop));
+}
+
+Result<std::string> Api::List(const Resource& resource, const ListOptions& options,
+                              const std::function<Result<void>(const Json&)>& visit,
+                              std::stop_token stop) const {
+  const std::string where = Where(options);
+  std::string token;
+  do {
+    TRY(Json page, Parsed("list", resource, where,
+                          Exchange(transport_, ListRequest(resource, options, token), stop)));
+    TRY_VOID(VisitItems(resource, page, visit));
+    token = FindString(page, {"metadata", "continue"});
+    if (token.empty()) return FindString(page, {"metadata", "resourceVersion"});
+  } while (!stop.stop_requested());
+  return Fail(Code::kCancelled, "stopped");
+}
+
+Result<void> Api::Watch(const Resource& resource, const ListOptions& options,
+                        std::string_view resource_version, std::chrono::seconds lifetime,
+                        const std::function<Result<void>(std::string_view)>& on_line,
+                        std::stop_token stop) const {
+  const Result<Response> end =
+      transport_.Stream(WatchRequest(resource, options, resource_version, lifetime), on_line, stop);
+  if (end && end->status >= 200 && end->status < 300) return {};
+  Error error = end ? ErrorFromResponse(*end) : end.error();
+  return tl::unexpected(WithContext(What("watch", resource, Where(options)), std::move(error)));
+}
+
+Result<Json> Api::Create(const Resource& resource, const std::string& ns, const Json& object,
+                         std::stop_token stop) const {
+  const ObjectKey key{ns, FindString(object, {"metadata", "name"})};
+  return Parsed("create", resource, ToString(key),
+                Exchange(transport_, CreateRequest(resource, ns, object), stop));
+}
+
+Result<Json> Api::Apply(const Resource& resource, const ObjectKey& key, const Json& object,
+                        std::stop_token stop) const {
+  return Parsed("apply", resource, ToString(key),
+                Exchange(transport_, ApplyRequest(resource, key, object), stop));
+}
+
+Result<Json> Api::ApplyStatus(const Resource& resource, const ObjectKey& key, const Json& status,
+                              std::stop_token stop) const {
+  return Parsed("apply status of", resource, ToString(key),
+                Exchange(transport_, ApplyStatusRequest(resource, key, status), stop));
+}
+
+Result<Json> Api::MergePatch(const Resource& resource, const ObjectKey& key, const Json& patch,
+                             std::stop_token stop, std::string_view subresource) const {
+  return Parsed("patch", resource, ToString(key),
+                Exchange(transport_, MergePatchRequest(resource, key, patch, subresource), stop));
+}
+
+Result<void> Api::Delete(const Resource& resource, const ObjectKey& key,
+                         const DeleteOptions& options, std::stop_token stop) const {
+  TRY_VOID(Named("delete", resource, ToString(key),
+                 Exchange(transport_, DeleteRequest(resource, key, options), stop)));
+  return {};
+}
+
+Result<std::string> Api::PodLog(const ObjectKey& pod, const LogOptions& options,
+                                std::stop_token stop) const {
+  Result<std::string> log = Named("read log of", kPods, ToString(pod),
+                                  Exchange(transport_, PodLogRequest(pod, options), stop));
+  // The API server says 400 while a container has not started; there is no log yet.
+  if (!log && log.error().code == Code::kInvalid)
+    return Fail(Code::kNotFound, std::move(log).error().message);
+  return log;
+}
+
+}  // namespace holdfast::kube

@@ -1,0 +1,179 @@
+#include "operator/kube/informer.h"
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "base/log.h"
+#include "operator/kube/request.h"
+#include "operator/kube/wait.h"
+#include "operator/kube/watch.h"
+
+namespace holdfast::kube {
+namespace {
+
+using std::chrono::steady_clock;
+
+// A page is parsed whole, so its size bounds the memory that a list needs.
+constexpr int kPageSize = 200;
+// As client-go: between five and ten minutes, so that not all watches end at once.
+constexpr std::chrono::seconds kWatchLifetime{450};
+// The same problem is said again only after so long.
+constexpr std::chrono::seconds kRepeatProblem{60};
+
+std::chrono::seconds Lifetime() {
+  return std::chrono::duration_cast<std::chrono::seconds>(Jittered(kWatchLifetime, 0.33));
+}
+
+std::string FullName(const Resource& resource) {
+  return resource.group.empty() ? resource.plural : resource.plural + "." + resource.group;
+}
+
+}  // namespace
+
+struct InformerBase::State {
+  State(const Api& the_api, InformerOptions the_options)
+      : api(the_api), options(std::move(the_options)) {}
+
+  ListOptions Selection() const { return {options.ns, options.label_selector, "", kPageSize}; }
+  void Heard() { last_heard = steady_clock::now().time_since_epoch().count(); }
+  void Notify(const ObjectKey& key) const {
+    for (const Listener& listener : listeners) listener(key);
+  }
+  std::string Sentence(const Error& error) const;
+  void Report(const Error& error);
+  void Recovered();
+
+  const Api& api;
+  const InformerOptions options;
+  std::vector<Listener> listeners;
+  WatchMachine machine;
+  std::atomic<bool> synced{false};
+  std::atomic<steady_clock::rep> last_heard{steady_clock::now().time_since_epoch().count()};
+  std::atomic<std::uint64_t> undecodable{0};
+
+  mutable std::mutex mutex;
+  std::string problem;  // guarded by mutex
+  steady_clock::time_point reported{};
+};
+
+std::string InformerBase::State::Sentence(const Error& error) const {
+  if (error.code != Code::kNotFound) return error.message;
+  return fmt::format(
+      "the API server does not serve {} {}: install its CustomResourceDefinition (the Helm chart "
+      "does, or kubectl apply --server-side -f crds/)",
+      FullName(options.resource), options.resource.version);
+}
+
+void InformerBase::State::Report(const Error& error) {
+  const auto now = steady_clock::now();
+  std::string sentence = Sentence(error);
+  {
+    const std::lock_guard lock(mutex);
+    if (sentence == problem && now - reported < kRepeatProblem) return;
+    problem = sentence;
+    reported = now;
+  }
+  // History that the server forgot is ordinary; the fresh list follows.
+  const auto level = error.code == Code::kGone ? spdlog::level::info : spdlog::level::warn;
+  Log(level, "informer", sentence, {{"resource", FullName(options.resource)}});
+}
+
+void InformerBase::State::Recovered() {
+  const std::lock_guard lock(mutex);
+  problem.clear();
+}
+
+InformerBase::InformerBase(const Api& api, InformerOptions options)
+    : state_(std::make_unique<State>(api, std::move(options))) {}
+
+InformerBase::~InformerBase() = default;
+
+void InformerBase::AddListener(Listener listener) {
+  state_->listeners.push_back(std::move(listener));
+}
+
+bool InformerBase::Synced() const { return state_->synced; }
+
+std::chrono::seconds InformerBase::Silence() const {
+  const steady_clock::time_point heard{steady_clock::duration(state_->last_heard)};
+  return std::chrono::duration_cast<std::chrono::seconds>(steady_clock::now() - heard);
+}
+
+std::string InformerBase::Problem() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->problem;
+}
+
+std::uint64_t InformerBase::Undecodable() const { return state_->undecodable; }
+
+const Resource& InformerBase::resource() const { return state_->options.resource; }
+
+void InformerBase::Keep(const Json& object) {
+  const ObjectKey key = KeyOf(object);
+  if (const Result<void> stored = Store(key, object); !stored) {
+    ++state_->undecodable;
+    Log(spdlog::level::err, "informer",
+        "an object cannot be read; what was known of it before, if anything, still counts",
+        {{"resource", FullName(resource())},
+         {"object", ToString(key)},
+         {"error", stored.error().message}});
+    return;
+  }
+  state_->Notify(key);
+}
+
+Result<void> InformerBase::List(std::stop_token stop) {
+  State& state = *state_;
+  state.machine.StartList();
+  const auto visit = [&](const Json& object) -> Result<void> {
+    state.Heard();
+    state.machine.Seen(KeyOf(object));
+    Keep(object);
+    return {};
+  };
+  TRY(std::string version, state.api.List(state.options.resource, state.Selection(), visit, stop));
+  state.Heard();
+  for (const ObjectKey& key : state.machine.Listed(std::move(version), Keys())) {
+    Drop(key);
+    state.Notify(key);
+  }
+  state.synced = true;
+  state.Recovered();
+  return {};
+}
+
+Result<void> InformerBase::Watch(std::stop_token stop) {
+  State& state = *state_;
+  const auto on_line = [&](std::string_view line) -> Result<void> {
+    state.Heard();
+    TRY(const WatchEvent event, state.machine.Line(line));
+    state.Recovered();
+    if (event.type == WatchEvent::Type::kStore) Keep(event.object);
+    if (event.type != WatchEvent::Type::kDrop) return {};
+    Drop(event.key);
+    state.Notify(event.key);
+    return {};
+  };
+  TRY_VOID(state.api.Watch(state.options.resource, state.Selection(),
+                           state.machine.resource_version(), Lifetime(), on_line, stop));
+  state.machine.Ended();
+  return {};
+}
+
+void InformerBase::Run(std::stop_token stop) {
+  State& state = *state_;
+  while (WaitFor(state.machine.Pause(), stop)) {
+    const bool watching = state.machine.state() == WatchState::kWatching;
+    const Result<void> done = watching ? Watch(stop) : List(stop);
+    if (done || stop.stop_requested()) continue;
+    state.machine.Failed(done.error());
+    state.Report(done.error());
+  }
+}
+
+}  // namespace holdfast::kube

@@ -1,0 +1,97 @@
+#include "operator/kube/work_queue.h"
+
+#include <algorithm>
+
+namespace holdfast::kube {
+
+WorkQueue::WorkQueue(Backoff backoff) : backoff_(backoff) {}
+
+void WorkQueue::Add(const ObjectKey& key) {
+  const std::lock_guard lock(mutex_);
+  AddLocked(key);
+}
+
+void WorkQueue::AddLocked(const ObjectKey& key) {
+  if (shut_down_ || !waiting_.insert(key).second || in_work_.contains(key)) return;
+  ready_.push(key);
+  changed_.notify_one();
+}
+
+void WorkQueue::AddAfter(const ObjectKey& key, Timer::duration delay) {
+  const std::lock_guard lock(mutex_);
+  if (delay <= Timer::duration::zero()) return AddLocked(key);
+  if (shut_down_) return;
+  const Timer::time_point due = Timer::now() + delay;
+  const auto [known, added] = due_.try_emplace(key, due);
+  if (!added && known->second <= due) return;
+  known->second = due;
+  later_.push({due, key});
+  // The one that sleeps until the next due time must see that it came nearer.
+  changed_.notify_one();
+}
+
+void WorkQueue::AddFailed(const ObjectKey& key) {
+  std::chrono::milliseconds delay;
+  {
+    const std::lock_guard lock(mutex_);
+    // 2^20 times any first delay is beyond any sensible longest one.
+    const int doublings = std::min(failures_[key]++, 20);
+    delay = std::min(backoff_.most, backoff_.first * (1 << doublings));
+  }
+  AddAfter(key, delay);
+}
+
+void WorkQueue::Forget(const ObjectKey& key) {
+  const std::lock_guard lock(mutex_);
+  failures_.erase(key);
+}
+
+std::optional<ObjectKey> WorkQueue::Take() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (shut_down_) return std::nullopt;
+    MoveDueLocked(Timer::now());
+    if (!ready_.empty()) break;
+    if (later_.empty())
+      changed_.wait(lock);
+    else
+      changed_.wait_until(lock, Timer::time_point(later_.top().due));
+  }
+  ObjectKey key = std::move(ready_.front());
+  ready_.pop();
+  waiting_.erase(key);
+  in_work_.insert(key);
+  return key;
+}
+
+void WorkQueue::MoveDueLocked(Timer::time_point now) {
+  while (!later_.empty() && later_.top().due <= now) {
+    const Later next = later_.top();
+    later_.pop();
+    const auto counts = due_.find(next.key);
+    if (counts == due_.end() || counts->second != next.due) continue;  // an earlier time came first
+    due_.erase(counts);
+    AddLocked(next.key);
+  }
+}
+
+void WorkQueue::Done(const ObjectKey& key) {
+  const std::lock_guard lock(mutex_);
+  in_work_.erase(key);
+  if (!waiting_.contains(key)) return;
+  ready_.push(key);
+  changed_.notify_one();
+}
+
+void WorkQueue::ShutDown() {
+  const std::lock_guard lock(mutex_);
+  shut_down_ = true;
+  changed_.notify_all();
+}
+
+std::size_t WorkQueue::Depth() const {
+  const std::lock_guard lock(mutex_);
+  return ready_.size();
+}
+
+}  // namespace holdfast::kube
