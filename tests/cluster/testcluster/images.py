@@ -5,8 +5,6 @@ import fcntl
 import hashlib
 import json
 import pathlib
-import shutil
-import subprocess
 import sys
 import tempfile
 
@@ -15,7 +13,8 @@ from .errors import StepError
 from .process import run
 
 sys.path.insert(0, str(layout.REPOSITORY / "helm/images"))
-import docker_archive  # noqa: E402  (the writer is the product's, and so is its folder)
+import docker_archive  # noqa: E402  (the product's own way to make images)
+import rootfs  # noqa: E402
 
 SYSTEM = ["pause", "busybox", "coredns", "local-path-provisioner"]
 _TESTS = layout.HERE / "images"
@@ -24,12 +23,14 @@ _TESTS = layout.HERE / "images"
 def build(name):
     """Makes the image of images/<name>/ unless the cache has it; returns its archive.
 
-    A folder has image.json (names, config, files to copy) or an executable `fill`
-    that is given the empty root folder; both are hashed with the files they name.
+    image.json has the names and the config; `copy` (target: origin), `programs` (with
+    their libraries) and `folders` (that anybody may write to) fill the image, and then
+    an executable `fill`, given the root folder, does the rest.
     """
     source = _TESTS / name
     description = json.loads((source / "image.json").read_text())
     copies = {target: _resolve(origin) for target, origin in description.get("copy", {}).items()}
+    copies |= {program: pathlib.Path(program) for program in description.get("programs", [])}
     archive = layout.CACHE / "images" / f"{name}-{_hash(source, copies)}.tar"
     archive.parent.mkdir(parents=True, exist_ok=True)
     with open(archive.with_suffix(".lock"), "w") as lock:
@@ -50,7 +51,7 @@ def _resolve(origin):
 
 def _hash(source, copies):
     digest = hashlib.sha256()
-    for file in sorted(source.iterdir()) + [pathlib.Path(docker_archive.__file__)]:
+    for file in [*sorted(source.iterdir()), *map(pathlib.Path, (docker_archive.__file__, rootfs.__file__))]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     for target, origin in sorted(copies.items()):
         stat = origin.stat()
@@ -60,8 +61,7 @@ def _hash(source, copies):
 
 def _fill(source, description, copies, root):
     for target, origin in copies.items():
-        (root / target).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(origin, root / target)
+        rootfs.add_program(root, origin, target)
     if (source / "fill").exists():
         run(f"filling the image {source.name}", source / "fill", root)
     for folder in description.get("folders", []):
