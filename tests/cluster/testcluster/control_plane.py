@@ -72,5 +72,6 @@ def start_controllers(cluster):
     _start(cluster, "controller-manager", "kube-controller-manager", *common("controller-manager"),
            f"--root-ca-file={keys}/ca.crt", f"--service-account-private-key-file={keys}/service-account.key",
            f"--cluster-signing-cert-file={keys}/ca.crt", f"--cluster-signing-key-file={keys}/ca.key",
-           "--use-service-account-credentials=true")
+           # Forty controllers that each fetch a token at the default rate take five seconds.
+           "--use-service-account-credentials=true", "--kube-api-qps=200", "--kube-api-burst=400")
     _start(cluster, "scheduler", "kube-scheduler", *common("scheduler"))

@@ -88,12 +88,13 @@ def _start(cluster, archives):
         starting = [pool.submit(_start_node, node, archives) for node in cluster.nodes]
         control_plane.wait_ready(cluster)
         control_plane.start_controllers(cluster)
+        addons = pool.submit(_apply_addons, cluster)
         for one in starting:
             one.result()
         # A kubelet that finds no API server waits long before it tries again.
         for node in cluster.nodes:
             nodes.start_kubelet(node)
-        _apply_addons(cluster)
+        addons.result()
     network.route_services(cluster)
     _wait_usable(cluster)
 
@@ -109,9 +110,9 @@ def kubectl(cluster, *arguments, step="asking the API server", stdin=None):
 
 
 def _apply_addons(cluster):
-    for file in sorted((layout.HERE / "manifests").glob("*.yaml")):
-        manifest = file.read_text().replace("${DNS_SERVICE}", cluster.dns_service)
-        kubectl(cluster, "apply", "-f", "-", step=f"applying {file.name}", stdin=manifest)
+    folder = layout.HERE / "manifests"
+    manifests = "---\n".join(file.read_text() for file in sorted(folder.glob("*.yaml")))
+    kubectl(cluster, "create", "-f", "-", step=f"applying {folder}", stdin=manifests.replace("${DNS_SERVICE}", cluster.dns_service))
 
 
 def _wait_usable(cluster):
@@ -130,8 +131,13 @@ def _wait_usable(cluster):
                 raise StepError("", f"deployment {item['metadata']['name']} has no ready pod")
         return True
 
+    def accounts_ready():
+        # Without it the API server refuses a pod that names no account.
+        return kubectl(cluster, "get", "serviceaccount", "default", "-n", "default")
+
     wait_until("waiting for the nodes to be Ready", 60, nodes_ready, cluster.nodes[0].folder / "log/kubelet.log", alive)
     wait_until("waiting for DNS and the storage class", 60, addons_ready, cluster.nodes[0].folder / "log/kubelet.log", alive)
+    wait_until("waiting for the default account", 60, accounts_ready, cluster.log("controller-manager"), alive)
 
 
 def down(name):
