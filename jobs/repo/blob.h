@@ -60,6 +60,9 @@ ByteView Compress(ByteView content, Compression compression);
 // the caller has bounded.
 Result<Bytes> Decompress(ByteView frame, std::uint64_t size);
 
+// The same for content of unknown size: Corrupt beyond `limit`.
+Result<Bytes> DecompressUpTo(ByteView frame, std::uint64_t limit);
+
 // Opens what a pack holds for `blob`, decompresses it and compares its hash with the id. `sealed`
 // is overwritten. Corrupt, naming the blob, when anything does not fit.
 Result<Bytes> OpenBlob(const Key& key, const Blob& blob, std::span<std::uint8_t> sealed);

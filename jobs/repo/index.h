@@ -77,6 +77,8 @@ class Index {
   std::size_t pack_count() const;
   // Bytes allocated for all of it, without the allocator's own overhead.
   std::size_t MemoryUse() const;
+  // Forgets everything. Nobody may use the index meanwhile.
+  void Clear();
   // Gives back the slack of growing; after loading.
   void ShrinkToFit();
 

@@ -74,6 +74,7 @@ class Lock {
 
  private:
   Lock(Repository& repository, LockInfo info, const Clock& clock);
+  Result<void> RefreshNow(std::stop_token stop);
   void RefreshLoop(std::stop_token stop);
 
   Repository& repository_;

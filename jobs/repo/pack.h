@@ -1,11 +1,9 @@
 // Packs: blobs one after the other, then a sealed header that lists them (FORMAT.md, "Packs").
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <stop_token>
 #include <vector>
@@ -36,8 +34,10 @@ Result<std::vector<Blob>> ReadPackHeader(storage::Backend& storage, const Key& k
 // under a short lock, and each thread seals straight into its own place.
 class PackWriter {
  public:
-  // Room for `capacity` bytes of sealed blobs; memory is touched only as it is filled.
+  // `capacity` bounds the whole pack, at most 4 GiB; memory is touched only as it is filled.
   PackWriter(BlobType type, std::size_t capacity);
+  // What a pack of one sealed blob of `length` bytes takes.
+  static std::size_t CapacityFor(std::size_t length);
 
   // A place of `length` bytes, or nullptr when the pack is closed or has no room. Each place given
   // out must be followed by Done once it is filled.
@@ -55,8 +55,6 @@ class PackWriter {
   Result<ByteView> Finish(const Key& key);
 
  private:
-  std::uint8_t* End() { return buffer_.get() + size_; }
-
   const BlobType type_;
   const std::size_t capacity_;
   std::unique_ptr<std::uint8_t[]> buffer_;

@@ -14,7 +14,7 @@ inline constexpr int kPolynomialDegree = 53;
 int Degree(Polynomial p);
 // The remainder of p / divisor; divisor is not zero.
 Polynomial Mod(Polynomial p, Polynomial divisor);
-// Ben-Or's test, for degrees up to 63.
+// Ben-Or's test, for degrees 1 to 62.
 bool IsIrreducible(Polynomial p);
 // Uniform over the irreducible polynomials of degree 53.
 Polynomial RandomPolynomial();

@@ -51,6 +51,17 @@ struct SavedBlob {
   std::uint64_t stored_size = 0;  // bytes in the pack; 0 unless added
 };
 
+struct FileEntry {
+  Id id;
+  std::uint64_t size = 0;  // bytes as stored
+};
+
+// A file ready to be stored, so that its name is known before it is.
+struct SealedFile {
+  Id id;
+  Bytes bytes;
+};
+
 class PackUploader;
 
 class Repository {
@@ -80,14 +91,15 @@ class Repository {
   // The content, opened, decompressed and compared with its name. Not for keys. Corrupt and
   // NotFound name the type and the short id.
   Result<Bytes> LoadUnpacked(storage::FileType type, const Id& id, std::stop_token stop);
+  // The same, of a size that a listing gave: one request less.
+  Result<Bytes> LoadFile(storage::FileType type, const FileEntry& file, std::stop_token stop);
   // Durable when it returns.
   Result<Id> SaveUnpacked(storage::FileType type, ByteView content, std::stop_token stop);
+  // SaveUnpacked in two steps.
+  SealedFile SealFile(ByteView content) const;
+  Result<void> SaveSealed(storage::FileType type, const SealedFile& file, std::stop_token stop);
   Result<void> RemoveFile(storage::FileType type, const Id& id, std::stop_token stop);
   // The ids of all files of a type with their stored sizes, in no order.
-  struct FileEntry {
-    Id id;
-    std::uint64_t size = 0;
-  };
   Result<std::vector<FileEntry>> ListFiles(storage::FileType type, std::stop_token stop);
 
   // --- Blobs ---
@@ -132,7 +144,10 @@ class Repository {
  private:
   Repository(storage::Backend& storage, Key key, Config config, const RepositoryOptions& options);
 
+  Result<std::vector<Id>> ReadIndexFiles(std::span<const FileEntry> files, std::stop_token stop);
+  Result<std::uint64_t> StoreBlob(const BlobHandle& handle, ByteView content, std::stop_token stop);
   Result<Bytes> LoadStored(const PackedBlob& place, std::stop_token stop);
+  Result<Snapshot> ReadSnapshot(const FileEntry& file, std::stop_token stop);
 
   storage::Backend& storage_;
   const Key key_;

@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "jobs/repo/file_time.h"
 #include "jobs/repo/id.h"
 
 namespace holdfast::repo {
@@ -19,14 +20,6 @@ namespace holdfast::repo {
 enum class NodeType { kFile, kDir, kSymlink, kDev, kCharDev, kFifo, kSocket, kIrregular };
 
 std::string_view NodeTypeName(NodeType type);
-
-// A file's time as the kernel keeps it; beyond what TimePoint can hold.
-struct FileTime {
-  std::int64_t seconds = 0;  // since 1970, UTC
-  std::uint32_t nanos = 0;   // below 1e9
-
-  friend auto operator<=>(const FileTime&, const FileTime&) = default;
-};
 
 struct ExtendedAttribute {
   std::string name;
@@ -89,7 +82,7 @@ class TreeBuilder {
 std::string EncodeNode(const Node& node);
 Result<std::string> EncodeTree(const Tree& tree);
 
-// Calls nothing and builds no document beyond one node at a time. Corrupt when malformed, not
+// Builds no document beyond one node at a time. Corrupt when malformed, not
 // sorted, or when a name could lead out of its directory.
 Result<Tree> DecodeTree(ByteView text);
 

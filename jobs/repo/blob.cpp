@@ -1,0 +1,121 @@
+#include "jobs/repo/blob.h"
+
+#include <algorithm>
+#include <memory>
+#include <new>
+
+#include <spdlog/fmt/fmt.h>
+#include <zstd.h>
+
+namespace holdfast::repo {
+namespace {
+
+struct FreeZstd {
+  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+  void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
+};
+
+// One thread's compressor and the buffer it fills; both grow to the largest blob seen.
+struct Compressor {
+  std::unique_ptr<ZSTD_CCtx, FreeZstd> context{ZSTD_createCCtx()};
+  std::unique_ptr<std::uint8_t[]> buffer;
+  std::size_t capacity = 0;
+
+  void Reserve(std::size_t size) {
+    if (size <= capacity) return;
+    buffer = std::make_unique_for_overwrite<std::uint8_t[]>(size);
+    capacity = size;
+  }
+};
+
+int ZstdLevel(Compression compression) { return compression == Compression::kMax ? 12 : 3; }
+
+ZSTD_DCtx* ThreadDecompressor() {
+  thread_local const std::unique_ptr<ZSTD_DCtx, FreeZstd> context(ZSTD_createDCtx());
+  if (!context) throw std::bad_alloc();
+  return context.get();
+}
+
+Error Damaged(const BlobHandle& handle, std::string_view what) {
+  return {Code::kCorrupt, fmt::format("{}: {}", Describe(handle), what)};
+}
+
+}  // namespace
+
+std::string_view BlobTypeName(BlobType type) { return type == BlobType::kData ? "data" : "tree"; }
+
+std::string Describe(const BlobHandle& handle) {
+  return fmt::format("{} {}", BlobTypeName(handle.type), handle.id.Short());
+}
+
+std::uint64_t Blob::PlainLength() const {
+  if (uncompressed_length != 0) return uncompressed_length;
+  return length > kSealOverhead ? length - kSealOverhead : 0;
+}
+
+ByteView Compress(ByteView content, Compression compression) {
+  thread_local Compressor compressor;
+  if (!compressor.context) throw std::bad_alloc();
+  if (content.empty()) return {};
+  compressor.Reserve(ZSTD_compressBound(content.size()));
+  const std::size_t size =
+      ZSTD_compressCCtx(compressor.context.get(), compressor.buffer.get(), compressor.capacity,
+                        content.data(), content.size(), ZstdLevel(compression));
+  if (ZSTD_isError(size) || size >= content.size()) return {};
+  return {compressor.buffer.get(), size};
+}
+
+Result<Bytes> Decompress(ByteView frame, std::uint64_t size) {
+  Bytes content(size);
+  const std::size_t written = ZSTD_decompressDCtx(ThreadDecompressor(), content.data(),
+                                                  content.size(), frame.data(), frame.size());
+  if (ZSTD_isError(written))
+    return Fail(Code::kCorrupt, fmt::format("zstd: {}", ZSTD_getErrorName(written)));
+  if (written != size) return Fail(Code::kCorrupt, "zstd: the content is shorter than declared");
+  return content;
+}
+
+Result<Bytes> DecompressUpTo(ByteView frame, std::uint64_t limit) {
+  const unsigned long long declared = ZSTD_getFrameContentSize(frame.data(), frame.size());
+  if (declared == ZSTD_CONTENTSIZE_ERROR) return Fail(Code::kCorrupt, "zstd: not a frame");
+  if (declared != ZSTD_CONTENTSIZE_UNKNOWN) {
+    if (declared > limit) return Fail(Code::kCorrupt, "zstd: the content is too large");
+    return Decompress(frame, declared);
+  }
+  // Writers that stream do not state the size.
+  ZSTD_DCtx* const context = ThreadDecompressor();
+  ZSTD_DCtx_reset(context, ZSTD_reset_session_only);
+  Bytes content;
+  ZSTD_inBuffer in{frame.data(), frame.size(), 0};
+  while (true) {
+    const std::size_t done = content.size();
+    content.resize(std::min<std::uint64_t>(limit, done + ZSTD_DStreamOutSize()));
+    ZSTD_outBuffer out{content.data(), content.size(), done};
+    const std::size_t left = ZSTD_decompressStream(context, &out, &in);
+    if (ZSTD_isError(left))
+      return Fail(Code::kCorrupt, fmt::format("zstd: {}", ZSTD_getErrorName(left)));
+    content.resize(out.pos);
+    if (left == 0) return content;
+    if (out.pos == done) return Fail(Code::kCorrupt, "zstd: cut off, or the content is too large");
+  }
+}
+
+Result<Bytes> OpenBlob(const Key& key, const Blob& blob, std::span<std::uint8_t> sealed) {
+  const auto fail = [&](std::string_view what) {
+    return tl::make_unexpected(Damaged(blob.handle, what));
+  };
+  if (blob.PlainLength() > kMaxBlobSize) return fail("larger than any blob");
+  const auto opened = key.OpenInPlace(sealed);
+  if (!opened) return fail(opened.error().message);
+  Result<Bytes> content = Bytes();
+  if (blob.uncompressed_length != 0) {
+    content = Decompress(*opened, blob.uncompressed_length);
+    if (!content) return fail(content.error().message);
+  } else {
+    content->assign(opened->begin(), opened->end());
+  }
+  if (Id::Of(*content) != blob.handle.id) return fail("the content does not have this id");
+  return content;
+}
+
+}  // namespace holdfast::repo

@@ -1,0 +1,419 @@
+#include "jobs/repo/repository.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "base/clock.h"
+#include "jobs/repo/pack_uploader.h"
+
+namespace holdfast::repo {
+namespace {
+
+using storage::FileType;
+using storage::Handle;
+
+// Larger than any file but packs that restic or we write: an index file has about 8 MiB.
+constexpr std::uint64_t kMaxUnpacked = 256ULL << 20;
+constexpr std::uint8_t kCompressedJson = 2;  // the envelope's version byte
+constexpr std::uint64_t kMaxGap = 256 * 1024;
+constexpr std::uint64_t kMaxRead = 32ULL << 20;
+// Small files are bound by the store's latency, not by the processor.
+constexpr std::size_t kLoaders = 8;
+
+std::string_view TypeName(FileType type) {
+  switch (type) {
+    case FileType::kConfig:
+      return "config";
+    case FileType::kKey:
+      return "key";
+    case FileType::kLock:
+      return "lock";
+    case FileType::kSnapshot:
+      return "snapshot";
+    case FileType::kIndex:
+      return "index";
+    case FileType::kPack:
+      return "pack";
+  }
+  return "file";
+}
+
+std::string Describe(FileType type, const Id& id) {
+  return fmt::format("{} {}", TypeName(type), id.Short());
+}
+
+template <typename T>
+Result<T> Named(const std::string& what, Result<T> result) {
+  if (result) return result;
+  return tl::make_unexpected(WithContext(what, std::move(result).error()));
+}
+
+// `size` bytes from the start; what the store holds beyond them is never fetched.
+Result<Bytes> LoadWhole(storage::Backend& storage, const Handle& handle, std::uint64_t size,
+                        std::stop_token stop) {
+  if (size < kSealOverhead || size > kMaxUnpacked)
+    return Fail(Code::kCorrupt, fmt::format("{} bytes is no possible size", size));
+  return storage.Load(handle, 0, size, stop);
+}
+
+// FORMAT.md, "Unpacked files".
+Result<Bytes> OpenEnvelope(Bytes plaintext) {
+  if (plaintext.empty()) return Fail(Code::kCorrupt, "empty");
+  const std::uint8_t version = plaintext.front();
+  if (version == '{' || version == '[') return plaintext;
+  if (version != kCompressedJson)
+    return Fail(Code::kCorrupt, fmt::format("unknown encoding {}", version));
+  return DecompressUpTo(ByteView(plaintext).subspan(1), kMaxUnpacked);
+}
+
+Bytes MakeEnvelope(ByteView content) {
+  const ByteView compressed = Compress(content, Compression::kAuto);
+  if (compressed.empty()) return Bytes(content.begin(), content.end());
+  Bytes envelope{kCompressedJson};
+  envelope.insert(envelope.end(), compressed.begin(), compressed.end());
+  return envelope;
+}
+
+// Calls `work` once for each number below `count`, on a few threads; the first Error stops the rest
+// and is returned.
+Result<void> InParallel(std::size_t count,
+                        const std::function<Result<void>(std::size_t, std::stop_token)>& work,
+                        std::stop_token stop) {
+  std::stop_source all;
+  const std::stop_callback forward(stop, [&] { all.request_stop(); });
+  std::atomic<std::size_t> next = 0;
+  std::mutex mutex;
+  std::optional<Error> failure;
+  const auto run = [&] {
+    for (std::size_t i = next++; i < count && !all.stop_requested(); i = next++) {
+      Result<void> done = work(i, all.get_token());
+      if (done) continue;
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = std::move(done).error();
+      all.request_stop();
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 1; i < std::min(count, kLoaders); ++i) threads.emplace_back(run);
+    run();
+  }
+  if (failure) return tl::make_unexpected(*std::move(failure));
+  if (stop.stop_requested()) return Fail(Code::kCancelled, "stopped while reading");
+  return {};
+}
+
+// Sorted blobs that one request fetches.
+struct Range {
+  std::span<const Blob> blobs;
+  std::uint64_t offset = 0;
+  std::uint64_t end = 0;
+};
+
+std::vector<Range> MakeRanges(std::span<const Blob> sorted) {
+  std::vector<Range> ranges;
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    const Blob& blob = sorted[i];
+    const std::uint64_t end = std::uint64_t{blob.offset} + blob.length;
+    const bool joins = !ranges.empty() && blob.offset <= ranges.back().end + kMaxGap &&
+                       end - ranges.back().offset <= kMaxRead;
+    if (!joins) {
+      first = i;
+      ranges.push_back({{}, blob.offset, end});
+    }
+    ranges.back().blobs = sorted.subspan(first, i - first + 1);
+    ranges.back().end = std::max(ranges.back().end, end);
+  }
+  return ranges;
+}
+
+Result<bool> HasFile(storage::Backend& storage, const Handle& handle, std::stop_token stop) {
+  const auto info = storage.Stat(handle, stop);
+  if (info) return true;
+  if (IsAbsent(info.error())) return false;
+  return tl::make_unexpected(info.error());
+}
+
+Result<void> RefuseExisting(storage::Backend& storage, std::stop_token stop) {
+  const auto exists = [&] {
+    return Fail(Code::kAlreadyExists,
+                "there is a repository at " + storage.Location() + " already");
+  };
+  TRY(const bool config, HasFile(storage, {FileType::kConfig, ""}, stop));
+  if (config) return exists();
+  bool key = false;
+  const auto visit = [&](const storage::FileInfo&) -> Result<void> {
+    key = true;
+    return {};
+  };
+  TRY_VOID(storage.List(FileType::kKey, visit, stop));
+  if (key) return exists();
+  return {};
+}
+
+}  // namespace
+
+Repository::Repository(storage::Backend& storage, Key key, Config config,
+                       const RepositoryOptions& options)
+    : storage_(storage),
+      key_(std::move(key)),
+      config_(std::move(config)),
+      options_(options),
+      tables_(ChunkerTables::For(config_.chunker_polynomial)) {
+  const auto save_index = [this](ByteView json, std::stop_token stop) -> Result<void> {
+    TRY_VOID(SaveUnpacked(FileType::kIndex, json, stop));
+    return {};
+  };
+  uploader_ = std::make_unique<PackUploader>(storage_, key_, index_, save_index, options.pack_size,
+                                             options.uploads);
+}
+
+Repository::~Repository() = default;
+
+Result<std::unique_ptr<Repository>> Repository::Init(storage::Backend& storage,
+                                                     std::string_view password,
+                                                     const InitOptions& options,
+                                                     std::stop_token stop) {
+  TRY_VOID(RefuseExisting(storage, stop));
+  const Config config = Config::Random(options.version);
+  Key master = Key::Random();
+  const KdfParams kdf = options.kdf ? *options.kdf : CalibrateKdf();
+  TRY(const KeyFile file, MakeKeyFile(master, password, kdf, SystemClock().Now()));
+  TRY_VOID(SaveKey(storage, file, stop));
+  const Bytes sealed = master.Seal(AsBytes(EncodeConfig(config)));
+  TRY_VOID(Named("config", storage.Save({FileType::kConfig, ""}, sealed, stop)));
+  return std::unique_ptr<Repository>(
+      new Repository(storage, std::move(master), config, options.repository));
+}
+
+Result<std::unique_ptr<Repository>> Repository::Open(storage::Backend& storage, Key master,
+                                                     const RepositoryOptions& options,
+                                                     std::stop_token stop) {
+  const Handle handle{FileType::kConfig, ""};
+  TRY(const storage::FileInfo info, Named("config", storage.Stat(handle, stop)));
+  TRY(const Bytes sealed, Named("config", LoadWhole(storage, handle, info.size, stop)));
+  TRY(const Bytes text, Named("config", master.Open(sealed)));
+  TRY(Config config, DecodeConfig(text));
+  return std::unique_ptr<Repository>(
+      new Repository(storage, std::move(master), std::move(config), options));
+}
+
+Result<Bytes> Repository::LoadFile(FileType type, const FileEntry& file, std::stop_token stop) {
+  const auto load = [&]() -> Result<Bytes> {
+    TRY(Bytes sealed, LoadWhole(storage_, {type, file.id.Hex()}, file.size, stop));
+    if (Id::Of(sealed) != file.id) return Fail(Code::kCorrupt, "the content does not have this id");
+    TRY(const auto plaintext, key_.OpenInPlace(sealed));
+    return OpenEnvelope(Bytes(plaintext.begin(), plaintext.end()));
+  };
+  return Named(Describe(type, file.id), load());
+}
+
+Result<Bytes> Repository::LoadUnpacked(FileType type, const Id& id, std::stop_token stop) {
+  TRY(const storage::FileInfo info,
+      Named(Describe(type, id), storage_.Stat({type, id.Hex()}, stop)));
+  return LoadFile(type, {id, info.size}, stop);
+}
+
+SealedFile Repository::SealFile(ByteView content) const {
+  SealedFile file;
+  file.bytes = key_.Seal(config_.version == 1 ? content : ByteView(MakeEnvelope(content)));
+  file.id = Id::Of(file.bytes);
+  return file;
+}
+
+Result<void> Repository::SaveSealed(FileType type, const SealedFile& file, std::stop_token stop) {
+  return Named(Describe(type, file.id), storage_.Save({type, file.id.Hex()}, file.bytes, stop));
+}
+
+Result<Id> Repository::SaveUnpacked(FileType type, ByteView content, std::stop_token stop) {
+  const SealedFile file = SealFile(content);
+  TRY_VOID(SaveSealed(type, file, stop));
+  return file.id;
+}
+
+Result<void> Repository::RemoveFile(FileType type, const Id& id, std::stop_token stop) {
+  return Named(Describe(type, id), storage_.Remove({type, id.Hex()}, stop));
+}
+
+Result<std::vector<FileEntry>> Repository::ListFiles(FileType type, std::stop_token stop) {
+  std::vector<FileEntry> files;
+  const auto visit = [&](const storage::FileInfo& info) -> Result<void> {
+    if (const Result<Id> id = Id::Parse(info.name)) files.push_back({*id, info.size});
+    return {};
+  };
+  TRY_VOID(storage_.List(type, visit, stop));
+  return files;
+}
+
+Result<std::vector<Id>> Repository::ReadIndexFiles(std::span<const FileEntry> files,
+                                                   std::stop_token stop) {
+  std::mutex mutex;
+  std::vector<Id> superseded;
+  const auto add = [&](PackEntry&& pack) -> Result<void> {
+    index_.Add(pack);
+    return {};
+  };
+  const auto read = [&](std::size_t i, std::stop_token each) -> Result<void> {
+    TRY(const Bytes text, LoadFile(FileType::kIndex, files[i], each));
+    TRY(const std::vector<Id> ids,
+        Named(Describe(FileType::kIndex, files[i].id), DecodeIndex(text, add)));
+    const std::lock_guard lock(mutex);
+    superseded.insert(superseded.end(), ids.begin(), ids.end());
+    return {};
+  };
+  TRY_VOID(InParallel(files.size(), read, stop));
+  return superseded;
+}
+
+Result<void> Repository::LoadIndex(std::stop_token stop) {
+  TRY(auto files, ListFiles(FileType::kIndex, stop));
+  TRY(const std::vector<Id> ids, ReadIndexFiles(files, stop));
+  // Rare: somebody was interrupted between saving an index file and removing those it replaces.
+  const std::unordered_set<Id> superseded(ids.begin(), ids.end());
+  const auto replaced = [&](const FileEntry& file) { return superseded.contains(file.id); };
+  if (std::erase_if(files, replaced) > 0) {
+    index_.Clear();
+    TRY_VOID(ReadIndexFiles(files, stop));
+  }
+  index_.ShrinkToFit();
+  return {};
+}
+
+Result<std::uint64_t> Repository::StoreBlob(const BlobHandle& handle, ByteView content,
+                                            std::stop_token stop) {
+  const bool compress = config_.version > 1 && (options_.compression != Compression::kOff ||
+                                                handle.type == BlobType::kTree);
+  const ByteView compressed = compress ? Compress(content, options_.compression) : ByteView();
+  const bool smaller = !compressed.empty();
+  const ByteView stored = smaller ? compressed : content;
+  TRY_VOID(uploader_->Add(handle, stored, smaller ? static_cast<std::uint32_t>(content.size()) : 0,
+                          stop));
+  return stored.size() + kSealOverhead;
+}
+
+Result<SavedBlob> Repository::SaveBlob(BlobType type, ByteView content, std::stop_token stop,
+                                       const Id* known_id) {
+  if (content.size() > kMaxBlobSize)
+    return Fail(Code::kInvalid, fmt::format("a blob of {} bytes is too large", content.size()));
+  const BlobHandle handle{type, known_id != nullptr ? *known_id : Id::Of(content)};
+  if (!index_.Claim(handle)) return SavedBlob{handle.id, false, 0};
+  const Result<std::uint64_t> stored = StoreBlob(handle, content, stop);
+  if (!stored) {
+    index_.Abandon(handle);
+    return tl::make_unexpected(stored.error());
+  }
+  return SavedBlob{handle.id, true, *stored};
+}
+
+Result<void> Repository::Flush(std::stop_token stop) { return uploader_->Drain(stop); }
+
+Result<Bytes> Repository::LoadStored(const PackedBlob& place, std::stop_token stop) {
+  const Blob& blob = place.blob;
+  if (blob.length > kMaxBlobSize + kSealOverhead || blob.PlainLength() > kMaxBlobSize)
+    return Fail(Code::kCorrupt, repo::Describe(blob.handle) + ": larger than any blob");
+  TRY(Bytes sealed,
+      Named(repo::Describe(blob.handle) + " in " + Describe(FileType::kPack, place.pack),
+            storage_.Load({FileType::kPack, place.pack.Hex()}, blob.offset, blob.length, stop)));
+  return Named(Describe(FileType::kPack, place.pack), OpenBlob(key_, blob, sealed));
+}
+
+Result<Bytes> Repository::LoadBlob(const BlobHandle& handle, std::stop_token stop) {
+  Result<Bytes> content =
+      Fail(Code::kNotFound, repo::Describe(handle) + ": in no index of this repository");
+  for (const PackedBlob& place : index_.LookupAll(handle)) {
+    content = LoadStored(place, stop);
+    if (content || content.error().code == Code::kCancelled) break;
+  }
+  return content;
+}
+
+Result<Tree> Repository::LoadTree(const Id& id, std::stop_token stop) {
+  const BlobHandle handle{BlobType::kTree, id};
+  TRY(const Bytes text, LoadBlob(handle, stop));
+  return Named(repo::Describe(handle), DecodeTree(text));
+}
+
+Result<void> Repository::LoadBlobs(
+    const Id& pack, std::span<const Blob> blobs,
+    const std::function<Result<void>(const Blob&, Result<Bytes>)>& visit, std::stop_token stop) {
+  std::vector<Blob> sorted(blobs.begin(), blobs.end());
+  std::ranges::sort(sorted, {}, &Blob::offset);
+  const std::string name = Describe(FileType::kPack, pack);
+  for (const Range& range : MakeRanges(sorted)) {
+    Result<Bytes> read = Named(name, storage_.Load({FileType::kPack, pack.Hex()}, range.offset,
+                                                   range.end - range.offset, stop));
+    if (!read && read.error().code == Code::kCancelled)
+      return tl::make_unexpected(std::move(read).error());
+    for (const Blob& blob : range.blobs) {
+      if (!read) {
+        TRY_VOID(visit(blob, tl::make_unexpected(read.error())));
+        continue;
+      }
+      // A copy, because blobs of a hostile index may overlap and opening works in place.
+      const auto at = read->begin() + static_cast<std::ptrdiff_t>(blob.offset - range.offset);
+      Bytes sealed(at, at + blob.length);
+      TRY_VOID(visit(blob, Named(name, OpenBlob(key_, blob, sealed))));
+    }
+  }
+  return {};
+}
+
+Result<Id> Repository::SaveSnapshot(Snapshot& snapshot, std::stop_token stop) {
+  TRY_VOID(Flush(stop));
+  TRY(snapshot.id, SaveUnpacked(FileType::kSnapshot, AsBytes(EncodeSnapshot(snapshot)), stop));
+  return snapshot.id;
+}
+
+Result<Snapshot> Repository::ReadSnapshot(const FileEntry& file, std::stop_token stop) {
+  TRY(const Bytes text, LoadFile(FileType::kSnapshot, file, stop));
+  TRY(Snapshot snapshot, Named(Describe(FileType::kSnapshot, file.id), DecodeSnapshot(text)));
+  snapshot.id = file.id;
+  return snapshot;
+}
+
+Result<Snapshot> Repository::LoadSnapshot(const Id& id, std::stop_token stop) {
+  TRY(const storage::FileInfo info, Named(Describe(FileType::kSnapshot, id),
+                                          storage_.Stat({FileType::kSnapshot, id.Hex()}, stop)));
+  return ReadSnapshot({id, info.size}, stop);
+}
+
+Result<Snapshot> Repository::FindSnapshot(std::string_view name, std::stop_token stop) {
+  if (name == "latest") {
+    TRY(std::vector<Snapshot> all, ListSnapshots(stop));
+    if (all.empty()) return Fail(Code::kNotFound, "the repository has no snapshot");
+    return std::move(all.back());
+  }
+  TRY(const auto files, ListFiles(FileType::kSnapshot, stop));
+  const FileEntry* found = nullptr;
+  for (const FileEntry& file : files) {
+    if (!file.id.Hex().starts_with(name)) continue;
+    if (found != nullptr)
+      return Fail(Code::kInvalid, fmt::format("snapshot {}: several ids begin like that", name));
+    found = &file;
+  }
+  if (found == nullptr || name.empty())
+    return Fail(Code::kNotFound, fmt::format("snapshot {}: there is none", name));
+  return ReadSnapshot(*found, stop);
+}
+
+Result<std::vector<Snapshot>> Repository::ListSnapshots(std::stop_token stop) {
+  TRY(const auto files, ListFiles(FileType::kSnapshot, stop));
+  std::vector<Snapshot> snapshots(files.size());
+  const auto read = [&](std::size_t i, std::stop_token each) -> Result<void> {
+    TRY(snapshots[i], ReadSnapshot(files[i], each));
+    return {};
+  };
+  TRY_VOID(InParallel(files.size(), read, stop));
+  const auto when = [](const Snapshot& snapshot) { return std::pair(snapshot.time, snapshot.id); };
+  std::ranges::sort(snapshots, {}, when);
+  return snapshots;
+}
+
+}  // namespace holdfast::repo
