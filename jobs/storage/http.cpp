@@ -181,7 +181,6 @@ Error ErrorOf(CURLcode code, std::string_view detail, const Exchange& exchange,
     case CURLE_SSL_CONNECT_ERROR:
       return {Code::kUnavailable, fmt::format("TLS with {} fails: {}", where, words)};
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
       return {Code::kInvalid, fmt::format("{} is not an address: {}", where, words)};
     default:
       return {Code::kUnavailable, fmt::format("the exchange with {} broke off: {}", where, words)};

@@ -155,8 +155,8 @@ Result<HttpResponse> S3::Send(const Call& call, const std::stop_token& stop) {
 }
 
 Error S3::ErrorFor(const Call& call, const HttpResponse& response) const {
-  return ErrorForS3({response.status, ParseS3Error(response.body), response.Header("location"),
-                     options_.endpoint, options_.bucket,
+  return ErrorForS3({response.status, call.method == "HEAD", ParseS3Error(response.body),
+                     response.Header("location"), options_.endpoint, options_.bucket,
                      call.method + " " + (call.key.empty() ? "listing" : call.key)});
 }
 

@@ -17,7 +17,7 @@ struct Meaning {
 };
 
 // The codes of "Error responses" in the S3 API reference that need other words than their status
-// has, and those of MinIO and Ceph for a full store.
+// has, and what MinIO, Ceph and versitygw call a full store and an unknown user.
 constexpr std::array kMeanings = {
     Meaning{
         "NoSuchBucket", kNoPlace,
@@ -25,6 +25,9 @@ constexpr std::array kMeanings = {
     Meaning{"InvalidBucketName", Code::kInvalid,
             "\"{bucket}\" cannot be the name of a bucket: correct spec.s3.bucket"},
     Meaning{"InvalidAccessKeyId", Code::kDenied,
+            "{endpoint} does not know the access key: correct AWS_ACCESS_KEY_ID in the Secret that "
+            "spec.s3.credentialsSecret names"},
+    Meaning{"XAdminUserNotFound", Code::kDenied,
             "{endpoint} does not know the access key: correct AWS_ACCESS_KEY_ID in the Secret that "
             "spec.s3.credentialsSecret names"},
     Meaning{"SignatureDoesNotMatch", Code::kDenied,
@@ -69,8 +72,6 @@ Code CodeForStatus(int status) {
     case 401:
     case 403:
       return Code::kDenied;
-    case 404:
-      return Code::kNotFound;
     case 408:
       return Code::kTimeout;
     case 409:
@@ -88,6 +89,11 @@ Code CodeForStatus(int status) {
   }
 }
 
+bool IsAbsentObject(const S3Failure& failure) {
+  if (failure.status != 404) return false;
+  return failure.body.code == "NoSuchKey" || (failure.is_head && failure.body.code.empty());
+}
+
 // "503 SlowDown (please reduce your request rate)"
 std::string AnswerText(const S3Failure& failure) {
   std::string text = std::to_string(failure.status);
@@ -102,6 +108,9 @@ Error ErrorForS3(const S3Failure& failure) {
   for (const Meaning& meaning : kMeanings)
     if (meaning.s3_code == failure.body.code)
       return {meaning.code, Fill(meaning.sentence, failure)};
+  if (IsAbsentObject(failure))
+    return {Code::kNotFound,
+            fmt::format("{} at {}: the object does not exist", failure.action, failure.endpoint)};
   if (failure.status >= 300 && failure.status < 400)
     return {Code::kInvalid,
             fmt::format("{} sends requests for bucket \"{}\" to \"{}\": set spec.s3.endpoint or "

@@ -10,6 +10,7 @@ namespace holdfast::storage {
 
 struct S3Failure {
   int status = 0;
+  bool is_head = false;  // the answer to a HEAD never has a body
   S3ErrorBody body;
   std::string redirect;  // the Location header
   std::string endpoint;
@@ -17,6 +18,8 @@ struct S3Failure {
   std::string action;  // "PUT prefix/keys/0123..."
 };
 
+// NotFound only when the store itself says that the object is absent: the 404 of a proxy or of an
+// unknown user must not pass for it.
 Error ErrorForS3(const S3Failure& failure);
 
 }  // namespace holdfast::storage
