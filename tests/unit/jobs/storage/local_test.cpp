@@ -1,0 +1,107 @@
+// What only a folder has: modes, temporary files, full disks and missing mounts.
+#include "jobs/storage/local.h"
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "jobs/storage/layout.h"
+
+namespace holdfast::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+const Handle kPack{FileType::kPack, std::string(64, 'a')};
+
+class LocalTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "holdfast-XXXXXX").native();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    root_ = folder_ / "repository";
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  mode_t ModeOf(const fs::path& path) const {
+    struct stat status = {};
+    EXPECT_EQ(::lstat(path.c_str(), &status), 0) << path;
+    return status.st_mode & 07777;
+  }
+  // All regular files below the root.
+  std::vector<std::string> Files() const {
+    std::vector<std::string> files;
+    for (const auto& entry : fs::recursive_directory_iterator(root_))
+      if (entry.is_regular_file()) files.push_back(entry.path().lexically_relative(root_));
+    return files;
+  }
+  static int CountOf(Local& local, FileType type) {
+    int count = 0;
+    const auto visit = [&](const FileInfo&) -> Result<void> {
+      ++count;
+      return {};
+    };
+    EXPECT_TRUE(local.List(type, visit, {}));
+    return count;
+  }
+
+  fs::path folder_;
+  fs::path root_;
+};
+
+TEST_F(LocalTest, ModesAreRestics) {
+  Local local(root_);
+  ASSERT_TRUE(local.Save(kPack, AsBytes("x"), {}));
+  EXPECT_EQ(ModeOf(root_ / PathOf(kPack).value()), 0400u);
+  EXPECT_EQ(ModeOf(root_), 0700u);
+  EXPECT_EQ(ModeOf(root_ / "data"), 0700u);
+  EXPECT_EQ(ModeOf(root_ / "data/aa"), 0700u);
+}
+
+TEST_F(LocalTest, SaveLeavesNothingButTheObject) {
+  Local local(root_);
+  ASSERT_TRUE(local.Save(kPack, AsBytes("x"), {}));
+  EXPECT_EQ(local.Save(kPack, AsBytes("y"), {}).error().code, Code::kAlreadyExists);
+  EXPECT_EQ(Files(), std::vector{PathOf(kPack).value()});
+}
+
+TEST_F(LocalTest, LeftoversOfDeadWritersAreNotListed) {
+  Local local(root_);
+  ASSERT_TRUE(local.Save(kPack, AsBytes("x"), {}));
+  std::ofstream(root_ / "data/aa" / (kPack.name + ".tmp-0123456789abcdef")) << "half";
+  std::ofstream(root_ / "data/stray") << "file";
+  fs::create_directory(root_ / "data/aa" / std::string(64, 'b'));
+  EXPECT_EQ(CountOf(local, FileType::kPack), 1);
+}
+
+TEST_F(LocalTest, RootIsMadeButNotTheFolderAboveIt) {
+  const Result<void> saved = Local(folder_ / "missing/repository").Save(kPack, AsBytes("x"), {});
+  EXPECT_EQ(saved.error().code, kNoPlace);
+  EXPECT_EQ(saved.error().message, (folder_ / "missing").native() +
+                                       " does not exist: create it, or mount the volume there");
+  EXPECT_TRUE(Local(root_.native() + "//").Save(kPack, AsBytes("x"), {}));
+}
+
+// A limit on the size of files stands in for a full disk: the write fails half-way.
+TEST_F(LocalTest, WriteThatFailsLeavesNothing) {
+  Local local(root_);
+  ASSERT_TRUE(local.Save({FileType::kConfig, ""}, AsBytes("x"), {}));
+  rlimit before = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{4096, before.rlim_max};
+  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const Result<void> saved = local.Save(kPack, Bytes(100'000), {});
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, old_handler);
+  EXPECT_FALSE(saved);
+  EXPECT_EQ(Files(), std::vector<std::string>{"config"});
+}
+
+}  // namespace
+}  // namespace holdfast::storage

@@ -1,0 +1,67 @@
+#include "jobs/storage/s3_xml.h"
+
+#include <gtest/gtest.h>
+
+#include "jobs/storage/http.h"
+
+namespace holdfast::storage {
+namespace {
+
+TEST(S3XmlTest, ReadsAListing) {
+  const auto listing = ParseS3Listing(AsBytes(
+      R"(<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+         <EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>
+         <NextContinuationToken>to&amp;ken</NextContinuationToken>
+         <Contents><Key>a+b%2Bc/%C3%A4</Key><Size>5368709120</Size></Contents>
+         <Contents><Key>d</Key><Size>0</Size></Contents></ListBucketResult>)"));
+  ASSERT_TRUE(listing);
+  EXPECT_EQ(listing->next_token, "to&ken");
+  ASSERT_EQ(listing->entries.size(), 2u);
+  EXPECT_EQ(listing->entries[0].key, "a b+c/\xC3\xA4");
+  EXPECT_EQ(listing->entries[0].size, 5'368'709'120u);
+}
+
+TEST(S3XmlTest, KeysAreDecodedOnlyWhenEncoded) {
+  const auto listing = ParseS3Listing(
+      AsBytes("<ListBucketResult><Contents><Key>a+b%20</Key></Contents></ListBucketResult>"));
+  EXPECT_EQ(listing.value().entries.at(0).key, "a+b%20");
+}
+
+TEST(S3XmlTest, ReadsAnError) {
+  const S3ErrorBody error = ParseS3Error(
+      AsBytes("<Error><Code>C</Code><Message>M</Message><Region>eu-west-1</Region></Error>"));
+  EXPECT_EQ(error.code, "C");
+  EXPECT_EQ(error.message, "M");
+  EXPECT_EQ(error.region, "eu-west-1");
+}
+
+TEST(S3XmlTest, OtherBodiesAreNoError) {
+  for (const char* body : {"", "<html><Code>x</Code></html>", "<Error><Code>x", "\xff\xfe"})
+    EXPECT_EQ(ParseS3Error(AsBytes(body)).code, "") << body;
+}
+
+// A document that nests a hundred thousand deep must not exhaust the stack.
+TEST(S3XmlTest, DeepNestingIsHarmless) {
+  std::string body;
+  for (int i = 0; i < 100'000; ++i) body += "<a>";
+  EXPECT_FALSE(ParseS3Listing(AsBytes(body)));
+  std::string closed = body;
+  for (int i = 0; i < 100'000; ++i) closed += "</a>";
+  EXPECT_FALSE(ParseS3Listing(AsBytes(closed)));
+}
+
+TEST(HttpTextTest, Dates) {
+  EXPECT_EQ(ParseHttpDate("Sat, 01 Aug 2026 15:00:00 GMT"),
+            ParseTime("2026-08-01T15:00:00Z").value());
+  EXPECT_EQ(ParseHttpDate(""), std::nullopt);
+  EXPECT_EQ(ParseHttpDate("soon"), std::nullopt);
+}
+
+TEST(HttpTextTest, UrlDecoding) {
+  EXPECT_EQ(UrlDecode("a+b%2B%2f"), "a b+/");
+  EXPECT_EQ(UrlDecode("%"), "%");
+  EXPECT_EQ(UrlDecode(""), "");
+}
+
+}  // namespace
+}  // namespace holdfast::storage
