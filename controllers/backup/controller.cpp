@@ -1,0 +1,94 @@
+#include "controllers/backup/controller.h"
+
+#include "controllers/backup/job_builder.h"
+#include "controllers/job_client.h"
+#include "controllers/reasons.h"
+#include "controllers/write_status.h"
+
+namespace holdfast::controllers {
+
+using backup::Observed;
+using backup::Plan;
+using crds::BackupPhase;
+
+namespace {
+
+struct Announcement {
+  kube::EventType type;
+  const char* reason;
+};
+
+std::optional<Announcement> AnnouncementOf(BackupPhase phase) {
+  switch (phase) {
+    case BackupPhase::kPending:
+      return std::nullopt;
+    case BackupPhase::kRunning:
+      return Announcement{kube::EventType::kNormal, reason::kStarted};
+    case BackupPhase::kSucceeded:
+      return Announcement{kube::EventType::kNormal, reason::kSucceeded};
+    case BackupPhase::kPartiallyFailed:
+      return Announcement{kube::EventType::kWarning, reason::kPartiallyFailed};
+    case BackupPhase::kFailed:
+      return Announcement{kube::EventType::kWarning, reason::kFailed};
+  }
+  return std::nullopt;
+}
+
+// Only a Backup that still has movers to start counts slots, and only one may at a time.
+bool MayStartMovers(const crds::Backup* known) {
+  if (known == nullptr || known->status.volumes.empty()) return true;
+  for (const crds::VolumeBackup& volume : known->status.volumes)
+    if (volume.state == crds::RunState::kPending) return true;
+  return false;
+}
+
+}  // namespace
+
+Result<Requeue> BackupController::Reconcile(const kube::ObjectKey& key, std::stop_token stop) {
+  if (!MayStartMovers(context_.caches.backups.Get(key).get())) return Work(key, stop);
+  const std::lock_guard lock(slots_);
+  return Work(key, stop);
+}
+
+Result<Requeue> BackupController::Work(const kube::ObjectKey& key, std::stop_token stop) {
+  TRY(const std::optional<Observed> observed, backup::Observe(context_, book_, key, stop));
+  if (!observed) return AwaitChange();
+  Plan plan = backup::Decide(observed->world, context_.settings);
+  const Result<void> done = Apply(*observed, plan, stop);
+  TRY_VOID(Record(observed->world.backup, plan.status, stop));
+  TRY_VOID(done);
+  return plan.requeue;
+}
+
+// One mover that cannot be started does not keep the others from it.
+Result<void> BackupController::Apply(const Observed& observed, Plan& plan, std::stop_token stop) {
+  Result<void> done;
+  for (const std::string& claim : plan.start)
+    for (const crds::VolumeBackup& volume : plan.status.volumes) {
+      if (volume.claim != claim) continue;
+      const auto started =
+          backup::BuildJob(observed, volume, context_.settings).and_then([&](const Json& job) {
+            return EnsureJob(context_.api, job, stop);
+          });
+      if (started) continue;
+      backup::AddStartFailure(plan, observed.world, claim, started.error());
+      done = started;
+    }
+  for (const kube::ObjectKey& job : plan.expire)
+    TRY_VOID(ExpireJob(context_.api, job, kKeepFinishedJob, stop));
+  return done;
+}
+
+Result<void> BackupController::Record(const crds::Backup& before, const crds::BackupStatus& after,
+                                      std::stop_token stop) {
+  TRY(const bool written, WriteStatus(context_, before, after, stop));
+  if (!written || before.status.phase == after.phase) return {};
+  if (const auto announcement = AnnouncementOf(after.phase)) {
+    const crds::Condition* ready = crds::FindCondition(after.conditions, crds::kReady);
+    context_.events.Record(ReferenceTo(before), announcement->type, announcement->reason,
+                           ready == nullptr ? "" : ready->message);
+  }
+  return {};
+}
+
+}  // namespace holdfast::controllers

@@ -1,0 +1,35 @@
+// Runs a Backup: one mover Job for each volume, and a status that tells the truth about them.
+//
+// Deleting a Backup stops its movers (they are owned) and keeps its snapshots. The Backup itself is
+// not owned by its policy: history outlives the policy, and a policy that is made again finds it.
+#pragma once
+
+#include <mutex>
+
+#include "controllers/backup/observe.h"
+#include "controllers/context.h"
+#include "controllers/reconciler.h"
+
+namespace holdfast::controllers {
+
+class BackupController final : public Reconciler {
+ public:
+  // `context` must outlive it.
+  explicit BackupController(const Context& context) : context_(context) {}
+
+  std::string_view Name() const override { return "backup"; }
+  Result<Requeue> Reconcile(const kube::ObjectKey& key, std::stop_token stop) override;
+
+ private:
+  Result<Requeue> Work(const kube::ObjectKey& key, std::stop_token stop);
+  Result<void> Apply(const backup::Observed& observed, backup::Plan& plan, std::stop_token stop);
+  Result<void> Record(const crds::Backup& before, const crds::BackupStatus& after,
+                      std::stop_token stop);
+
+  const Context& context_;
+  backup::ProgressBook book_;
+  // Held while slots are counted and taken.
+  std::mutex slots_;
+};
+
+}  // namespace holdfast::controllers

@@ -1,0 +1,394 @@
+#include "controllers/backup/decide.h"
+
+#include <algorithm>
+
+#include "base/quantity.h"
+#include "controllers/backup/totals.h"
+#include "controllers/mover_job.h"
+#include "controllers/policy/check.h"
+#include "controllers/reasons.h"
+
+namespace holdfast::controllers::backup {
+namespace {
+
+using crds::BackupPhase;
+using crds::BackupStatus;
+using crds::RunState;
+using crds::VolumeBackup;
+
+// Slots and claims also become free in ways that no watch tells.
+constexpr std::chrono::seconds kWaitPeriod{30};
+constexpr std::size_t kMaxPaths = 20;
+
+bool IsOver(const VolumeBackup& volume) {
+  return volume.state == RunState::kSucceeded || volume.state == RunState::kFailed ||
+         volume.state == RunState::kSkipped;
+}
+
+std::string Quoted(const std::string& name) { return "\"" + name + "\""; }
+
+// --- What keeps a Backup from starting; each check gives its reason and its words ---
+
+struct Blocker {
+  Finding finding;
+  bool stalled = true;  // the user must act; else it is only a matter of time
+};
+
+std::optional<Blocker> CheckSpec(const World& world) {
+  if (world.backup.spec.deletion_policy == crds::DeletionPolicy::kDelete)
+    return Blocker{{reason::kNotSupported,
+                    "spec.deletionPolicy Delete is not supported by this version yet; write "
+                    "Retain, and let the policy's retention remove snapshots"}};
+  return std::nullopt;
+}
+
+std::optional<Blocker> CheckPolicyExists(const World& world) {
+  if (world.policy != nullptr) return std::nullopt;
+  return Blocker{{reason::kPolicyNotFound, "there is no BackupPolicy " +
+                                               Quoted(world.backup.spec.policy) + " in namespace " +
+                                               world.backup.metadata.namespace_ +
+                                               "; create it, and this Backup runs by itself"}};
+}
+
+std::optional<Blocker> CheckPolicyIsSound(const World& world) {
+  const auto finding = CheckPolicy(*world.policy);
+  // A cron expression does not concern a run that has been asked for.
+  if (!finding || finding->reason == reason::kInvalidSchedule) return std::nullopt;
+  return Blocker{{reason::kPolicyNotReady,
+                  "BackupPolicy " + Quoted(world.backup.spec.policy) + ": " + finding->message}};
+}
+
+std::optional<Blocker> CheckWorkload(const World& world) {
+  if (const auto finding = CheckTarget(*world.policy, world.stateful_set)) return Blocker{*finding};
+  return std::nullopt;
+}
+
+std::optional<Blocker> CheckRepository(const World& world) {
+  const std::string name = Quoted(world.policy->spec.repository);
+  if (world.repository == nullptr)
+    return Blocker{
+        {reason::kRepositoryNotFound, "there is no BackupRepository " + name + " in namespace " +
+                                          world.backup.metadata.namespace_ +
+                                          "; create it, and this Backup runs by itself"}};
+  const crds::Condition* ready =
+      crds::FindCondition(world.repository->status.conditions, crds::kReady);
+  if (ready != nullptr && ready->status == crds::ConditionStatus::kTrue) return std::nullopt;
+  return Blocker{{reason::kRepositoryNotReady, "BackupRepository " + name + " is not ready" +
+                                                   (ready == nullptr ? "" : ": " + ready->message)},
+                 false};
+}
+
+std::optional<Blocker> CheckTurn(const World& world) {
+  if (world.older.empty()) return std::nullopt;
+  return Blocker{{reason::kBackupRunning,
+                  "waits for Backup " + Quoted(world.older) + " of the same policy to end"},
+                 false};
+}
+
+std::optional<Blocker> FindBlocker(const World& world) {
+  for (const auto check : {CheckSpec, CheckPolicyExists})
+    if (auto blocker = check(world)) return blocker;
+  for (const auto check : {CheckPolicyIsSound, CheckWorkload, CheckRepository, CheckTurn})
+    if (auto blocker = check(world)) return blocker;
+  return std::nullopt;
+}
+
+// --- One volume ---
+
+void Fail(VolumeBackup& volume, std::string message) {
+  volume.state = RunState::kFailed;
+  volume.progress.clear();
+  volume.message = std::move(message);
+}
+
+void RecordResult(const protocol::MoverResult& result, VolumeBackup& volume) {
+  const auto number = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
+  volume.snapshot = result.snapshot;
+  volume.parent = result.parent;
+  volume.files = number(result.files);
+  volume.bytes = number(result.bytes);
+  volume.bytes_read = number(result.bytes_read);
+  volume.bytes_added = number(result.bytes_added);
+  volume.unreadable = number(result.unreadable);
+  volume.unreadable_paths = result.unreadable_paths;
+  if (volume.unreadable_paths.size() > kMaxPaths) volume.unreadable_paths.resize(kMaxPaths);
+}
+
+std::string UnreadableText(const VolumeBackup& volume) {
+  std::string text = std::to_string(volume.unreadable) + " files could not be read";
+  if (!volume.unreadable_paths.empty()) text += ", the first is " + volume.unreadable_paths.front();
+  return text + "; spec.mover.securityContext of the policy says as whom the mover reads";
+}
+
+void RecordSuccess(const MoverState& mover, VolumeBackup& volume) {
+  if (!mover.result) return Fail(volume, mover.message);
+  RecordResult(*mover.result, volume);
+  if (volume.snapshot.empty()) return Fail(volume, "the mover reported success without a snapshot");
+  volume.state = RunState::kSucceeded;
+  volume.progress = "100%";
+  volume.message = volume.unreadable == 0 ? "" : UnreadableText(volume);
+}
+
+// A failed mover may have left a snapshot: of a volume with unreadable files, all the others.
+void RecordFailure(const MoverState& mover, VolumeBackup& volume) {
+  if (mover.result) RecordResult(*mover.result, volume);
+  const bool unreadable =
+      mover.result && mover.result->exit == protocol::ExitCode::kUnreadableFiles;
+  Fail(volume, unreadable ? UnreadableText(volume) : mover.message);
+}
+
+std::string Percent(const std::optional<protocol::Progress>& progress) {
+  if (!progress || progress->bytes_total == 0) return {};
+  const std::uint64_t percent = 100 * progress->bytes_done / progress->bytes_total;
+  return std::to_string(std::min<std::uint64_t>(percent, 99)) + "%";
+}
+
+void Update(const VolumeWorld& world, VolumeBackup& volume) {
+  const MoverState& mover = world.mover;
+  volume.job = world.job->key.name;
+  volume.attempts = std::max<std::int64_t>(volume.attempts, mover.attempts);
+  if (!mover.node.empty()) volume.node = mover.node;
+  volume.message = mover.message;
+  switch (mover.phase) {
+    case MoverPhase::kWaiting:
+      volume.state = RunState::kPending;
+      break;
+    case MoverPhase::kRunning:
+      volume.state = RunState::kRunning;
+      volume.progress = Percent(world.progress);
+      break;
+    case MoverPhase::kSucceeded:
+      RecordSuccess(mover, volume);
+      break;
+    case MoverPhase::kFailed:
+      RecordFailure(mover, volume);
+      break;
+  }
+}
+
+// Why a volume waits, in the condition's words; empty for one that is on its way.
+struct Wait {
+  std::string reason;
+  std::string message;
+};
+
+// Volumes without a Job start in order while there are slots. The first that cannot tells why.
+void StartVolumes(const World& world, Plan& plan, Wait& wait) {
+  int slots = world.free_slots;
+  for (std::size_t i = 0; i < world.volumes.size(); ++i) {
+    VolumeBackup& volume = plan.status.volumes[i];
+    const VolumeWorld& seen = world.volumes[i];
+    if (IsOver(volume) || seen.job) continue;
+    if (!seen.claim_exists) {
+      Fail(volume, "PersistentVolumeClaim " + Quoted(volume.claim) + " does not exist");
+    } else if (slots > 0) {
+      --slots;
+      if (!seen.pod.empty()) volume.pod = seen.pod;
+      volume.node = seen.node;
+      volume.message = "its mover is being started";
+      plan.start.push_back(volume.claim);
+    } else {
+      volume.message = "waits for one of the repository's limits.concurrentMovers";
+      wait = {reason::kWaitingForSlot,
+              "all " + std::to_string(world.repository->spec.limits.concurrent_movers) +
+                  " slots of BackupRepository " + Quoted(world.repository->metadata.name) +
+                  " are in use (spec.limits.concurrentMovers); waits for one"};
+    }
+  }
+}
+
+void UpdateVolumes(const World& world, Plan& plan, Wait& wait) {
+  for (std::size_t i = 0; i < world.volumes.size(); ++i) {
+    VolumeBackup& volume = plan.status.volumes[i];
+    if (IsOver(volume) || !world.volumes[i].job) continue;
+    Update(world.volumes[i], volume);
+    const MoverState& mover = world.volumes[i].mover;
+    if (!IsOver(volume) && !mover.reason.empty() && wait.reason.empty())
+      wait = {mover.reason, volume.claim + ": " + mover.message};
+  }
+}
+
+// --- The run as a whole ---
+
+int CountOver(const BackupStatus& status) {
+  return static_cast<int>(
+      std::ranges::count_if(status.volumes, [](const VolumeBackup& v) { return IsOver(v); }));
+}
+
+int CountSucceeded(const BackupStatus& status) {
+  return static_cast<int>(
+      std::ranges::count(status.volumes, RunState::kSucceeded, &VolumeBackup::state));
+}
+
+std::string Volumes(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " volume" : " volumes");
+}
+
+std::string SuccessText(const BackupStatus& status) {
+  std::string text = Volumes(status.volumes.size()) + ", " + status.size + ", of which " +
+                     status.added + " are new in the repository";
+  if (status.unreadable.value_or(0) > 0)
+    text += "; " + std::to_string(*status.unreadable) + " files could not be read";
+  return text;
+}
+
+std::string FailureText(const BackupStatus& status) {
+  const int failed = static_cast<int>(status.volumes.size()) - CountSucceeded(status);
+  std::string text = std::to_string(failed) + " of " + Volumes(status.volumes.size()) + " failed";
+  for (const VolumeBackup& volume : status.volumes)
+    if (volume.state == RunState::kFailed)
+      return text + "; " + volume.claim + ": " + volume.message;
+  return text;
+}
+
+void Finish(const World& world, BackupStatus& status) {
+  const int succeeded = CountSucceeded(status);
+  const bool all = succeeded == static_cast<int>(status.volumes.size());
+  status.phase = all              ? BackupPhase::kSucceeded
+                 : succeeded == 0 ? BackupPhase::kFailed
+                                  : BackupPhase::kPartiallyFailed;
+  status.completion_time = std::chrono::floor<std::chrono::seconds>(world.now);
+  if (!status.start_time) status.start_time = status.completion_time;
+  SetSums(status);
+  const std::int64_t generation = world.backup.metadata.generation;
+  if (all)
+    crds::SetReady(status.conditions, {generation, reason::kSucceeded, SuccessText(status)},
+                   world.now);
+  else
+    crds::SetStalled(status.conditions,
+                     {generation, succeeded == 0 ? reason::kFailed : reason::kPartiallyFailed,
+                      FailureText(status)},
+                     world.now);
+}
+
+void Continue(const World& world, const Wait& wait, BackupStatus& status) {
+  const bool started = status.start_time.has_value();
+  if (started) status.phase = BackupPhase::kRunning;
+  SetProgress(world.volumes, status);
+  SetSums(status);
+  Wait told = wait;
+  if (told.reason.empty())
+    told = {reason::kRunning,
+            std::to_string(CountOver(status)) + " of " + Volumes(status.volumes.size()) + " done"};
+  crds::SetReconciling(status.conditions,
+                       {world.backup.metadata.generation, told.reason, told.message}, world.now);
+}
+
+// A run that has begun goes on by what it resolved, whatever becomes of policy and StatefulSet; but
+// a volume that has no mover yet needs them to make one.
+bool CanStartMovers(const World& world) {
+  return world.policy != nullptr && world.repository != nullptr;
+}
+
+void FailUnstarted(const World& world, Plan& plan) {
+  for (std::size_t i = 0; i < world.volumes.size(); ++i)
+    if (!IsOver(plan.status.volumes[i]) && !world.volumes[i].job)
+      Fail(plan.status.volumes[i],
+           "the BackupPolicy or its BackupRepository was deleted meanwhile");
+}
+
+Plan Run(const World& world, const Settings& settings, Plan plan) {
+  Wait wait;
+  UpdateVolumes(world, plan, wait);
+  if (CanStartMovers(world))
+    StartVolumes(world, plan, wait);
+  else
+    FailUnstarted(world, plan);
+  const bool any_job =
+      std::ranges::any_of(world.volumes, [](const auto& v) { return v.job.has_value(); });
+  if (!plan.status.start_time && (any_job || !plan.start.empty()))
+    plan.status.start_time = std::chrono::floor<std::chrono::seconds>(world.now);
+  if (CountOver(plan.status) == static_cast<int>(plan.status.volumes.size())) {
+    Finish(world, plan.status);
+    return plan;
+  }
+  Continue(world, wait, plan.status);
+  plan.requeue = RequeueAt(
+      world.now + (any_job || !plan.start.empty() ? settings.progress_period : kWaitPeriod));
+  return plan;
+}
+
+Plan Block(const World& world, const Blocker& blocker, Plan plan) {
+  const crds::Verdict verdict = {world.backup.metadata.generation, blocker.finding.reason,
+                                 blocker.finding.message};
+  if (blocker.stalled)
+    crds::SetStalled(plan.status.conditions, verdict, world.now);
+  else
+    crds::SetReconciling(plan.status.conditions, verdict, world.now);
+  plan.requeue = RequeueAt(world.now + kWaitPeriod);
+  return plan;
+}
+
+Plan CleanUp(const World& world, Plan plan) {
+  for (const JobView& job : world.jobs)
+    if (job.Finished() && !job.expires && !job.deleting) plan.expire.push_back(job.key);
+  return plan;
+}
+
+// Resolved once, and written down before the first mover starts: a replica more or less must not
+// change what this run is about.
+Plan Resolve(const World& world, Plan plan) {
+  plan.status.volumes = ResolveVolumes(*world.policy, *world.stateful_set, world.claims);
+  plan.status.repository = world.policy->spec.repository;
+  if (plan.status.volumes.empty())
+    return Block(world,
+                 {{reason::kNoVolumes, "StatefulSet " + Quoted(world.stateful_set->key.name) +
+                                           " has no replicas and left no claims behind"}},
+                 std::move(plan));
+  Continue(world, {}, plan.status);
+  plan.requeue = RequeueAt(world.now);
+  return plan;
+}
+
+}  // namespace
+
+std::vector<VolumeBackup> ResolveVolumes(const crds::BackupPolicy& policy,
+                                         const StatefulSetView& stateful_set,
+                                         const std::set<std::string>& claims) {
+  std::vector<VolumeBackup> volumes;
+  const auto add = [&](const std::string& claim, const std::string& pod) {
+    VolumeBackup volume;
+    volume.claim = claim;
+    volume.pod = pod;
+    volumes.push_back(std::move(volume));
+  };
+  const std::string& name = stateful_set.key.name;
+  const int first = stateful_set.first_ordinal;
+  for (const std::string& claim_template : TemplatesOf(policy, stateful_set)) {
+    const std::string prefix = claim_template + "-" + name + "-";
+    for (int ordinal = first; ordinal < first + stateful_set.replicas; ++ordinal) {
+      const std::string number = std::to_string(ordinal);
+      add(prefix + number, name + "-" + number);
+    }
+    if (stateful_set.replicas > 0) continue;
+    for (const std::string& claim : claims) {
+      const std::string number = claim.starts_with(prefix) ? claim.substr(prefix.size()) : "";
+      if (!number.empty() && number.find_first_not_of("0123456789") == number.npos) add(claim, "");
+    }
+  }
+  return volumes;
+}
+
+void AddStartFailure(Plan& plan, const World& world, const std::string& claim, const Error& error) {
+  const auto volume = std::ranges::find(plan.status.volumes, claim, &VolumeBackup::claim);
+  if (volume != plan.status.volumes.end()) volume->message = error.message;
+  const char* word =
+      error.code == Code::kAlreadyExists ? reason::kJobNameTaken : reason::kJobRefused;
+  crds::SetReconciling(plan.status.conditions,
+                       {world.backup.metadata.generation, word, claim + ": " + error.message},
+                       world.now);
+}
+
+Plan Decide(const World& world, const Settings& settings) {
+  Plan plan;
+  plan.status = world.backup.status;
+  if (IsOver(world.backup.status)) return CleanUp(world, std::move(plan));
+  plan.status.observed_generation = world.backup.metadata.generation;
+  if (!world.backup.status.volumes.empty() && world.backup.status.start_time)
+    return Run(world, settings, std::move(plan));
+  if (const auto blocker = FindBlocker(world)) return Block(world, *blocker, std::move(plan));
+  if (world.backup.status.volumes.empty()) return Resolve(world, std::move(plan));
+  return Run(world, settings, std::move(plan));
+}
+
+}  // namespace holdfast::controllers::backup

@@ -1,0 +1,69 @@
+// What to do about a Backup, as a pure function of what was observed.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "controllers/mover_state.h"
+#include "controllers/reconciler.h"
+#include "controllers/settings.h"
+#include "controllers/views.h"
+#include "crds/types/backup.h"
+#include "crds/types/backup_policy.h"
+#include "crds/types/backup_repository.h"
+#include "jobs/protocol/progress.h"
+
+namespace holdfast::controllers::backup {
+
+// One volume's mover as it is now.
+struct VolumeWorld {
+  std::string claim;
+  bool claim_exists = true;  // asked only for volumes that have no Job
+  std::string pod;           // that mounts the claim now, and where; empty for none
+  std::string node;
+  std::optional<JobView> job;
+  MoverState mover;  // of the Job, when there is one
+  std::optional<protocol::Progress> progress;
+};
+
+struct World {
+  TimePoint now{};
+  crds::Backup backup;
+  const crds::BackupPolicy* policy = nullptr;          // nullptr: there is none
+  const crds::BackupRepository* repository = nullptr;  // the policy's
+  const StatefulSetView* stateful_set = nullptr;       // the policy's
+  std::string older;  // an unfinished Backup of the same policy that goes first; empty for none
+  std::set<std::string> claims;      // that exist in the namespace; while volumes are unresolved
+  std::vector<VolumeWorld> volumes;  // one for each of status.volumes
+  std::vector<JobView> jobs;         // all of this Backup's
+  int free_slots = 0;                // movers that the repository can still take
+};
+
+struct Plan {
+  crds::BackupStatus status;
+  std::vector<std::string> start;       // claims whose movers are to be started
+  std::vector<kube::ObjectKey> expire;  // finished Jobs whose outcome is recorded
+  Requeue requeue;
+};
+
+Plan Decide(const World& world, const Settings& settings);
+
+// The volumes of one run: every template for every replica, in order; when the StatefulSet is
+// scaled to nothing, the claims it left behind.
+std::vector<crds::VolumeBackup> ResolveVolumes(const crds::BackupPolicy& policy,
+                                               const StatefulSetView& stateful_set,
+                                               const std::set<std::string>& claims);
+
+// Says in the plan that `claim`'s mover could not be started.
+void AddStartFailure(Plan& plan, const World& world, const std::string& claim, const Error& error);
+
+inline bool IsOver(const crds::BackupStatus& status) {
+  return status.phase == crds::BackupPhase::kSucceeded ||
+         status.phase == crds::BackupPhase::kPartiallyFailed ||
+         status.phase == crds::BackupPhase::kFailed;
+}
+
+}  // namespace holdfast::controllers::backup

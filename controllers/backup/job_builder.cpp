@@ -1,0 +1,74 @@
+#include "controllers/backup/job_builder.h"
+
+#include "controllers/labels.h"
+#include "controllers/mover_job.h"
+
+namespace holdfast::controllers::backup {
+namespace {
+
+protocol::BackupType TypeOf(crds::BackupType type) {
+  switch (type) {
+    case crds::BackupType::kFull:
+      return protocol::BackupType::kFull;
+    case crds::BackupType::kDifferential:
+      return protocol::BackupType::kDifferential;
+    case crds::BackupType::kIncremental:
+      return protocol::BackupType::kIncremental;
+  }
+  return protocol::BackupType::kIncremental;
+}
+
+// The mover adds type= itself.
+std::vector<std::string> TagsOf(const World& world, const crds::VolumeBackup& volume) {
+  const std::string& ns = world.backup.metadata.namespace_;
+  std::vector<std::string> tags = {"backup=" + ns + "/" + world.backup.metadata.name,
+                                   "policy=" + ns + "/" + world.policy->metadata.name,
+                                   "statefulset=" + world.policy->spec.target.stateful_set};
+  if (!volume.pod.empty()) tags.push_back("pod=" + volume.pod);
+  return tags;
+}
+
+protocol::BackupArgs ArgsOf(const World& world, const crds::VolumeBackup& volume,
+                            const Settings& settings) {
+  protocol::BackupArgs args;
+  args.repository = RepositoryArgsFor(*world.repository, settings);
+  args.identity = {settings.cluster_name,
+                   "/" + world.backup.metadata.namespace_ + "/" + volume.claim};
+  args.type = TypeOf(world.backup.spec.type);
+  args.tags = TagsOf(world, volume);
+  args.excludes = world.policy->spec.target.exclude;
+  args.unreadable_fail =
+      world.policy->spec.failure_policy.unreadable_files == crds::UnreadableFiles::kFail;
+  return args;
+}
+
+}  // namespace
+
+Result<Json> BuildJob(const Observed& observed, const crds::VolumeBackup& volume,
+                      const Settings& settings) {
+  const World& world = observed.world;
+  const crds::FailurePolicy& failure = world.policy->spec.failure_policy;
+  MoverJob job;
+  job.key = {world.backup.metadata.namespace_, JobNameFor(world.backup, volume.claim)};
+  job.owner_api_version = crds::kApiVersion;
+  job.owner_kind = crds::InfoOf<crds::Backup>().kind;
+  job.owner_name = world.backup.metadata.name;
+  job.owner_uid = world.backup.metadata.uid;
+  job.labels = {{kVerbLabel, "backup"},
+                {kBackupLabel, world.backup.metadata.name},
+                {kPolicyLabel, world.policy->metadata.name},
+                {kRepositoryLabel, world.repository->metadata.name},
+                {kClaimLabel, volume.claim}};
+  job.command_line = protocol::CommandLine(ArgsOf(world, volume, settings));
+  job.repository = world.repository;
+  job.claim = volume.claim;
+  job.node = volume.node;
+  if (const auto found = observed.security.find(volume.claim); found != observed.security.end())
+    job.inherited = found->second;
+  job.mover = world.policy->spec.mover;
+  job.retries = static_cast<int>(failure.retries);
+  if (const auto deadline = ParseDuration(failure.deadline)) job.deadline = *deadline;
+  return BuildMoverJob(job, settings);
+}
+
+}  // namespace holdfast::controllers::backup

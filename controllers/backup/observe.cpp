@@ -1,0 +1,270 @@
+#include "controllers/backup/observe.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "controllers/labels.h"
+#include "controllers/mover_job.h"
+#include "controllers/workload.h"
+#include "controllers/write_status.h"
+
+namespace holdfast::controllers::backup {
+namespace {
+
+kube::ListOptions In(const std::string& ns, std::string label_selector = "") {
+  kube::ListOptions options;
+  options.ns = ns;
+  options.label_selector = std::move(label_selector);
+  return options;
+}
+
+bool Unfinished(const JobView& job) {
+  const auto verb = job.labels.find(kVerbLabel);
+  return !job.Finished() && verb != job.labels.end() &&
+         (verb->second == "backup" || verb->second == "restore");
+}
+
+bool OlderThan(const crds::Backup& a, const crds::Backup& b) {
+  return std::tie(a.metadata.creation_timestamp, a.metadata.name) <
+         std::tie(b.metadata.creation_timestamp, b.metadata.name);
+}
+
+bool NeedsStart(const World& world) {
+  return std::ranges::any_of(world.volumes, [](const VolumeWorld& v) { return !v.job; });
+}
+
+class Observer {
+ public:
+  Observer(const Context& context, ProgressBook& book, std::stop_token stop)
+      : context_(context), book_(book), stop_(std::move(stop)) {}
+
+  Result<Observed> Look(crds::Backup backup) {
+    World& world = observed_.world;
+    world.backup = std::move(backup);
+    world.now = context_.clock.Now();
+    LookUpReferences();
+    LookAtJobs();
+    if (IsOver(world.backup.status)) return std::move(observed_);
+    LookForOlder();
+    TRY_VOID(LookAtMovers());
+    if (world.backup.status.volumes.empty() || NeedsStart(world)) TRY_VOID(LookAtClaims());
+    if (NeedsStart(world)) {
+      TRY_VOID(LookAtWorkload());
+      TRY_VOID(CountSlots());
+    }
+    return std::move(observed_);
+  }
+
+ private:
+  const std::string& Namespace() const { return observed_.world.backup.metadata.namespace_; }
+
+  void LookUpReferences() {
+    World& world = observed_.world;
+    observed_.policy = context_.caches.policies.Get({Namespace(), world.backup.spec.policy});
+    world.policy = observed_.policy.get();
+    if (world.policy == nullptr) return;
+    const crds::BackupPolicySpec& spec = world.policy->spec;
+    observed_.repository = context_.caches.repositories.Get({Namespace(), spec.repository});
+    observed_.stateful_set =
+        context_.caches.stateful_sets.Get({Namespace(), spec.target.stateful_set});
+    world.repository = observed_.repository.get();
+    world.stateful_set = observed_.stateful_set.get();
+  }
+
+  void LookAtJobs() {
+    for (const auto& [key, job] :
+         context_.caches.jobs.Find(index::kOwner, observed_.world.backup.metadata.uid))
+      observed_.world.jobs.push_back(*job);
+  }
+
+  // Those that cannot run themselves are not waited for.
+  void LookForOlder() {
+    World& world = observed_.world;
+    const std::string policy = Namespace() + "/" + world.backup.spec.policy;
+    for (const auto& [key, other] : context_.caches.backups.Find(index::kPolicy, policy))
+      if (!IsOver(other->status) && !crds::IsTrue(other->status.conditions, crds::kStalled) &&
+          !other->metadata.deletion_timestamp && OlderThan(*other, world.backup))
+        world.older = other->metadata.name;
+  }
+
+  Result<void> LookAtMovers() {
+    for (const crds::VolumeBackup& volume : observed_.world.backup.status.volumes) {
+      VolumeWorld seen;
+      seen.claim = volume.claim;
+      const std::string name = JobNameFor(observed_.world.backup, volume.claim);
+      for (const JobView& job : observed_.world.jobs)
+        if (job.key.name == name) seen.job = job;
+      if (seen.job) TRY_VOID(LookAtMover(seen));
+      observed_.world.volumes.push_back(std::move(seen));
+    }
+    return {};
+  }
+
+  Result<void> LookAtMover(VolumeWorld& seen) {
+    std::vector<PodView> pods;
+    for (const auto& [key, pod] : context_.caches.pods.Find(index::kOwner, seen.job->uid))
+      pods.push_back(*pod);
+    seen.mover = StateOfMover(*seen.job, pods);
+    if (seen.mover.phase != MoverPhase::kRunning) {
+      book_.Forget(seen.job->uid);
+      return {};
+    }
+    seen.progress = ReadProgress(*seen.job, seen.mover.pod);
+    return {};
+  }
+
+  // A log that cannot be read costs only the percentage.
+  std::optional<protocol::Progress> ReadProgress(const JobView& job, const std::string& pod) {
+    const TimePoint now = observed_.world.now;
+    // Half a period: the timer that brings us here may be early.
+    if (auto recent = book_.Recent(job.uid, now - context_.settings.progress_period / 2))
+      return *recent;
+    std::optional<protocol::Progress> progress;
+    if (const auto log =
+            context_.api.PodLog({Namespace(), pod}, {.container = kMoverContainer}, stop_))
+      progress = protocol::LastProgress(*log);
+    book_.Note(job.uid, now, progress);
+    return progress;
+  }
+
+  Result<void> LookAtClaims() {
+    World& world = observed_.world;
+    TRY_VOID(context_.api.List(
+        kube::kPersistentVolumeClaims, In(Namespace()),
+        [&](const Json& claim) -> Result<void> {
+          world.claims.insert(FindString(claim, {"metadata", "name"}));
+          return {};
+        },
+        stop_));
+    for (VolumeWorld& volume : world.volumes)
+      volume.claim_exists = volume.job || world.claims.contains(volume.claim);
+    return {};
+  }
+
+  // Where each volume is mounted, and by whom: by the running pod or, where there is none, by what
+  // the StatefulSet would make.
+  Result<void> LookAtWorkload() {
+    TRY_VOID(InheritFromTemplate());
+    TRY_VOID(context_.api.List(
+        kube::kPods, In(Namespace()),
+        [&](const Json& object) -> Result<void> {
+          const auto pod = DecodePod(object);
+          if (pod && !pod->Finished() && !pod->labels.contains(kVerbLabel))
+            NoteMounts(*pod, object);
+          return {};
+        },
+        stop_));
+    return {};
+  }
+
+  void NoteMounts(const PodView& pod, const Json& object) {
+    for (VolumeWorld& volume : observed_.world.volumes) {
+      if (volume.job || std::ranges::find(pod.claims, volume.claim) == pod.claims.end()) continue;
+      volume.pod = pod.key.name;
+      if (!pod.node.empty()) volume.node = pod.node;
+      const Json& spec = *Find(object, {"spec"});
+      observed_.security[volume.claim] = SecurityOf(spec, VolumeOfClaim(spec, volume.claim));
+    }
+  }
+
+  Result<void> InheritFromTemplate() {
+    if (observed_.stateful_set == nullptr) return {};
+    const kube::ObjectKey& key = observed_.stateful_set->key;
+    const auto object = context_.api.Get(kube::kStatefulSets, key, stop_);
+    if (!object && IsAbsent(object.error())) return {};
+    if (!object) return tl::make_unexpected(object.error());
+    const Json* spec = Find(*object, {"spec", "template", "spec"});
+    if (spec == nullptr) return {};
+    for (const std::string& name : observed_.stateful_set->claim_templates)
+      for (const VolumeWorld& volume : observed_.world.volumes)
+        if (volume.claim.starts_with(name + "-" + key.name + "-"))
+          observed_.security[volume.claim] = SecurityOf(*spec, name);
+    return {};
+  }
+
+  // Live, because a Job that another Backup made a moment ago counts. Backups that came earlier and
+  // wait for a slot go first.
+  Result<void> CountSlots() {
+    World& world = observed_.world;
+    if (world.repository == nullptr) return {};
+    const std::string& repository = world.repository->metadata.name;
+    int used = 0;
+    TRY_VOID(context_.api.List(
+        kube::kJobs,
+        {.ns = Namespace(),
+         .label_selector =
+             std::string(kManagedSelector) + "," + kRepositoryLabel + "=" + LabelValue(repository)},
+        [&](const Json& object) -> Result<void> {
+          TRY(const JobView job, DecodeJob(object));
+          if (Unfinished(job)) ++used;
+          if (job.owner.uid == world.backup.metadata.uid) Adopt(job);
+          return {};
+        },
+        stop_));
+    const auto limit = static_cast<int>(world.repository->spec.limits.concurrent_movers);
+    world.free_slots = std::max(0, limit - used - WaitingBefore(repository));
+    return {};
+  }
+
+  // A Job of ours that the cache does not show yet.
+  void Adopt(const JobView& job) {
+    for (VolumeWorld& volume : observed_.world.volumes) {
+      if (volume.job || job.key.name != JobNameFor(observed_.world.backup, volume.claim)) continue;
+      volume.job = job;
+      volume.mover = StateOfMover(job, {});
+    }
+  }
+
+  int WaitingBefore(const std::string& repository) const {
+    int waiting = 0;
+    const std::string value = Namespace() + "/" + repository;
+    for (const auto& [key, other] : context_.caches.backups.Find(index::kRepository, value)) {
+      if (IsOver(other->status) || other->metadata.deletion_timestamp ||
+          !OlderThan(*other, observed_.world.backup))
+        continue;
+      for (const crds::VolumeBackup& volume : other->status.volumes)
+        if (volume.state == crds::RunState::kPending && volume.job.empty()) ++waiting;
+    }
+    return waiting;
+  }
+
+  const Context& context_;
+  ProgressBook& book_;
+  std::stop_token stop_;
+  Observed observed_;
+};
+
+}  // namespace
+
+std::optional<std::optional<protocol::Progress>> ProgressBook::Recent(const std::string& job_uid,
+                                                                      TimePoint since) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(job_uid);
+  if (found == entries_.end() || found->second.time <= since) return std::nullopt;
+  return found->second.progress;
+}
+
+void ProgressBook::Note(const std::string& job_uid, TimePoint now,
+                        std::optional<protocol::Progress> progress) {
+  const std::lock_guard lock(mutex_);
+  entries_[job_uid] = {now, std::move(progress)};
+}
+
+void ProgressBook::Forget(const std::string& job_uid) {
+  const std::lock_guard lock(mutex_);
+  entries_.erase(job_uid);
+}
+
+Result<std::optional<Observed>> Observe(const Context& context, ProgressBook& book,
+                                        const kube::ObjectKey& key, std::stop_token stop) {
+  TRY(std::optional<crds::Backup> backup, ReadLive<crds::Backup>(context, key, stop));
+  if (!backup || backup->metadata.deletion_timestamp) return std::nullopt;
+  TRY(Observed observed, Observer(context, book, stop).Look(*std::move(backup)));
+  return std::optional<Observed>(std::move(observed));
+}
+
+std::string JobNameFor(const crds::Backup& backup, const std::string& claim) {
+  return JobName(backup.metadata.name, claim);
+}
+
+}  // namespace holdfast::controllers::backup

@@ -1,0 +1,55 @@
+// All that Decide wants to know of a Backup: from the caches, and from the API server what is not
+// worth caching (claims, the pods that mount them, movers' logs).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <unordered_map>
+
+#include "controllers/backup/decide.h"
+#include "controllers/context.h"
+
+namespace holdfast::controllers::backup {
+
+// A World and what its pointers point at.
+struct Observed {
+  World world;
+  kube::Cache<crds::BackupPolicy>::Entry policy;
+  kube::Cache<crds::BackupRepository>::Entry repository;
+  kube::Cache<StatefulSetView>::Entry stateful_set;
+  // By claim, for those that are to be started: as whom the workload uses the volume.
+  std::map<std::string, crds::MoverSecurityContext> security;
+};
+
+// The last progress of each mover, so that a log is read once in a period however often the Backup
+// is looked at. Losing it costs nothing.
+//
+// Threads: safe from many threads.
+class ProgressBook {
+ public:
+  // nullopt when `job`'s log should be read again.
+  std::optional<std::optional<protocol::Progress>> Recent(const std::string& job_uid,
+                                                          TimePoint since) const;
+  void Note(const std::string& job_uid, TimePoint now, std::optional<protocol::Progress> progress);
+  void Forget(const std::string& job_uid);
+
+ private:
+  struct Entry {
+    TimePoint time;
+    std::optional<protocol::Progress> progress;
+  };
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, Entry> entries_;
+};
+
+// nullopt when the Backup is gone or on its way out: its Jobs go with it.
+Result<std::optional<Observed>> Observe(const Context& context, ProgressBook& book,
+                                        const kube::ObjectKey& key, std::stop_token stop);
+
+// "<backup>-<claim>", within a Job name's length.
+std::string JobNameFor(const crds::Backup& backup, const std::string& claim);
+
+}  // namespace holdfast::controllers::backup

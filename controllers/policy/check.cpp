@@ -1,0 +1,130 @@
+#include "controllers/policy/check.h"
+
+#include <algorithm>
+
+#include "controllers/reasons.h"
+
+namespace holdfast::controllers {
+namespace {
+
+using Spec = crds::BackupPolicySpec;
+
+Finding NotServed(const std::string& field, const std::string& instead) {
+  return {reason::kNotSupported, field + " is not supported by this version yet; " + instead};
+}
+
+std::optional<Finding> CheckTargetKind(const Spec& spec) {
+  if (spec.target.selector)
+    return NotServed("spec.target.selector",
+                     "name one StatefulSet in spec.target.statefulSet, with a policy for each");
+  return std::nullopt;
+}
+
+std::optional<Finding> CheckCopies(const Spec& spec) {
+  if (!spec.copy_to.empty()) return NotServed("spec.copyTo", "remove it");
+  if (spec.continuous)
+    return NotServed("spec.continuous", "remove it and write spec.schedules instead");
+  if (!spec.hooks.pre.empty() || !spec.hooks.post.empty())
+    return NotServed("spec.hooks", "remove it");
+  return std::nullopt;
+}
+
+std::optional<Finding> CheckCopyMethod(const Spec& spec) {
+  if (spec.copy_method == crds::CopyMethod::kSnapshot ||
+      spec.copy_method == crds::CopyMethod::kClone)
+    return NotServed("spec.copyMethod " + std::string(NameOf(spec.copy_method)),
+                     "write Direct, or Auto, which reads the volume in place");
+  if (!spec.volume_snapshot_class.empty())
+    return NotServed("spec.volumeSnapshotClass", "remove it");
+  return std::nullopt;
+}
+
+std::optional<Finding> CheckRetention(const Spec& spec) {
+  const crds::Retention& keep = spec.retention;
+  const std::pair<const char*, bool> rules[] = {
+      {"keepHourly", keep.keep_hourly.has_value()}, {"keepDaily", keep.keep_daily.has_value()},
+      {"keepWeekly", keep.keep_weekly.has_value()}, {"keepMonthly", keep.keep_monthly.has_value()},
+      {"keepYearly", keep.keep_yearly.has_value()}, {"keepWithin", !keep.keep_within.empty()}};
+  for (const auto& [name, is_set] : rules)
+    if (is_set)
+      return NotServed(std::string("spec.retention.") + name, "write spec.retention.keepLast");
+  return std::nullopt;
+}
+
+std::optional<Finding> CheckFailurePolicy(const Spec& spec) {
+  if (!spec.failure_policy.shrink_guard.empty())
+    return NotServed("spec.failurePolicy.shrinkGuard", "remove it");
+  return std::nullopt;
+}
+
+std::optional<Finding> CheckDurations(const Spec& spec) {
+  const std::pair<const char*, const std::string*> fields[] = {
+      {"spec.jitter", &spec.jitter},
+      {"spec.startingDeadline", &spec.starting_deadline},
+      {"spec.failurePolicy.deadline", &spec.failure_policy.deadline}};
+  for (const auto& [name, text] : fields)
+    if (const auto parsed = ParseDuration(*text); !text->empty() && !parsed)
+      return Finding{reason::kInvalidSpec, std::string(name) + " \"" + *text +
+                                               "\" is no duration; write one such as 90s, 10m, "
+                                               "6h or 2d"};
+  return std::nullopt;
+}
+
+std::optional<Finding> CheckSchedules(const crds::BackupPolicy& policy) {
+  for (const crds::Schedule& schedule : policy.spec.schedules)
+    if (const auto parsed = ScheduleOf(policy, schedule); !parsed)
+      return Finding{reason::kInvalidSchedule,
+                     "schedule \"" + schedule.name + "\": " + parsed.error().message};
+  // Without schedules the time zone has no use, but a wrong one is better told now than later.
+  if (const auto zone = ParseSchedule("@daily", policy.spec.time_zone, ""); !zone)
+    return Finding{reason::kInvalidSchedule, "spec.timeZone: " + zone.error().message};
+  return std::nullopt;
+}
+
+std::string Joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+}  // namespace
+
+std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy) {
+  for (const auto check : {CheckTargetKind, CheckCopies, CheckCopyMethod, CheckRetention,
+                           CheckFailurePolicy, CheckDurations})
+    if (auto finding = check(policy.spec)) return finding;
+  return CheckSchedules(policy);
+}
+
+std::optional<Finding> CheckTarget(const crds::BackupPolicy& policy, const StatefulSetView* found) {
+  const std::string name = policy.spec.target.stateful_set;
+  if (found == nullptr)
+    return Finding{
+        reason::kStatefulSetNotFound,
+        "there is no StatefulSet \"" + name + "\" in namespace " + policy.metadata.namespace_ +
+            "; create it or correct spec.target.statefulSet, and this goes on by itself"};
+  if (found->claim_templates.empty())
+    return Finding{reason::kNoVolumes, "StatefulSet \"" + name +
+                                           "\" has no volumeClaimTemplates, so there is nothing "
+                                           "to back up; name another StatefulSet"};
+  for (const std::string& wanted : policy.spec.target.volume_claims)
+    if (std::ranges::find(found->claim_templates, wanted) == found->claim_templates.end())
+      return Finding{reason::kNoVolumes,
+                     "spec.target.volumeClaims names \"" + wanted + "\", which StatefulSet \"" +
+                         name + "\" does not have; it has: " + Joined(found->claim_templates)};
+  return std::nullopt;
+}
+
+std::vector<std::string> TemplatesOf(const crds::BackupPolicy& policy,
+                                     const StatefulSetView& stateful_set) {
+  return policy.spec.target.volume_claims.empty() ? stateful_set.claim_templates
+                                                  : policy.spec.target.volume_claims;
+}
+
+Result<Schedule> ScheduleOf(const crds::BackupPolicy& policy, const crds::Schedule& schedule) {
+  return ParseSchedule(
+      schedule.cron, policy.spec.time_zone,
+      policy.metadata.namespace_ + "/" + policy.metadata.name + "/" + schedule.name);
+}
+
+}  // namespace holdfast::controllers

@@ -1,0 +1,36 @@
+// What is wrong with a policy in itself, whatever the cluster has: shared by the policy, which says
+// so, and by its Backups, which wait for it to be put right. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controllers/schedule.h"
+#include "controllers/views.h"
+#include "crds/types/backup_policy.h"
+
+namespace holdfast::controllers {
+
+// A condition's reason and message.
+struct Finding {
+  std::string reason;
+  std::string message;
+
+  friend bool operator==(const Finding&, const Finding&) = default;
+};
+
+// The first field that this version does not serve, or whose value cannot work; nullopt for none.
+std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy);
+
+// spec.target against the StatefulSet that it names; `found` is nullptr when there is none.
+std::optional<Finding> CheckTarget(const crds::BackupPolicy& policy, const StatefulSetView* found);
+
+// The claim templates that the policy protects: those it names, or all.
+std::vector<std::string> TemplatesOf(const crds::BackupPolicy& policy,
+                                     const StatefulSetView& stateful_set);
+
+// The schedule, with this policy's own values for H.
+Result<Schedule> ScheduleOf(const crds::BackupPolicy& policy, const crds::Schedule& schedule);
+
+}  // namespace holdfast::controllers
