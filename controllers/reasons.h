@@ -99,6 +99,8 @@ inline constexpr const char* kRestoring = "Restoring";
 inline constexpr const char* kScalingUp = "ScalingUp";
 // Somebody scaled the StatefulSet up while its volumes were being written.
 inline constexpr const char* kScaledUpByOthers = "ScaledUpByOthers";
+// The API server refused something that the Restore needs (a quota, mostly); the message has its words.
+inline constexpr const char* kRefused = "Refused";
 // A lost claim of the StatefulSet was made again.
 inline constexpr const char* kClaimCreated = "ClaimCreated";
 // The StatefulSet stays at 0 replicas because a volume may be half written; the message says how to

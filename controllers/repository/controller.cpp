@@ -19,9 +19,14 @@ Result<Requeue> RepositoryController::Reconcile(const kube::ObjectKey& key, std:
     return AwaitChange();
   }
   const Plan plan = repository::Decide(*world, context_.settings);
-  const Result<void> done = Apply(*world, plan, stop);
-  TRY_VOID(WriteStatus(*world, plan, stop));
-  TRY_VOID(done);
+  if (const auto done = Apply(*world, plan, stop); !done) {
+    TRY_VOID(ReportRefusal(*world, done.error(), stop));
+    return tl::make_unexpected(done.error());
+  }
+  TRY_VOID(WriteStatus(*world, plan.status, stop));
+  if (plan.event)
+    context_.events.Record(ReferenceTo(world->repository), plan.event->type, plan.event->reason,
+                           plan.event->message);
   return plan.requeue;
 }
 
@@ -50,16 +55,25 @@ Result<void> RepositoryController::StartProbe(const World& world,
   return {};
 }
 
-Result<void> RepositoryController::WriteStatus(const World& world, const Plan& plan,
+// A quota or an admission policy stands in the way: for the user to see, while it is tried again.
+Result<void> RepositoryController::ReportRefusal(const World& world, const Error& error,
+                                                 std::stop_token stop) {
+  if (error.code != Code::kInvalid && error.code != Code::kDenied) return {};
+  crds::BackupRepositoryStatus status = world.repository.status;
+  crds::SetNotReady(status.conditions,
+                    {world.repository.metadata.generation, reason::kJobRefused, error.message},
+                    world.now);
+  return WriteStatus(world, status, stop);
+}
+
+Result<void> RepositoryController::WriteStatus(const World& world,
+                                               const crds::BackupRepositoryStatus& status,
                                                std::stop_token stop) {
-  if (plan.status == world.repository.status) return {};
+  if (status == world.repository.status) return {};
   crds::BackupRepository changed = world.repository;
-  changed.status = plan.status;
+  changed.status = status;
   TRY_VOID(context_.api.ApplyStatus(ResourceOf<crds::BackupRepository>(), KeyOf(changed.metadata),
-                                    crds::EncodeStatus(changed), stop));
-  if (plan.event)
-    context_.events.Record(ReferenceTo(world.repository), plan.event->type, plan.event->reason,
-                           plan.event->message);
+                                    crds::EncodeStatus(changed).at("status"), stop));
   return {};
 }
 

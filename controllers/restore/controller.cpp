@@ -1,0 +1,120 @@
+#include "controllers/restore/controller.h"
+
+#include <algorithm>
+
+#include "controllers/job_client.h"
+#include "controllers/kinds.h"
+#include "controllers/labels.h"
+#include "controllers/reasons.h"
+#include "controllers/restore/mover.h"
+#include "controllers/restore/observe.h"
+#include "controllers/restore/workload.h"
+
+namespace holdfast::controllers {
+
+using restore::Plan;
+using restore::World;
+
+Result<Requeue> RestoreController::Reconcile(const kube::ObjectKey& key, std::stop_token stop) {
+  TRY(const std::optional<World> world, restore::Observe(context_, key, stop));
+  if (!world) return AwaitChange();
+  const Plan plan = restore::Decide(*world, context_.settings);
+  if (const auto done = Apply(*world, plan, stop); !done) {
+    TRY_VOID(ReportRefusal(*world, done.error(), stop));
+    return tl::make_unexpected(done.error());
+  }
+  TRY_VOID(WriteStatus(*world, plan.status, stop));
+  if (plan.remove_finalizer) TRY_VOID(SetFinalizer(world->restore, false, stop));
+  Announce(*world, plan);
+  return plan.requeue;
+}
+
+Result<void> RestoreController::Apply(const World& world, const Plan& plan, std::stop_token stop) {
+  if (plan.add_finalizer) TRY_VOID(SetFinalizer(world.restore, true, stop));
+  for (const Json& claim : plan.create_claims) TRY_VOID(CreateClaim(claim, stop));
+  if (plan.scale) TRY_VOID(Scale(world, *plan.scale, stop));
+  for (const std::string& claim : plan.start) TRY_VOID(StartMover(world, claim, stop));
+  for (const JobView& job : plan.remove) TRY_VOID(RemoveJob(job, stop));
+  for (const JobView& job : plan.expire)
+    TRY_VOID(ExpireJob(context_.api, job.key, kKeepFinishedJob, stop));
+  return {};
+}
+
+// The list is replaced as a whole, so it must not have changed since it was read: resourceVersion
+// makes that a Conflict.
+Result<void> RestoreController::SetFinalizer(const crds::Restore& restore, bool wanted,
+                                             std::stop_token stop) {
+  std::vector<std::string> finalizers = restore.metadata.finalizers;
+  std::erase(finalizers, kScaleBackFinalizer);
+  if (wanted) finalizers.emplace_back(kScaleBackFinalizer);
+  const Json patch = {
+      {"metadata",
+       {{"resourceVersion", restore.metadata.resource_version}, {"finalizers", finalizers}}}};
+  TRY_VOID(
+      context_.api.MergePatch(ResourceOf<crds::Restore>(), KeyOf(restore.metadata), patch, stop));
+  return {};
+}
+
+Result<void> RestoreController::CreateClaim(const Json& claim, std::stop_token stop) {
+  const auto created = context_.api.Create(
+      kube::kPersistentVolumeClaims, FindString(claim, {"metadata", "namespace"}), claim, stop);
+  if (created || created.error().code == Code::kAlreadyExists) return {};
+  return tl::make_unexpected(created.error());
+}
+
+Result<void> RestoreController::Scale(const World& world, std::int64_t replicas,
+                                      std::stop_token stop) {
+  const Json patch = {{"spec", {{"replicas", replicas}}}};
+  TRY_VOID(context_.api.MergePatch(kube::kStatefulSets, world.set->key, patch, stop, "scale"));
+  return {};
+}
+
+Result<void> RestoreController::StartMover(const World& world, const std::string& claim,
+                                           std::stop_token stop) {
+  const auto& volumes = world.restore.status.volumes;
+  const auto volume = std::find_if(volumes.begin(), volumes.end(),
+                                   [&](const auto& candidate) { return candidate.claim == claim; });
+  TRY(const auto user, restore::InheritedUser(context_, world, *volume, stop));
+  TRY(const Json job, restore::BuildMover(world, *volume, user, context_.settings));
+  return EnsureJob(context_.api, job, stop);
+}
+
+Result<void> RestoreController::RemoveJob(const JobView& job, std::stop_token stop) {
+  const auto removed = context_.api.Delete(kube::kJobs, job.key,
+                                           {.uid = job.uid, .propagation = "Foreground"}, stop);
+  if (removed || IsAbsent(removed.error())) return {};
+  return removed;
+}
+
+// A quota or an admission policy stands in the way: for the user to see, while it is tried again.
+Result<void> RestoreController::ReportRefusal(const World& world, const Error& error,
+                                              std::stop_token stop) {
+  if (error.code != Code::kInvalid && error.code != Code::kDenied) return {};
+  crds::RestoreStatus status = world.restore.status;
+  crds::SetReconciling(status.conditions,
+                       {world.restore.metadata.generation, reason::kRefused, error.message},
+                       world.now);
+  return WriteStatus(world, status, stop);
+}
+
+Result<void> RestoreController::WriteStatus(const World& world, const crds::RestoreStatus& status,
+                                            std::stop_token stop) {
+  if (status == world.restore.status) return {};
+  crds::Restore changed = world.restore;
+  changed.status = status;
+  TRY_VOID(context_.api.ApplyStatus(ResourceOf<crds::Restore>(), KeyOf(changed.metadata),
+                                    crds::EncodeStatus(changed).at("status"), stop));
+  return {};
+}
+
+void RestoreController::Announce(const World& world, const Plan& plan) {
+  for (const restore::Announcement& event : plan.events) {
+    if (!event.on_set)
+      context_.events.Record(ReferenceTo(world.restore), event.type, event.reason, event.message);
+    else if (world.set)
+      context_.events.Record({kube::kStatefulSets, world.set->key, world.set->uid}, event.type,
+                             event.reason, event.message);
+  }
+}
+
+}  // namespace holdfast::controllers

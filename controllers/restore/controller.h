@@ -1,0 +1,36 @@
+// Brings the data of a backup back (decide.h tells the story).
+#pragma once
+
+#include "controllers/context.h"
+#include "controllers/reconciler.h"
+#include "controllers/restore/decide.h"
+
+namespace holdfast::controllers {
+
+// To be reconciled when the Restore changes; when its Jobs or their pods do; when what it names
+// appears or changes: Backup, BackupPolicy and its Backups, BackupRepository (index::kRepository
+// holds status.repository too), StatefulSet; and when another Restore of the namespace ends.
+class RestoreController final : public Reconciler {
+ public:
+  explicit RestoreController(const Context& context) : context_(context) {}
+
+  std::string_view Name() const override { return "restore"; }
+  Result<Requeue> Reconcile(const kube::ObjectKey& key, std::stop_token stop) override;
+
+ private:
+  Result<void> Apply(const restore::World& world, const restore::Plan& plan, std::stop_token stop);
+  Result<void> SetFinalizer(const crds::Restore& restore, bool wanted, std::stop_token stop);
+  Result<void> CreateClaim(const Json& claim, std::stop_token stop);
+  Result<void> Scale(const restore::World& world, std::int64_t replicas, std::stop_token stop);
+  Result<void> StartMover(const restore::World& world, const std::string& claim,
+                          std::stop_token stop);
+  Result<void> RemoveJob(const JobView& job, std::stop_token stop);
+  Result<void> ReportRefusal(const restore::World& world, const Error& error, std::stop_token stop);
+  Result<void> WriteStatus(const restore::World& world, const crds::RestoreStatus& status,
+                           std::stop_token stop);
+  void Announce(const restore::World& world, const restore::Plan& plan);
+
+  const Context& context_;
+};
+
+}  // namespace holdfast::controllers

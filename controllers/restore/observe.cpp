@@ -1,0 +1,185 @@
+#include "controllers/restore/observe.h"
+
+#include <algorithm>
+
+#include "controllers/kinds.h"
+#include "controllers/labels.h"
+#include "controllers/mover_job.h"
+#include "controllers/restore/decide.h"
+#include "controllers/restore/progress.h"
+#include "controllers/restore/rivals.h"
+
+namespace holdfast::controllers::restore {
+namespace {
+
+// Absence as a value.
+Result<std::optional<Json>> GetIfAny(const kube::Api& api, const kube::Resource& resource,
+                                     const kube::ObjectKey& key, std::stop_token stop) {
+  auto got = api.Get(resource, key, stop);
+  if (got) return std::move(*got);
+  if (IsAbsent(got.error())) return std::nullopt;
+  return tl::make_unexpected(std::move(got).error());
+}
+
+template <typename View>
+Result<std::vector<View>> ListAll(const kube::Api& api, const kube::Resource& resource,
+                                  const kube::ListOptions& options,
+                                  Result<View> (*decode)(const Json&), std::stop_token stop) {
+  std::vector<View> views;
+  const auto keep = [&](const Json& object) -> Result<void> {
+    TRY(View view, decode(object));
+    views.push_back(std::move(view));
+    return {};
+  };
+  TRY_VOID(api.List(resource, options, keep, stop));
+  return views;
+}
+
+class Observer {
+ public:
+  Observer(const Context& context, std::stop_token stop)
+      : context_(context), caches_(context.caches), stop_(std::move(stop)) {
+    world_.now = std::chrono::floor<std::chrono::seconds>(context.clock.Now());
+  }
+
+  // One that is over needs nothing but its Jobs.
+  World Past(const crds::Restore& restore) {
+    world_.restore = restore;
+    for (const auto& [key, job] : caches_.jobs.Find(index::kOwner, restore.metadata.uid)) {
+      Mover mover;
+      mover.job = *job;
+      world_.movers.emplace(key.name, std::move(mover));
+    }
+    return std::move(world_);
+  }
+
+  Result<std::optional<World>> Present(const kube::ObjectKey& key) {
+    TRY(const auto object, GetIfAny(context_.api, ResourceOf<crds::Restore>(), key, stop_));
+    if (!object) return std::nullopt;
+    TRY(world_.restore, crds::Decode<crds::Restore>(*object));
+    LookAtSource();
+    LookAtRivals();
+    TRY_VOID(LookAtSet());
+    TRY_VOID(LookAtMovers());
+    TRY_VOID(LookAtClaims());
+    return std::move(world_);
+  }
+
+ private:
+  const std::string& Namespace() const { return world_.restore.metadata.namespace_; }
+  const crds::RestoreStatus& Status() const { return world_.restore.status; }
+
+  void LookAtSource() {
+    const crds::RestoreSource& source = world_.restore.spec.source;
+    if (!Status().repository.empty())
+      if (const auto found = caches_.repositories.Get({Namespace(), Status().repository}))
+        world_.repository = *found;
+    if (!Status().volumes.empty()) return;
+    if (!source.backup.empty())
+      if (const auto found = caches_.backups.Get({Namespace(), source.backup}))
+        world_.backup = *found;
+    if (source.policy.empty()) return;
+    const kube::ObjectKey policy = {Namespace(), source.policy};
+    if (const auto found = caches_.policies.Get(policy)) world_.policy = *found;
+    for (const auto& [key, backup] : caches_.backups.Find(index::kPolicy, kube::ToString(policy)))
+      world_.backups.push_back(*backup);
+  }
+
+  void LookAtRivals() {
+    std::vector<crds::Restore> others;
+    caches_.restores.ForEach([&](const kube::ObjectKey& key, const auto& other) {
+      if (key.ns == Namespace() && key.name != world_.restore.metadata.name)
+        others.push_back(*other);
+    });
+    world_.earlier = EarlierRestore(world_.restore, others);
+    world_.left_behind = SizeLeftBehind(world_.restore, others);
+  }
+
+  Result<void> LookAtSet() {
+    if (!InPlace(world_.restore)) return {};
+    const kube::ObjectKey key = {Namespace(), world_.restore.spec.target.stateful_set};
+    TRY(auto object, GetIfAny(context_.api, kube::kStatefulSets, key, stop_));
+    if (!object) return {};
+    TRY(world_.set, DecodeStatefulSet(*object));
+    world_.set_object = std::move(*object);
+    return {};
+  }
+
+  Result<void> LookAtMovers() {
+    const std::string ours =
+        std::string(kRestoreLabel) + "=" + LabelValue(world_.restore.metadata.name);
+    TRY(const auto jobs,
+        ListAll<JobView>(
+            context_.api, kube::kJobs,
+            {.ns = Namespace(), .label_selector = ours, .field_selector = "", .page_size = 500},
+            DecodeJob, stop_));
+    for (const crds::VolumeRestore& volume : Status().volumes)
+      for (const JobView& job : jobs)
+        if (job.owner.uid == world_.restore.metadata.uid &&
+            job.key.name == MoverName(world_.restore, volume.claim))
+          world_.movers[volume.claim].job = job;
+    TRY(auto pods, ListAll<PodView>(context_.api, kube::kPods,
+                                    {.ns = Namespace(),
+                                     .label_selector = SomeWait() ? "" : ours,
+                                     .field_selector = "",
+                                     .page_size = 500},
+                                    DecodePod, stop_));
+    for (auto& [claim, mover] : world_.movers) Follow(mover, pods);
+    world_.pods = std::move(pods);
+    return {};
+  }
+
+  // Moves the mover's pods out of `pods`.
+  void Follow(Mover& mover, std::vector<PodView>& pods) {
+    const auto others = std::partition(pods.begin(), pods.end(), [&](const PodView& pod) {
+      return pod.owner.uid != mover.job.uid;
+    });
+    const std::vector<PodView> own(others, pods.end());
+    pods.erase(others, pods.end());
+    mover.state = StateOfMover(mover.job, own);
+    if (mover.state.phase != MoverPhase::kRunning) return;
+    const kube::LogOptions options{.container = kMoverContainer};
+    // A log that cannot be read costs a number in the status, no more.
+    if (const auto log = context_.api.PodLog({Namespace(), mover.state.pod}, options, stop_))
+      mover.progress = protocol::LastProgress(*log);
+  }
+
+  bool Waits(const crds::VolumeRestore& volume) const {
+    return !Ended(volume) && !world_.movers.contains(volume.claim);
+  }
+  bool SomeWait() const {
+    return std::any_of(Status().volumes.begin(), Status().volumes.end(),
+                       [&](const auto& volume) { return Waits(volume); });
+  }
+
+  Result<void> LookAtClaims() {
+    for (const crds::VolumeRestore& volume : Status().volumes) {
+      if (!Waits(volume)) continue;
+      TRY(const auto claim, GetIfAny(context_.api, kube::kPersistentVolumeClaims,
+                                     {Namespace(), volume.claim}, stop_));
+      ClaimState& state = world_.claims[volume.claim];
+      state.exists = claim.has_value();
+      state.deleting = claim && Find(*claim, {"metadata", "deletionTimestamp"}) != nullptr;
+    }
+    return {};
+  }
+
+  const Context& context_;
+  const Caches& caches_;
+  std::stop_token stop_;
+  World world_;
+};
+
+}  // namespace
+
+Result<std::optional<World>> Observe(const Context& context, const kube::ObjectKey& key,
+                                     std::stop_token stop) {
+  const auto cached = context.caches.restores.Get(key);
+  if (cached == nullptr) return std::nullopt;
+  Observer observer(context, std::move(stop));
+  const bool past = IsOver(*cached) && cached->metadata.finalizers.empty();
+  if (past) return observer.Past(*cached);
+  return observer.Present(key);
+}
+
+}  // namespace holdfast::controllers::restore

@@ -1,0 +1,16 @@
+// Reads the world of a Restore (world.h says what is read live).
+#pragma once
+
+#include <optional>
+#include <stop_token>
+
+#include "controllers/context.h"
+#include "controllers/restore/world.h"
+
+namespace holdfast::controllers::restore {
+
+// nullopt when the Restore is gone.
+Result<std::optional<World>> Observe(const Context& context, const kube::ObjectKey& key,
+                                     std::stop_token stop);
+
+}  // namespace holdfast::controllers::restore

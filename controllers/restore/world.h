@@ -1,0 +1,73 @@
+// What a Restore is decided by. Everything a wrong answer could cost data for is read live: the
+// Restore itself, the StatefulSet, claims, Jobs and pods. Backups, policies, repositories and other
+// Restores come from the caches.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "controllers/mover_state.h"
+#include "controllers/views.h"
+#include "crds/types/backup.h"
+#include "crds/types/backup_policy.h"
+#include "crds/types/backup_repository.h"
+#include "crds/types/restore.h"
+#include "jobs/protocol/progress.h"
+
+namespace holdfast::controllers::restore {
+
+struct Mover {
+  JobView job;
+  MoverState state;
+  std::optional<protocol::Progress> progress;  // of a running one
+};
+
+// A PersistentVolumeClaim, as far as it matters here.
+struct ClaimState {
+  bool exists = false;
+  bool deleting = false;  // waits for its last pod
+};
+
+struct World {
+  crds::Restore restore;
+  TimePoint now{};
+
+  // The source, as long as it is not resolved.
+  std::optional<crds::Backup> backup;        // source.backup
+  std::optional<crds::BackupPolicy> policy;  // source.policy
+  std::vector<crds::Backup> backups;         // of that policy, in any order
+
+  std::optional<crds::BackupRepository> repository;  // status.repository, once resolved
+
+  // The target.
+  std::optional<StatefulSetView> set;
+  Json set_object;                           // the StatefulSet as it is stored
+  std::map<std::string, ClaimState> claims;  // those in status.volumes
+  // Pods of the namespace that may use volumes, without our movers. Only while a mover has still to
+  // be started.
+  std::vector<PodView> pods;
+
+  std::map<std::string, Mover> movers;  // by claim
+
+  // An older Restore with the same target that is not over; empty for none.
+  std::string earlier;
+  // The size that an earlier Restore, which left the StatefulSet at 0, had found it at.
+  std::optional<std::int64_t> left_behind;
+};
+
+// In place, as opposed to into claims.
+inline bool InPlace(const crds::Restore& restore) {
+  return !restore.spec.target.stateful_set.empty();
+}
+
+inline bool IsOver(const crds::Restore& restore) {
+  return restore.status.phase == crds::RestorePhase::kSucceeded ||
+         restore.status.phase == crds::RestorePhase::kFailed;
+}
+
+}  // namespace holdfast::controllers::restore
