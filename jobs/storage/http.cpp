@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdlib>
 #include <mutex>
 #include <new>
 #include <string_view>
@@ -57,13 +58,22 @@ std::size_t OnHeader(const char* data, std::size_t size, std::size_t count, Exch
   const std::string_view line(data, size * count);
   if (line.starts_with("HTTP/")) {
     exchange->response.headers.clear();
-    const std::size_t space = line.find(' ');
-    if (space != std::string_view::npos)
-      exchange->response.status = std::atoi(std::string(line.substr(space + 1, 3)).c_str());
+    const std::size_t space = std::min(line.find(' '), line.size() - 1);
+    exchange->response.status =
+        static_cast<int>(std::strtol(std::string(line.substr(space + 1, 3)).c_str(), nullptr, 10));
   } else if (const std::size_t colon = line.find(':'); colon != std::string_view::npos) {
     exchange->response.headers[LowerCase(line.substr(0, colon))] = Trim(line.substr(colon + 1));
   }
   return line.size();
+}
+
+// The announced size, so that a pack's buffer does not grow by copying; what is announced is not
+// trusted beyond a pack's usual size.
+std::size_t SizeToReserve(const Exchange& exchange) {
+  constexpr std::uint64_t kTrusted = 32 << 20;
+  const std::string length = exchange.response.Header("content-length");
+  const std::uint64_t announced = std::strtoull(length.c_str(), nullptr, 10);
+  return std::min({announced, exchange.request.max_body, kTrusted});
 }
 
 std::size_t OnBody(const char* data, std::size_t size, std::size_t count, Exchange* exchange) {
@@ -79,6 +89,7 @@ std::size_t OnBody(const char* data, std::size_t size, std::size_t count, Exchan
     exchange->too_long = true;
     return CURL_WRITEFUNC_ERROR;
   }
+  if (response.body.empty()) response.body.reserve(SizeToReserve(*exchange));
   response.body.insert(response.body.end(), bytes.begin(), bytes.end());
   return bytes.size();
 }

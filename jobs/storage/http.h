@@ -43,7 +43,8 @@ struct HttpResponse {
 
 inline constexpr std::uint64_t kErrorBodyLimit = 64 << 10;  // what exceeds it is dropped
 
-// Redirects are answers like others, never followed. Safe from many threads; each concurrent Send
+// Proxies are those of the environment (https_proxy, no_proxy), which libcurl reads. Redirects are
+// answers like others, never followed. Safe from many threads; each concurrent Send
 // has a connection of its own.
 class Http {
  public:
