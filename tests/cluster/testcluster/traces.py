@@ -3,7 +3,7 @@
 import os
 import pathlib
 
-from . import layout, node
+from . import node
 from .process import run
 
 _STEP = "looking for traces"
@@ -20,20 +20,21 @@ def _folders(cluster):
 
 
 def _processes(cluster):
-    """Whatever has the cluster's folder in its command line or environment, or works
-    in one of its cgroups. This program and its callers are not meant."""
+    """Whatever names a file of the cluster among its arguments, was started with its
+    environment, or works in one of its cgroups; but not this program and its callers."""
     own = _ancestors()
     for entry in pathlib.Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) in own:
             continue
         try:
-            text = (entry / "environ").read_bytes() + b"\0" + (entry / "cmdline").read_bytes()
+            arguments = (entry / "cmdline").read_text(errors="replace")
+            environment = (entry / "environ").read_text(errors="replace")
             groups = (entry / "cgroup").read_text()
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended meanwhile
-        if f"NODE_FOLDER={cluster.folder}/".encode() in text or f"/{cluster.cgroup}/" in groups \
-                or f"={cluster.folder}/".encode() in (entry / "cmdline").read_bytes():
-            yield f"process {entry.name}"
+        if f"={cluster.folder}/" in arguments or f"NODE_FOLDER={cluster.folder}/" in environment \
+                or f"/{cluster.cgroup}/" in groups:
+            yield f"process {entry.name} ({arguments[:80]!r})"
 
 
 def _ancestors():
