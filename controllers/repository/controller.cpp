@@ -2,10 +2,10 @@
 
 #include "base/log.h"
 #include "controllers/job_client.h"
-#include "controllers/kinds.h"
 #include "controllers/reasons.h"
 #include "controllers/repository/observe.h"
 #include "controllers/repository/probe_job.h"
+#include "controllers/write_status.h"
 
 namespace holdfast::controllers {
 
@@ -23,7 +23,7 @@ Result<Requeue> RepositoryController::Reconcile(const kube::ObjectKey& key, std:
     TRY_VOID(ReportRefusal(*world, done.error(), stop));
     return tl::make_unexpected(done.error());
   }
-  TRY_VOID(WriteStatus(*world, plan.status, stop));
+  TRY_VOID(WriteStatus(context_, world->repository, plan.status, stop));
   if (plan.event)
     context_.events.Record(ReferenceTo(world->repository), plan.event->type, plan.event->reason,
                            plan.event->message);
@@ -63,17 +63,7 @@ Result<void> RepositoryController::ReportRefusal(const World& world, const Error
   crds::SetNotReady(status.conditions,
                     {world.repository.metadata.generation, reason::kJobRefused, error.message},
                     world.now);
-  return WriteStatus(world, status, stop);
-}
-
-Result<void> RepositoryController::WriteStatus(const World& world,
-                                               const crds::BackupRepositoryStatus& status,
-                                               std::stop_token stop) {
-  if (status == world.repository.status) return {};
-  crds::BackupRepository changed = world.repository;
-  changed.status = status;
-  TRY_VOID(context_.api.ApplyStatus(ResourceOf<crds::BackupRepository>(), KeyOf(changed.metadata),
-                                    crds::EncodeStatus(changed).at("status"), stop));
+  TRY_VOID(WriteStatus(context_, world.repository, status, stop));
   return {};
 }
 

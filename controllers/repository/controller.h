@@ -25,8 +25,6 @@ class RepositoryController final : public Reconciler {
                           std::stop_token stop);
   Result<void> ReportRefusal(const repository::World& world, const Error& error,
                              std::stop_token stop);
-  Result<void> WriteStatus(const repository::World& world,
-                           const crds::BackupRepositoryStatus& status, std::stop_token stop);
 
   const Context& context_;
   repository::MoverWatch movers_;

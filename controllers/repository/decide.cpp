@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "base/hash.h"
 #include "base/quantity.h"
@@ -237,12 +238,15 @@ class Decision {
     plan_.status.stored = HumanBytes(result.stored_bytes);
   }
 
-  // Locks of the dead are on their way out; the rest are shown.
+  // Locks of the dead are on their way out; the rest are shown, one for each holder: a probe names
+  // holders, not locks.
   void RecordLocks(const protocol::MoverResult& result) {
     plan_.status.locks.clear();
-    for (const std::string& holder : result.lock_holders) {
+    const std::set<std::string> holders(result.lock_holders.begin(), result.lock_holders.end());
+    for (const std::string& holder : holders) {
       if (Contains(world_.dead_holders, holder) || plan_.status.locks.size() == kMaxLocks) continue;
       crds::RepositoryLock lock;
+      lock.id = holder;
       lock.holder = holder;
       plan_.status.locks.push_back(lock);
     }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "controllers/labels.h"
+#include "controllers/write_status.h"
 
 namespace holdfast::controllers::repository {
 namespace {
@@ -74,8 +74,9 @@ void FindDeadHolders(const Context& context, const std::vector<kube::ObjectKey>&
 
 Result<std::optional<World>> Observe(const Context& context, MoverWatch& movers,
                                      const kube::ObjectKey& key, std::stop_token stop) {
-  const auto repository = context.caches.repositories.Get(key);
-  if (repository == nullptr || repository->metadata.deletion_timestamp) return std::nullopt;
+  if (context.caches.repositories.Get(key) == nullptr) return std::nullopt;
+  TRY(const auto repository, ReadLive<crds::BackupRepository>(context, key, stop));
+  if (!repository || repository->metadata.deletion_timestamp) return std::nullopt;
   World world;
   world.repository = *repository;
   world.now = std::chrono::floor<std::chrono::seconds>(context.clock.Now());

@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include "controllers/job_client.h"
-#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/reasons.h"
 #include "controllers/restore/mover.h"
 #include "controllers/restore/observe.h"
 #include "controllers/restore/workload.h"
+#include "controllers/write_status.h"
 
 namespace holdfast::controllers {
 
@@ -23,7 +23,7 @@ Result<Requeue> RestoreController::Reconcile(const kube::ObjectKey& key, std::st
     TRY_VOID(ReportRefusal(*world, done.error(), stop));
     return tl::make_unexpected(done.error());
   }
-  TRY_VOID(WriteStatus(*world, plan.status, stop));
+  TRY_VOID(WriteStatus(context_, world->restore, plan.status, stop));
   if (plan.remove_finalizer) TRY_VOID(SetFinalizer(world->restore, false, stop));
   Announce(*world, plan);
   return plan.requeue;
@@ -94,16 +94,7 @@ Result<void> RestoreController::ReportRefusal(const World& world, const Error& e
   crds::SetReconciling(status.conditions,
                        {world.restore.metadata.generation, reason::kRefused, error.message},
                        world.now);
-  return WriteStatus(world, status, stop);
-}
-
-Result<void> RestoreController::WriteStatus(const World& world, const crds::RestoreStatus& status,
-                                            std::stop_token stop) {
-  if (status == world.restore.status) return {};
-  crds::Restore changed = world.restore;
-  changed.status = status;
-  TRY_VOID(context_.api.ApplyStatus(ResourceOf<crds::Restore>(), KeyOf(changed.metadata),
-                                    crds::EncodeStatus(changed).at("status"), stop));
+  TRY_VOID(WriteStatus(context_, world.restore, status, stop));
   return {};
 }
 

@@ -26,8 +26,6 @@ class RestoreController final : public Reconciler {
                           std::stop_token stop);
   Result<void> RemoveJob(const JobView& job, std::stop_token stop);
   Result<void> ReportRefusal(const restore::World& world, const Error& error, std::stop_token stop);
-  Result<void> WriteStatus(const restore::World& world, const crds::RestoreStatus& status,
-                           std::stop_token stop);
   void Announce(const restore::World& world, const restore::Plan& plan);
 
   const Context& context_;

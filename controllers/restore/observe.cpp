@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
-#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 #include "controllers/restore/decide.h"
 #include "controllers/restore/progress.h"
 #include "controllers/restore/rivals.h"
+#include "controllers/write_status.h"
 
 namespace holdfast::controllers::restore {
 namespace {
@@ -54,9 +54,9 @@ class Observer {
   }
 
   Result<std::optional<World>> Present(const kube::ObjectKey& key) {
-    TRY(const auto object, GetIfAny(context_.api, ResourceOf<crds::Restore>(), key, stop_));
-    if (!object) return std::nullopt;
-    TRY(world_.restore, crds::Decode<crds::Restore>(*object));
+    TRY(auto restore, ReadLive<crds::Restore>(context_, key, stop_));
+    if (!restore) return std::nullopt;
+    world_.restore = std::move(*restore);
     LookAtSource();
     LookAtRivals();
     TRY_VOID(LookAtSet());
