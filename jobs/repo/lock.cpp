@@ -141,8 +141,7 @@ Lock::Lock(Repository& repository, LockInfo info, const Clock& clock)
 
 Result<std::unique_ptr<Lock>> Lock::Acquire(Repository& repository, const LockRequest& request,
                                             std::stop_token stop) {
-  if (!request.holder.starts_with(kHolderPrefix))
-    return Fail(Code::kInvalid, "a lock's holder starts with \"holdfast:\"");
+  if (request.holder.empty()) return Fail(Code::kInvalid, "a lock needs the name of its holder");
   TRY_VOID(CheckOthers(repository, request, Id(), stop));
   LockInfo info = NewLock(request);
   const SealedFile file = repository.SealFile(AsBytes(EncodeLock(info)));

@@ -42,7 +42,9 @@ Result<LockInfo> DecodeLock(ByteView text);
 
 struct LockRequest {
   bool exclusive = false;
-  std::string holder;  // starts with kHolderPrefix
+  // With kHolderPrefix for those whose life the operator watches; any other name, of a run by hand,
+  // is judged by age as another program's.
+  std::string holder;
   // All holders that may be alive, nullopt when nobody knows: then our own locks are judged by age
   // like any other. An empty list means that nobody but the caller is alive.
   std::optional<std::vector<std::string>> live_holders;

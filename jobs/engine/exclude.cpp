@@ -1,0 +1,208 @@
+#include "jobs/engine/exclude.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+namespace holdfast::engine {
+namespace {
+
+constexpr std::string_view kSpecial = "\\[]*?";
+
+// Takes one character off the front: a whole UTF-8 sequence, or one byte where there is none.
+std::string_view TakeCharacter(std::string_view& text) {
+  const auto lead = static_cast<std::uint8_t>(text.front());
+  std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 1;
+  if (lead > 0xf4 || length > text.size()) length = 1;
+  const bool whole = std::ranges::all_of(text.substr(1, length - 1), [](char c) {
+    return (static_cast<std::uint8_t>(c) & 0xc0) == 0x80;
+  });
+  if (!whole) length = 1;
+  const std::string_view character = text.substr(0, length);
+  text.remove_prefix(length);
+  return character;
+}
+
+Error Malformed() { return {Code::kInvalid, "malformed pattern"}; }
+
+// One bound of a class; '-' and ']' must be escaped there, as in Go.
+Result<std::string_view> TakeClassCharacter(std::string_view& pattern) {
+  if (pattern.empty() || pattern.front() == '-' || pattern.front() == ']')
+    return tl::make_unexpected(Malformed());
+  if (pattern.front() == '\\') pattern.remove_prefix(1);
+  if (pattern.empty()) return tl::make_unexpected(Malformed());
+  return TakeCharacter(pattern);
+}
+
+// UTF-8 keeps the order of code points, but only among sequences compared whole.
+bool InRange(std::string_view low, std::string_view character, std::string_view high) {
+  return low <= character && character <= high;
+}
+
+// `pattern` stands behind the '['; it is left behind the ']'.
+Result<bool> TakeClass(std::string_view& pattern, std::string_view character) {
+  const bool negated = pattern.starts_with('^');
+  if (negated) pattern.remove_prefix(1);
+  bool found = false;
+  for (bool first = true; first || !pattern.starts_with(']'); first = false) {
+    TRY(const std::string_view low, TakeClassCharacter(pattern));
+    std::string_view high = low;
+    if (pattern.starts_with('-')) {
+      pattern.remove_prefix(1);
+      TRY(high, TakeClassCharacter(pattern));
+    }
+    if (pattern.empty()) return tl::make_unexpected(Malformed());
+    found = found || InRange(low, character, high);
+  }
+  pattern.remove_prefix(1);
+  return found != negated;
+}
+
+// Matches and takes one element other than '*' from the fronts of both.
+Result<bool> TakeElement(std::string_view& pattern, std::string_view& name) {
+  const char first = pattern.front();
+  pattern.remove_prefix(1);
+  if (first == '?') {
+    TakeCharacter(name);
+    return true;
+  }
+  if (first == '[') return TakeClass(pattern, TakeCharacter(name));
+  char wanted = first;
+  if (first == '\\') {
+    if (pattern.empty()) return tl::make_unexpected(Malformed());
+    wanted = pattern.front();
+    pattern.remove_prefix(1);
+  }
+  const bool same = name.front() == wanted;
+  name.remove_prefix(1);
+  return same;
+}
+
+// Go finds a malformed pattern only when matching reaches it; here every pattern is walked once
+// when it is parsed, so that matching itself cannot fail.
+Result<void> Validate(std::string_view pattern) {
+  while (!pattern.empty()) {
+    if (pattern.front() == '*') {
+      pattern.remove_prefix(1);
+      continue;
+    }
+    std::string_view name = "x";
+    TRY_VOID(TakeElement(pattern, name));
+  }
+  return {};
+}
+
+bool MatchValid(std::string_view pattern, std::string_view name) {
+  // Where to go on when a match fails: behind the last '*', one character further.
+  std::optional<std::pair<std::string_view, std::string_view>> retry;
+  while (true) {
+    if (pattern.starts_with('*')) {
+      pattern.remove_prefix(1);
+      retry = {pattern, name};
+      continue;
+    }
+    if (pattern.empty() && name.empty()) return true;
+    if (!pattern.empty() && !name.empty() && TakeElement(pattern, name).value()) continue;
+    if (!retry || retry->second.empty()) return false;
+    TakeCharacter(retry->second);
+    std::tie(pattern, name) = *retry;
+  }
+}
+
+// Go's filepath.Clean on a pattern, split at slashes; "/" is the first part of an absolute one.
+std::vector<std::string> CleanParts(std::string_view pattern) {
+  const bool absolute = pattern.starts_with('/');
+  std::vector<std::string> parts;
+  while (!pattern.empty()) {
+    const std::size_t slash = std::min(pattern.find('/'), pattern.size());
+    const std::string_view part = pattern.substr(0, slash);
+    pattern.remove_prefix(std::min(slash + 1, pattern.size()));
+    if (part.empty() || part == ".") continue;
+    if (part == ".." && !parts.empty() && parts.back() != "..") {
+      parts.pop_back();
+    } else if (part != ".." || !absolute) {
+      parts.emplace_back(part);
+    }
+  }
+  if (absolute) parts.insert(parts.begin(), "/");
+  return parts;
+}
+
+std::vector<std::string_view> SplitPath(std::string_view path) {
+  std::vector<std::string_view> parts;
+  if (path.starts_with('/')) parts.emplace_back("/");
+  while (!path.empty()) {
+    const std::size_t slash = std::min(path.find('/'), path.size());
+    if (slash != 0) parts.push_back(path.substr(0, slash));
+    path.remove_prefix(std::min(slash + 1, path.size()));
+  }
+  return parts;
+}
+
+}  // namespace
+
+Result<bool> MatchComponent(std::string_view pattern, std::string_view name) {
+  TRY_VOID(Validate(pattern));
+  return MatchValid(pattern, name);
+}
+
+Result<ExcludeList> ExcludeList::Parse(std::span<const std::string> patterns) {
+  ExcludeList list;
+  for (const std::string& text : patterns) {
+    if (text.empty()) continue;
+    Pattern pattern;
+    pattern.negated = text.front() == '!';
+    for (std::string& part : CleanParts(std::string_view(text).substr(pattern.negated ? 1 : 0))) {
+      if (const auto valid = Validate(part); !valid)
+        return Fail(Code::kInvalid, "exclude pattern \"" + text +
+                                        "\" is malformed: close every [ and end no part with \\");
+      const bool literal = part.find_first_of(kSpecial) == std::string::npos;
+      const bool any_depth = part == "**";
+      pattern.parts.push_back({std::move(part), literal, any_depth});
+    }
+    list.patterns_.push_back(std::move(pattern));
+  }
+  return list;
+}
+
+bool ExcludeList::Excludes(std::string_view path) const {
+  if (patterns_.empty()) return false;
+  const std::vector<std::string_view> parts = SplitPath(path);
+  bool excluded = false;
+  for (const Pattern& pattern : patterns_) {
+    if (excluded == pattern.negated && Matches(pattern.parts, parts)) excluded = !pattern.negated;
+  }
+  return excluded;
+}
+
+// An anchored pattern starts at the root, any other at every component; what follows the matched
+// part lies below an excluded directory and is excluded with it.
+bool ExcludeList::Matches(std::span<const Part> parts, std::span<const std::string_view> path) {
+  if (parts.empty()) return false;
+  if (parts.front().text == "/") return MatchesFrom(parts, path);
+  if (!path.empty() && path.front() == "/") path = path.subspan(1);
+  for (; !path.empty(); path = path.subspan(1)) {
+    if (MatchesFrom(parts, path)) return true;
+  }
+  return false;
+}
+
+bool ExcludeList::MatchesFrom(std::span<const Part> parts, std::span<const std::string_view> path) {
+  for (; !parts.empty(); parts = parts.subspan(1), path = path.subspan(1)) {
+    const Part& part = parts.front();
+    if (part.any_depth) {
+      for (std::size_t skip = 0; skip <= path.size(); ++skip) {
+        if (MatchesFrom(parts.subspan(1), path.subspan(skip))) return true;
+      }
+      return false;
+    }
+    if (path.empty()) return false;
+    if (part.literal ? part.text != path.front() : !MatchValid(part.text, path.front()))
+      return false;
+  }
+  return true;
+}
+
+}  // namespace holdfast::engine

@@ -1,0 +1,51 @@
+// restic's exclude patterns ("Excluding Files" in its manual): Go's filepath.Match for each path
+// component, "**" for any number of components, a leading "/" to anchor, a leading "!" to take
+// back what an earlier pattern excluded.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace holdfast::engine {
+
+// Go's filepath.Match for one path component: '*', '?', '[a-z]', '[^a]' and '\' escapes. '?' and
+// classes take one UTF-8 character, or one byte where the name is not UTF-8. Invalid for a
+// malformed pattern.
+Result<bool> MatchComponent(std::string_view pattern, std::string_view name);
+
+// Immutable after Parse; safe from many threads.
+class ExcludeList {
+ public:
+  ExcludeList() = default;
+
+  // Empty patterns are ignored. Invalid, naming the pattern, when one is malformed.
+  static Result<ExcludeList> Parse(std::span<const std::string> patterns);
+
+  // Whether the file or directory at an absolute path ("/a/b") is left out. A directory that is
+  // left out is not entered, so "!" cannot bring back what lies below it.
+  bool Excludes(std::string_view path) const;
+
+  bool empty() const { return patterns_.empty(); }
+
+ private:
+  struct Part {
+    std::string text;  // "/" first in an anchored pattern
+    bool literal = true;
+    bool any_depth = false;  // "**"
+  };
+  struct Pattern {
+    std::vector<Part> parts;
+    bool negated = false;
+  };
+
+  static bool Matches(std::span<const Part> parts, std::span<const std::string_view> path);
+  static bool MatchesFrom(std::span<const Part> parts, std::span<const std::string_view> path);
+
+  std::vector<Pattern> patterns_;
+};
+
+}  // namespace holdfast::engine

@@ -1,0 +1,49 @@
+// Removes snapshots by retention or by id. Only the snapshot objects go: the data they alone used
+// is freed by prune.
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "jobs/engine/retention.h"
+#include "jobs/protocol/args.h"
+#include "jobs/repo/repository.h"
+
+namespace holdfast::engine {
+
+// As many ids as the termination message holds with room to spare (50 * 67 bytes of 4096).
+inline constexpr std::size_t kMaxForgotten = 50;
+
+struct ForgetOptions {
+  // By policy: the volume, and the tag that its snapshots must carry unless empty.
+  protocol::Identity identity;
+  std::string tag;
+  RetentionPolicy policy;
+  // By name: these snapshots, whatever volume they are of; the above is then not used.
+  std::vector<std::string> ids;
+  bool dry_run = false;
+};
+
+struct ForgetReport {
+  struct Decision {
+    repo::Snapshot snapshot;
+    std::vector<std::string> reasons;  // for keeping it; none: it goes
+  };
+  std::vector<Decision> decisions;  // oldest first
+  std::uint64_t kept = 0;
+  std::vector<repo::Id> removed;  // with dry_run: that would be
+  bool more = false;              // kMaxForgotten were removed and others are due
+};
+
+// The oldest go first. Invalid for a policy without a rule or an identity without host or path
+// (retention over several volumes at once would drop one for the sake of another); NotFound for an
+// id that no snapshot has.
+Result<ForgetReport> Forget(repo::Repository& repository,
+                            const std::vector<repo::Snapshot>& snapshots,
+                            const ForgetOptions& options, TimePoint now, std::stop_token stop);
+
+}  // namespace holdfast::engine

@@ -1,0 +1,27 @@
+// Snapshots and files as people and scripts read them.
+#pragma once
+
+#include <ostream>
+#include <span>
+#include <stop_token>
+#include <string>
+
+#include "base/error.h"
+#include "jobs/engine/forget.h"
+#include "jobs/repo/repository.h"
+
+namespace holdfast::engine {
+
+// One line each, oldest first; as JSON the members that restic's `snapshots --json` has.
+void PrintSnapshots(std::ostream& out, std::span<const repo::Snapshot> snapshots, bool json);
+
+// What retention decided, and why.
+void PrintDecisions(std::ostream& out, const ForgetReport& report, bool dry_run);
+
+// Everything below `path` in the snapshot, depth first: paths only, `ls -l` lines, or restic's JSON
+// lines of struct_type "node". NotFound when the path is not there.
+Result<void> PrintTree(std::ostream& out, repo::Repository& repository,
+                       const repo::Snapshot& snapshot, const std::string& path, bool long_format,
+                       bool json, std::stop_token stop);
+
+}  // namespace holdfast::engine

@@ -1,0 +1,39 @@
+// Counts what a verb has done and turns it into progress: totals, a smoothed rate, an ETA.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "jobs/protocol/progress.h"
+
+namespace holdfast::engine {
+
+// Safe from many threads; counting takes no lock.
+class Meter {
+ public:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+
+  void SetPhase(std::string phase);
+  void SetTotals(std::uint64_t files, std::uint64_t bytes);
+  void AddFiles(std::uint64_t files) { files_done_.fetch_add(files, std::memory_order_relaxed); }
+  void AddBytes(std::uint64_t bytes) { bytes_done_.fetch_add(bytes, std::memory_order_relaxed); }
+
+  // The state now, and the rate since earlier calls: call it about once a second, from one place.
+  protocol::Progress Sample(SteadyTime now);
+
+ private:
+  std::atomic<std::uint64_t> files_done_{0}, bytes_done_{0};
+  std::atomic<std::uint64_t> files_total_{0}, bytes_total_{0};
+
+  std::mutex mutex_;  // guards the rest
+  std::string phase_ = "scan";
+  std::optional<SteadyTime> last_sample_;
+  std::uint64_t last_bytes_ = 0;
+  std::optional<double> rate_;  // bytes per second
+};
+
+}  // namespace holdfast::engine

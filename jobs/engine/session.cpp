@@ -1,0 +1,139 @@
+#include "jobs/engine/session.h"
+
+#include <array>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include <unistd.h>
+
+#include "jobs/repo/key.h"
+#include "jobs/storage/retry.h"
+#include "jobs/storage/trace.h"
+
+namespace holdfast::engine {
+namespace {
+
+using protocol::ExitCode;
+
+// What an error means at the mover's boundary, where storage and locks are the subject.
+ExitCode ExitOf(const Error& error) {
+  if (error.code == storage::kNoPlace) return ExitCode::kNoBucket;
+  if (error.code == Code::kConflict) return ExitCode::kLocked;
+  return protocol::ExitCodeFor(error);
+}
+
+Failure NoRepository(const storage::Backend& storage) {
+  return {{Code::kNotFound, "there is no repository at " + storage.Location() +
+                                "; create it with init, or correct --repo"},
+          ExitCode::kNoRepository};
+}
+
+std::string Hostname() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return name.data();
+}
+
+// The password is the file's content up to the first line's end: Secrets are often made by editors.
+Result<std::string> ReadPasswordFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Fail(Code::kInvalid, "cannot read the password file " + path);
+  std::string password;
+  std::getline(file, password);
+  if (password.ends_with('\r')) password.pop_back();
+  if (password.empty()) return Fail(Code::kInvalid, "the password file " + path + " is empty");
+  return password;
+}
+
+}  // namespace
+
+Failure::Failure(Error e) : error(std::move(e)), exit(ExitOf(error)) {}
+
+Session::Session(SessionOptions options, std::unique_ptr<storage::Backend> storage)
+    : options_(std::move(options)), storage_(std::move(storage)) {}
+Session::Session(Session&&) noexcept = default;
+
+Session::~Session() {
+  if (lock_) static_cast<void>(lock_->Release());
+}
+
+Try<Session> Session::Connect(const SessionOptions& options) {
+  if (options.location.empty())
+    return tl::make_unexpected(
+        Failure({Code::kInvalid, "no repository is named; give --repo or set RESTIC_REPOSITORY"}));
+  TRY(auto place, storage::Open(options.location, options.storage));
+  auto traced = std::make_unique<storage::Trace>(std::move(place));
+  std::unique_ptr<storage::Backend> top = std::move(traced);
+  if (options.limits.upload_per_second != 0 || options.limits.download_per_second != 0)
+    top = std::make_unique<storage::Limit>(std::move(top), options.limits);
+  return Session(options, std::make_unique<storage::Retry>(std::move(top)));
+}
+
+Try<Session> Session::Open(const SessionOptions& options, LockKind lock, std::stop_token stop) {
+  TRY(Session session, Connect(options));
+  TRY_VOID(session.OpenRepository(stop));
+  if (lock == LockKind::kShared && !options.no_lock) TRY_VOID(session.TakeLock(stop));
+  return session;
+}
+
+Result<std::string> Session::Password() const {
+  if (!options_.password_file.empty()) return ReadPasswordFile(options_.password_file);
+  if (!options_.password.empty()) return options_.password;
+  return Fail(Code::kInvalid, "no password is given; use --password-file or set HOLDFAST_PASSWORD");
+}
+
+Try<void> Session::OpenRepository(std::stop_token stop) {
+  TRY(std::string password, Password());
+  auto key = repo::FindKey(*storage_, password, stop);
+  Wipe(password);
+  if (!key && key.error().code == Code::kNotFound)
+    return tl::make_unexpected(NoRepository(*storage_));
+  if (!key) return tl::make_unexpected(Failure(key.error()));
+  if (!*key)
+    return tl::make_unexpected(Failure(
+        {Code::kDenied, "the password opens no key of the repository at " + storage_->Location()},
+        ExitCode::kWrongPassword));
+  auto opened = repo::Repository::Open(*storage_, std::move((*key)->master), {}, stop);
+  if (!opened && opened.error().code == Code::kNotFound)
+    return tl::make_unexpected(NoRepository(*storage_));
+  if (!opened) return tl::make_unexpected(Failure(std::move(opened).error()));
+  repository_ = *std::move(opened);
+  return {};
+}
+
+Try<void> Session::CreateRepository(std::stop_token stop) {
+  TRY(std::string password, Password());
+  auto made = repo::Repository::Init(*storage_, password, {}, stop);
+  Wipe(password);
+  if (!made) return tl::make_unexpected(Failure(std::move(made).error()));
+  repository_ = *std::move(made);
+  return {};
+}
+
+Try<void> Session::TakeLock(std::stop_token stop) {
+  auto lock = repo::Lock::Acquire(*repository_, Holder(), stop);
+  if (!lock) return tl::make_unexpected(Failure(std::move(lock).error()));
+  lock_ = *std::move(lock);
+  return {};
+}
+
+// By hand nobody keeps a list of who is alive: such locks carry the host's name, as restic's do,
+// and are judged by age, so that no operator takes them for a dead mover's.
+repo::LockRequest Session::Holder() const {
+  repo::LockRequest request;
+  if (options_.holder.empty()) {
+    request.holder = Hostname();
+    return request;
+  }
+  const std::string prefix(repo::kHolderPrefix);
+  request.holder = prefix + options_.holder;
+  request.live_holders.emplace();
+  for (const std::string& holder : options_.live_holders)
+    request.live_holders->push_back(prefix + holder);
+  return request;
+}
+
+std::stop_token Session::lost() const { return lock_ ? lock_->lost() : std::stop_token(); }
+
+}  // namespace holdfast::engine

@@ -1,0 +1,83 @@
+// An open repository for one run of a verb: storage with its decorators, key, lock.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "jobs/protocol/exit_code.h"
+#include "jobs/repo/lock.h"
+#include "jobs/repo/repository.h"
+#include "jobs/storage/backend.h"
+#include "jobs/storage/limit.h"
+#include "jobs/storage/open.h"
+
+namespace holdfast::engine {
+
+// An Error and the mover's exit code, where the code alone does not tell (a wrong password is
+// Denied, a lock in the way is Conflict).
+struct Failure {
+  Error error;
+  protocol::ExitCode exit;
+
+  // NOLINTNEXTLINE(google-explicit-constructor): TRY passes Errors on.
+  Failure(Error e);
+  Failure(Error e, protocol::ExitCode code) : error(std::move(e)), exit(code) {}
+};
+
+template <typename T>
+using Try = tl::expected<T, Failure>;
+
+struct SessionOptions {
+  std::string location;
+  std::string password_file;  // empty: `password`
+  std::string password;
+  storage::OpenOptions storage;
+  storage::Limits limits;
+  bool no_lock = false;
+  // Who we are in locks, as the operator says; empty by hand.
+  std::string holder;
+  std::vector<std::string> live_holders;  // with `holder`: all others that may be alive
+};
+
+enum class LockKind { kNone, kShared };
+
+// Not safe from many threads.
+class Session {
+ public:
+  // The storage only; nothing is contacted.
+  static Try<Session> Connect(const SessionOptions& options);
+  // Connect, unlock with the password, and take the lock. Exit codes as protocol/exit_code.h says.
+  static Try<Session> Open(const SessionOptions& options, LockKind lock, std::stop_token stop);
+
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) = delete;
+  ~Session();
+
+  // Opens or creates the repository; afterwards repository() may be called. `created` says which.
+  Try<void> OpenRepository(std::stop_token stop);
+  Try<void> CreateRepository(std::stop_token stop);
+  Try<void> TakeLock(std::stop_token stop);
+
+  repo::Repository& repository() { return *repository_; }
+  storage::Backend& storage() { return *storage_; }
+
+  // Who holds locks for us, in the form that repo::Lock wants.
+  repo::LockRequest Holder() const;
+  // A stop is requested here when the lock is lost; never without a lock.
+  std::stop_token lost() const;
+
+ private:
+  Session(SessionOptions options, std::unique_ptr<storage::Backend> storage);
+  Result<std::string> Password() const;
+
+  SessionOptions options_;
+  std::unique_ptr<storage::Backend> storage_;
+  std::unique_ptr<repo::Repository> repository_;
+  std::unique_ptr<repo::Lock> lock_;  // goes first: it uses the repository
+};
+
+}  // namespace holdfast::engine
