@@ -29,8 +29,8 @@ inline constexpr const char* kSuspended = "Suspended";
 inline constexpr const char* kNoVolumes = "NoVolumes";
 // A Backup of the policy is pending or running, and what came due meanwhile waits for it.
 inline constexpr const char* kBackupRunning = "BackupRunning";
-// Snapshots beyond the retention are being removed from the repository.
-inline constexpr const char* kRetaining = "Retaining";
+// The last Backup of the policy did not succeed; the message says which, and why.
+inline constexpr const char* kLastBackupFailed = "LastBackupFailed";
 // Removing snapshots beyond the retention failed; nothing is lost, and it is tried again.
 inline constexpr const char* kRetentionFailed = "RetentionFailed";
 
@@ -85,7 +85,8 @@ inline constexpr const char* kRemovingLocks = "RemovingLocks";
 
 // --- Restores ---
 
-// The Backup, or a Backup of the policy, that the source names does not exist or has no snapshot yet.
+// The Backup, or a Backup of the policy, that the source names does not exist or has no snapshot
+// yet.
 inline constexpr const char* kSourceNotFound = "SourceNotFound";
 // Another Restore with the same target came first.
 inline constexpr const char* kWaitingForRestore = "WaitingForRestore";
@@ -99,7 +100,8 @@ inline constexpr const char* kRestoring = "Restoring";
 inline constexpr const char* kScalingUp = "ScalingUp";
 // Somebody scaled the StatefulSet up while its volumes were being written.
 inline constexpr const char* kScaledUpByOthers = "ScaledUpByOthers";
-// The API server refused something that the Restore needs (a quota, mostly); the message has its words.
+// The API server refused something that the Restore needs (a quota, mostly); the message has its
+// words.
 inline constexpr const char* kRefused = "Refused";
 // A lost claim of the StatefulSet was made again.
 inline constexpr const char* kClaimCreated = "ClaimCreated";

@@ -189,11 +189,11 @@ class Observer {
     if (world.repository == nullptr) return {};
     const std::string& repository = world.repository->metadata.name;
     int used = 0;
+    const kube::ListOptions movers =
+        In(Namespace(),
+           std::string(kManagedSelector) + "," + kRepositoryLabel + "=" + LabelValue(repository));
     TRY_VOID(context_.api.List(
-        kube::kJobs,
-        {.ns = Namespace(),
-         .label_selector =
-             std::string(kManagedSelector) + "," + kRepositoryLabel + "=" + LabelValue(repository)},
+        kube::kJobs, movers,
         [&](const Json& object) -> Result<void> {
           TRY(const JobView job, DecodeJob(object));
           if (Unfinished(job)) ++used;

@@ -1,0 +1,63 @@
+#include "controllers/policy/controller.h"
+
+#include "controllers/job_client.h"
+#include "controllers/policy/job_builder.h"
+#include "controllers/policy/observe.h"
+#include "controllers/write_status.h"
+
+namespace holdfast::controllers {
+
+using policy::Plan;
+using policy::World;
+
+Result<Requeue> PolicyController::Reconcile(const kube::ObjectKey& key, std::stop_token stop) {
+  TRY(const auto observed, policy::Observe(context_, key, stop));
+  if (!observed) return AwaitChange();
+  const World& world = observed->world;
+  const Plan plan = policy::Decide(world);
+  // What was due is noted only once it is done: a Backup that could not be made is still due.
+  TRY_VOID(Apply(world, plan, stop));
+  TRY(const bool written, WriteStatus(context_, world.policy, plan.status, stop));
+  if (written || plan.create || !plan.remove_backups.empty())
+    for (const policy::Event& event : plan.events)
+      context_.events.Record(ReferenceTo(world.policy), event.type, event.reason, event.message);
+  TRY_VOID(CleanUp(plan, stop));
+  return plan.requeue;
+}
+
+Result<void> PolicyController::Apply(const World& world, const Plan& plan, std::stop_token stop) {
+  if (plan.create) TRY_VOID(CreateBackup(*plan.create, stop));
+  for (const policy::ForgetStart& start : plan.forget) TRY_VOID(StartForget(world, start, stop));
+  return {};
+}
+
+Result<void> PolicyController::CreateBackup(const crds::Backup& backup, std::stop_token stop) {
+  const auto created = context_.api.Create(ResourceOf<crds::Backup>(), backup.metadata.namespace_,
+                                           crds::Encode(backup), stop);
+  if (created || created.error().code == Code::kAlreadyExists) return {};
+  return tl::make_unexpected(created.error());
+}
+
+Result<void> PolicyController::StartForget(const World& world, const policy::ForgetStart& start,
+                                           std::stop_token stop) {
+  TRY(const Json job, policy::BuildForgetJob(world, start, context_.settings));
+  return EnsureJob(context_.api, job, stop);
+}
+
+// Objects before Jobs: the Jobs are what tells that the objects may go.
+Result<void> PolicyController::CleanUp(const Plan& plan, std::stop_token stop) {
+  const auto remove = [&](const kube::Resource& resource, const kube::ObjectKey& key,
+                          const std::string& uid) -> Result<void> {
+    kube::DeleteOptions options;
+    options.uid = uid;
+    const auto removed = context_.api.Delete(resource, key, options, stop);
+    if (!removed && !IsAbsent(removed.error())) return removed;
+    return {};
+  };
+  for (const crds::Backup& backup : plan.remove_backups)
+    TRY_VOID(remove(ResourceOf<crds::Backup>(), KeyOf(backup.metadata), backup.metadata.uid));
+  for (const JobView& job : plan.remove_jobs) TRY_VOID(remove(kube::kJobs, job.key, job.uid));
+  return {};
+}
+
+}  // namespace holdfast::controllers

@@ -1,0 +1,208 @@
+#include "controllers/policy/decide.h"
+
+#include <algorithm>
+
+#include "base/quantity.h"
+#include "controllers/labels.h"
+#include "controllers/mover_job.h"
+#include "controllers/policy/check.h"
+#include "controllers/policy/runs.h"
+#include "controllers/reasons.h"
+
+namespace holdfast::controllers::policy {
+namespace {
+
+using crds::Backup;
+using crds::BackupPhase;
+using crds::PolicyRun;
+
+bool IsFailed(const Backup& backup) {
+  return backup.status.phase == BackupPhase::kFailed ||
+         backup.status.phase == BackupPhase::kPartiallyFailed;
+}
+
+// --- What the policy says of its runs ---
+
+// History may be shorter than memory: a run that is noted stays so when its object goes.
+void NoteRun(const Backup& backup, std::optional<PolicyRun>& noted) {
+  if (noted && noted->time && *noted->time > *backup.status.completion_time) return;
+  PolicyRun run;
+  run.backup = backup.metadata.name;
+  run.time = backup.status.completion_time;
+  if (const auto* ready = crds::FindCondition(backup.status.conditions, crds::kReady))
+    run.message = ready->message;
+  noted = std::move(run);
+}
+
+void NoteRuns(const World& world, crds::BackupPolicyStatus& status) {
+  std::int64_t good = 0;
+  for (const Backup& backup : world.backups) {
+    if (!backup.status.completion_time) continue;
+    if (IsFailed(backup)) NoteRun(backup, status.last_failure);
+    if (backup.status.phase != BackupPhase::kSucceeded) continue;
+    NoteRun(backup, status.last_success);
+    ++good;
+    if (status.last_success->backup == backup.metadata.name && backup.status.bytes) {
+      status.protected_bytes = backup.status.bytes;
+      status.protected_size = HumanBytes(static_cast<std::uint64_t>(*backup.status.bytes));
+    }
+  }
+  status.backups = good;
+}
+
+bool LastRunFailed(const crds::BackupPolicyStatus& status) {
+  return status.last_failure &&
+         (!status.last_success || *status.last_failure->time > *status.last_success->time);
+}
+
+// --- Checks, in order; each gives its reason and its words ---
+
+std::optional<Finding> CheckRepository(const World& world) {
+  if (world.repository != nullptr) return std::nullopt;
+  return Finding{reason::kRepositoryNotFound,
+                 "there is no BackupRepository \"" + world.policy.spec.repository +
+                     "\" in namespace " + world.policy.metadata.namespace_ +
+                     "; create it or correct spec.repository, and this goes on by itself"};
+}
+
+std::optional<Finding> FindStall(const World& world) {
+  if (auto finding = CheckPolicy(world.policy)) return finding;
+  if (auto finding = CheckTarget(world.policy, world.stateful_set)) return finding;
+  return CheckRepository(world);
+}
+
+std::optional<Finding> CheckRepositoryReady(const World& world) {
+  const auto* ready = crds::FindCondition(world.repository->status.conditions, crds::kReady);
+  if (ready != nullptr && ready->status == crds::ConditionStatus::kTrue) return std::nullopt;
+  return Finding{reason::kRepositoryNotReady, "BackupRepository \"" + world.policy.spec.repository +
+                                                  "\" is not ready" +
+                                                  (ready == nullptr ? "" : ": " + ready->message)};
+}
+
+std::int64_t VolumesOf(const World& world) {
+  return static_cast<std::int64_t>(
+      TemplatesOf(world.policy, *world.stateful_set).size() *
+      static_cast<std::size_t>(std::max(0, world.stateful_set->replicas)));
+}
+
+std::string ReadyText(const World& world) {
+  const std::int64_t count = VolumesOf(world);
+  return "protects " + std::to_string(count) + (count == 1 ? " volume" : " volumes") +
+         " of StatefulSet \"" + world.policy.spec.target.stateful_set + "\"";
+}
+
+// --- Retention ---
+
+std::string JobNameFor(const World& world, const Retention& retention, const std::string& claim) {
+  return JobName(world.policy.metadata.name + "-" + claim, "forget-" + retention.round);
+}
+
+const ForgetJob* FindJob(const World& world, const std::string& name) {
+  for (const ForgetJob& forget : world.forget_jobs)
+    if (forget.job.key.name == name) return &forget;
+  return nullptr;
+}
+
+// A mover whose list of removed snapshots was cut says so and runs once more.
+bool IsDone(const ForgetJob& forget) {
+  return forget.mover.phase == MoverPhase::kSucceeded && forget.mover.result &&
+         !forget.mover.result->more;
+}
+
+bool RunAgain(const ForgetJob& forget) {
+  return forget.mover.phase == MoverPhase::kSucceeded && !IsDone(forget);
+}
+
+void RemoveServedJobs(const World& world, const Retention& retention, Plan& plan) {
+  for (const ForgetJob& forget : world.forget_jobs) {
+    const auto round = forget.job.labels.find(kRoundLabel);
+    const bool current = round != forget.job.labels.end() && round->second == retention.round;
+    if (forget.job.Finished() && !forget.job.deleting && (!current || RunAgain(forget)))
+      plan.remove_jobs.push_back(forget.job);
+  }
+}
+
+// The objects go only when every claim's snapshots are known to be gone; until then a crash finds
+// the same round and the same Jobs. Returns what failed, in words.
+std::string ApplyRetention(const World& world, Plan& plan) {
+  const Retention retention = DecideRetention(world.policy.spec, world.backups);
+  plan.remove_backups = retention.failed;
+  RemoveServedJobs(world, retention, plan);
+  std::string failure;
+  bool all_done = true;
+  for (const auto& [claim, keep_ids] : retention.keep_ids) {
+    const std::string name = JobNameFor(world, retention, claim);
+    const ForgetJob* forget = FindJob(world, name);
+    if (forget == nullptr && UnfinishedBackup(world) == nullptr && !plan.create)
+      plan.forget.push_back({name, retention.round, claim, keep_ids});
+    if (forget == nullptr || !IsDone(*forget)) all_done = false;
+    if (forget != nullptr && forget->mover.phase == MoverPhase::kFailed)
+      failure = claim + ": " + forget->mover.message;
+  }
+  if (!all_done || retention.expired.empty()) return failure;
+  for (const Backup& backup : retention.expired) plan.remove_backups.push_back(backup);
+  plan.events.push_back({kube::EventType::kNormal, reason::kSnapshotsRemoved,
+                         "removed the snapshots of " + std::to_string(retention.expired.size()) +
+                             " Backups beyond spec.retention.keepLast"});
+  return {};
+}
+
+// --- The verdict ---
+
+void Judge(const World& world, const std::string& waiting, const std::string& forget_failure,
+           Plan& plan) {
+  crds::Conditions& conditions = plan.status.conditions;
+  const auto verdict = [&](const char* word, std::string message) {
+    return crds::Verdict{world.policy.metadata.generation, word, std::move(message)};
+  };
+  if (const auto finding = CheckRepositoryReady(world))
+    return crds::SetReconciling(
+        conditions, {world.policy.metadata.generation, finding->reason, finding->message},
+        world.now);
+  if (LastRunFailed(plan.status))
+    return crds::SetNotReady(conditions,
+                             verdict(reason::kLastBackupFailed,
+                                     "Backup " + plan.status.last_failure->backup +
+                                         " did not succeed: " + plan.status.last_failure->message),
+                             world.now);
+  if (!forget_failure.empty())
+    return crds::SetNotReady(conditions,
+                             verdict(reason::kRetentionFailed,
+                                     "old snapshots could not be removed, which is tried again "
+                                     "after the next backup; " +
+                                         forget_failure),
+                             world.now);
+  if (!waiting.empty())
+    return crds::SetReady(conditions,
+                          verdict(reason::kBackupRunning,
+                                  waiting + " waits for Backup " + plan.status.running + " to end"),
+                          world.now);
+  if (world.policy.spec.suspend)
+    return crds::SetReady(
+        conditions, verdict(reason::kSuspended, "no schedule runs while spec.suspend is true"),
+        world.now);
+  crds::SetReady(conditions, verdict(reason::kReady, ReadyText(world)), world.now);
+}
+
+}  // namespace
+
+Plan Decide(const World& world) {
+  Plan plan;
+  plan.status = world.policy.status;
+  plan.status.observed_generation = world.policy.metadata.generation;
+  plan.status.target = "StatefulSet/" + world.policy.spec.target.stateful_set;
+  NoteRuns(world, plan.status);
+  if (const auto stall = FindStall(world)) {
+    plan.status.next_run.reset();
+    crds::SetStalled(plan.status.conditions,
+                     {world.policy.metadata.generation, stall->reason, stall->message}, world.now);
+    return plan;
+  }
+  plan.status.volumes = VolumesOf(world);
+  const std::string waiting = ScheduleRuns(world, plan);
+  const std::string forget_failure = ApplyRetention(world, plan);
+  Judge(world, waiting, forget_failure, plan);
+  return plan;
+}
+
+}  // namespace holdfast::controllers::policy

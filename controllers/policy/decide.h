@@ -1,0 +1,65 @@
+// What to do about a BackupPolicy, as a pure function of what was observed.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "controllers/mover_state.h"
+#include "controllers/policy/retention.h"
+#include "controllers/reconciler.h"
+#include "controllers/views.h"
+#include "crds/types/backup.h"
+#include "crds/types/backup_policy.h"
+#include "crds/types/backup_repository.h"
+#include "operator/kube/events.h"
+
+namespace holdfast::controllers::policy {
+
+struct ForgetJob {
+  JobView job;
+  MoverState mover;
+};
+
+struct World {
+  TimePoint now{};
+  crds::BackupPolicy policy;
+  const StatefulSetView* stateful_set = nullptr;
+  const crds::BackupRepository* repository = nullptr;
+  std::vector<crds::Backup> backups;   // of this policy, finished or not
+  std::vector<ForgetJob> forget_jobs;  // of this policy
+};
+
+struct Event {
+  kube::EventType type = kube::EventType::kNormal;
+  std::string reason;
+  std::string message;
+};
+
+struct ForgetStart {
+  std::string job;
+  std::string round;
+  std::string claim;
+  std::vector<std::string> keep_ids;
+
+  friend bool operator==(const ForgetStart&, const ForgetStart&) = default;
+};
+
+struct Plan {
+  crds::BackupPolicyStatus status;
+  std::optional<crds::Backup> create;
+  std::vector<ForgetStart> forget;
+  std::vector<JobView> remove_jobs;          // finished forget Jobs that have served
+  std::vector<crds::Backup> remove_backups;  // objects only
+  std::vector<Event> events;                 // to be told once the status is written
+  Requeue requeue;
+};
+
+Plan Decide(const World& world);
+
+// "<policy>-<schedule>-<UTC yyyymmdd-hhmm>": the same for the same due time, whoever computes it,
+// so that an operator that died between creating the Backup and noting it creates nothing twice.
+std::string BackupName(const std::string& policy, const std::string& schedule, TimePoint due);
+
+}  // namespace holdfast::controllers::policy

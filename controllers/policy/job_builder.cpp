@@ -1,0 +1,44 @@
+#include "controllers/policy/job_builder.h"
+
+#include "controllers/labels.h"
+#include "controllers/mover_job.h"
+
+namespace holdfast::controllers::policy {
+namespace {
+
+// Removing needs the repository for itself, so it may have to wait for other policies' movers: six
+// attempts are ten minutes of Kubernetes' own backoff (10 s, doubled each time).
+constexpr int kRetries = 6;
+constexpr std::chrono::seconds kDeadline = std::chrono::hours(1);
+
+}  // namespace
+
+Result<Json> BuildForgetJob(const World& world, const ForgetStart& start,
+                            const Settings& settings) {
+  const crds::ObjectMeta& owner = world.policy.metadata;
+  protocol::ForgetArgs args;
+  args.repository = RepositoryArgsFor(*world.repository, settings);
+  args.identity = {settings.cluster_name, "/" + owner.namespace_ + "/" + start.claim};
+  args.tag = "policy=" + owner.namespace_ + "/" + owner.name;
+  args.keep_last = static_cast<int>(world.policy.spec.retention.keep_last.value_or(1));
+  args.keep_ids = start.keep_ids;
+  MoverJob job;
+  job.key = {owner.namespace_, start.job};
+  job.owner_api_version = crds::kApiVersion;
+  job.owner_kind = crds::InfoOf<crds::BackupPolicy>().kind;
+  job.owner_name = owner.name;
+  job.owner_uid = owner.uid;
+  job.labels = {{kVerbLabel, "forget"},
+                {kPolicyLabel, owner.name},
+                {kRepositoryLabel, world.repository->metadata.name},
+                {kClaimLabel, start.claim},
+                {kRoundLabel, start.round}};
+  job.command_line = protocol::CommandLine(args);
+  job.repository = world.repository;
+  job.mover = world.policy.spec.mover;
+  job.retries = kRetries;
+  job.deadline = kDeadline;
+  return BuildMoverJob(job, settings);
+}
+
+}  // namespace holdfast::controllers::policy

@@ -1,0 +1,12 @@
+// The Job that applies a policy's retention to one claim. Pure.
+#pragma once
+
+#include "controllers/policy/decide.h"
+#include "controllers/settings.h"
+
+namespace holdfast::controllers::policy {
+
+// `retention.keep_ids` as DecideRetention gave them; world.repository must be there.
+Result<Json> BuildForgetJob(const World& world, const ForgetStart& start, const Settings& settings);
+
+}  // namespace holdfast::controllers::policy

@@ -1,0 +1,61 @@
+#include "controllers/policy/observe.h"
+
+#include <algorithm>
+
+#include "controllers/write_status.h"
+
+namespace holdfast::controllers::policy {
+namespace {
+
+void LookAtBackups(const Context& context, const kube::ObjectKey& key, World& world) {
+  for (const auto& [name, backup] :
+       context.caches.backups.Find(index::kPolicy, kube::ToString(key)))
+    world.backups.push_back(*backup);
+  std::ranges::sort(world.backups, {}, [](const crds::Backup& b) { return b.metadata.name; });
+}
+
+// The Backup that we made a moment ago may not be in the cache yet; without it we would make
+// another.
+Result<void> LookAtRunning(const Context& context, World& world, std::stop_token stop) {
+  const std::string& running = world.policy.status.running;
+  const bool known = std::ranges::any_of(
+      world.backups, [&](const crds::Backup& b) { return b.metadata.name == running; });
+  if (running.empty() || known) return {};
+  TRY(auto backup,
+      ReadLive<crds::Backup>(context, {world.policy.metadata.namespace_, running}, stop));
+  if (backup) world.backups.push_back(*std::move(backup));
+  return {};
+}
+
+void LookAtForgetJobs(const Context& context, World& world) {
+  for (const auto& [name, job] :
+       context.caches.jobs.Find(index::kOwner, world.policy.metadata.uid)) {
+    std::vector<PodView> pods;
+    for (const auto& [pod_name, pod] : context.caches.pods.Find(index::kOwner, job->uid))
+      pods.push_back(*pod);
+    world.forget_jobs.push_back({*job, StateOfMover(*job, pods)});
+  }
+}
+
+}  // namespace
+
+Result<std::optional<Observed>> Observe(const Context& context, const kube::ObjectKey& key,
+                                        std::stop_token stop) {
+  TRY(std::optional<crds::BackupPolicy> policy, ReadLive<crds::BackupPolicy>(context, key, stop));
+  if (!policy || policy->metadata.deletion_timestamp) return std::nullopt;
+  Observed observed;
+  World& world = observed.world;
+  world.now = context.clock.Now();
+  world.policy = *std::move(policy);
+  const crds::BackupPolicySpec& spec = world.policy.spec;
+  observed.repository = context.caches.repositories.Get({key.ns, spec.repository});
+  observed.stateful_set = context.caches.stateful_sets.Get({key.ns, spec.target.stateful_set});
+  world.repository = observed.repository.get();
+  world.stateful_set = observed.stateful_set.get();
+  LookAtBackups(context, key, world);
+  TRY_VOID(LookAtRunning(context, world, stop));
+  LookAtForgetJobs(context, world);
+  return std::optional<Observed>(std::move(observed));
+}
+
+}  // namespace holdfast::controllers::policy

@@ -1,0 +1,23 @@
+// Which run of a policy is due. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "controllers/policy/decide.h"
+
+namespace holdfast::controllers::policy {
+
+// The unfinished Backup that others have to wait for; nullptr when there is none.
+const crds::Backup* UnfinishedBackup(const World& world);
+
+// Moves the schedules and the trigger on to world.now: fills status.schedules, nextRun, running and
+// lastTrigger, and creates at most one Backup, none while another is unfinished.
+//
+// Of the due times that were missed only the last one counts: one catch-up, within
+// startingDeadline. A suspended policy runs its trigger and no schedule.
+//
+// Returns what came due and has to wait, in words; empty for nothing.
+std::string ScheduleRuns(const World& world, Plan& plan);
+
+}  // namespace holdfast::controllers::policy
