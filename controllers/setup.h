@@ -44,6 +44,12 @@ class Setup {
  private:
   void AddReconcilers();
   void AddTriggers();
+  void AddMoverTriggers();
+  // The unfinished Backups that go to these repositories, and those of these policies.
+  std::vector<kube::ObjectKey> WaitingFor(const std::vector<kube::ObjectKey>& repositories) const;
+  std::vector<kube::ObjectKey> Unfinished(const std::vector<kube::ObjectKey>& policies) const;
+  // The unfinished Restores of the same namespace.
+  std::vector<kube::ObjectKey> RivalsOf(const kube::ObjectKey& restore) const;
 
   kube::Informer<crds::BackupRepository> repositories_;
   kube::Informer<crds::BackupPolicy> policies_;
