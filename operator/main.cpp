@@ -1,0 +1,200 @@
+// The operator's process: the only place that makes real clients, clocks and leases.
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spdlog/fmt/fmt.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#ifdef HOLDFAST_WITH_CONTROLLERS
+#include "controllers/setup.h"
+#endif
+#include "operator/http_server.h"
+#include "operator/kube/api.h"
+#include "operator/kube/config.h"
+#include "operator/kube/events.h"
+#include "operator/kube/lease.h"
+#include "operator/manager.h"
+#include "operator/metrics.h"
+#include "operator/options.h"
+
+namespace holdfast::op {
+namespace {
+
+// Many threads that mostly wait: glibc's arena for each of them would cost more than the caches do,
+// and what a big list needed for a moment is given back.
+void KeepMemorySmall() {
+  ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+}
+
+// Signals are taken by AwaitSignal only. Call before any thread starts.
+sigset_t BlockSignals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+Result<kube::ClientConfig> FindCluster(const Options& options) {
+  if (options.kubeconfig.empty() && options.context.empty()) {
+    Result<kube::ClientConfig> in_cluster = kube::InClusterConfig();
+    if (in_cluster || !IsAbsent(in_cluster.error())) return in_cluster;
+  }
+  return kube::LoadKubeconfig(options.kubeconfig, options.context);
+}
+
+// Two processes never share an identity, not even a pod's container and its successor.
+std::string Identity(const Options& options) {
+  std::string name = options.identity;
+  if (name.empty()) {
+    char host[256] = "";
+    ::gethostname(host, sizeof(host) - 1);
+    name = host;
+  }
+  return fmt::format("{}_{:08x}", name, std::random_device()());
+}
+
+kube::LeaseOptions LeaseFor(const Options& options, const kube::ClientConfig& config) {
+  kube::LeaseOptions lease;
+  lease.key.name = options.lease_name;
+  lease.key.ns =
+      options.lease_namespace.empty() ? config.default_namespace : options.lease_namespace;
+  if (lease.key.ns.empty()) lease.key.ns = "default";
+  lease.identity = Identity(options);
+  return lease;
+}
+
+HttpAnswer Readiness(const Manager& manager) {
+  const std::string missing = manager.NotReady();
+  return missing.empty() ? HttpAnswer{200, "ok\n"} : HttpAnswer{503, missing};
+}
+
+Result<std::unique_ptr<HttpServer>> Serve(const Options& options, Metrics& metrics,
+                                          const Manager& manager) {
+  return HttpServer::Start(
+      {options.metrics_address, options.health_address},
+      {{"/healthz",
+        [] {
+          return HttpAnswer{200, "ok\n"};
+        }},
+       {"/readyz", [&manager] { return Readiness(manager); }},
+       {"/metrics", [&metrics] {
+          return HttpAnswer{200, metrics.Text(), "text/plain; version=0.0.4; charset=utf-8"};
+        }}});
+}
+
+#ifdef HOLDFAST_WITH_CONTROLLERS
+controllers::Settings SettingsFrom(const Options& options) {
+  controllers::Settings settings;
+  settings.cluster_name = options.cluster_name;
+  settings.mover_image = options.mover_image;
+  settings.mover_image_pull_policy = options.mover_image_pull_policy;
+  return settings;
+}
+
+void Add(Manager& manager, const controllers::Setup& setup, int workers) {
+  for (kube::InformerBase* informer : setup.informers()) manager.AddInformer(*informer);
+  for (const auto& reconciler : setup.reconcilers()) manager.AddController(*reconciler, workers);
+  for (const controllers::Trigger& trigger : setup.triggers())
+    manager.Watch(*trigger.informer, trigger.reconciler, trigger.concerned);
+}
+#endif
+
+// Works until stopped. Unavailable when the lease was lost: what runs could be done twice, so the
+// process is to end and start afresh.
+Result<void> Work(const Options& options, const kube::Api& api, const Clock& clock,
+                  const kube::LeaseOptions& lease, Manager& manager, std::stop_token stop) {
+  if (!options.leader_elect) {
+    manager.RunControllers(stop);
+    return {};
+  }
+  return kube::RunAsLeader(
+      api, clock, lease, [&manager](std::stop_token leading) { manager.RunControllers(leading); },
+      stop);
+}
+
+// Runs Work and the informers until a signal comes or Work ends by itself.
+Result<void> RunUntilSignal(const sigset_t& signals, Manager& manager,
+                            const std::function<Result<void>(std::stop_token)>& work) {
+  std::stop_source stop;
+  Result<void> result;
+  {
+    std::jthread informers([&] { manager.RunInformers(stop.get_token()); });
+    std::jthread worker([&] {
+      result = work(stop.get_token());
+      ::kill(::getpid(), SIGTERM);  // wakes the wait below
+    });
+    int signal = 0;
+    sigwait(&signals, &signal);
+    Log(spdlog::level::info, "operator", "stopping");
+    stop.request_stop();
+  }
+  return result;
+}
+
+Result<void> Run(const Options& options, const sigset_t& signals) {
+  TRY(const kube::ClientConfig config, FindCluster(options));
+  TRY(const auto network, kube::MakeTransport(config));
+  Metrics metrics;
+  CountingTransport transport(*network, metrics);
+  const kube::Api api(transport);
+  const SystemClock clock;
+  const auto events = kube::MakeEventRecorder(api, clock, "holdfast");
+#ifdef HOLDFAST_WITH_CONTROLLERS
+  const controllers::Settings settings = SettingsFrom(options);
+  const controllers::Setup setup(api, clock, *events, settings, options.ns);
+#endif
+  Manager manager(metrics, clock);
+#ifdef HOLDFAST_WITH_CONTROLLERS
+  Add(manager, setup, options.workers);
+#endif
+  const kube::LeaseOptions lease = LeaseFor(options, config);
+  TRY(const auto server, Serve(options, metrics, manager));
+  Log(spdlog::level::info, "operator", "started",
+      {{"version", HOLDFAST_VERSION}, {"server", config.server}});
+  return RunUntilSignal(signals, manager, [&](std::stop_token stop) {
+    return Work(options, api, clock, lease, manager, stop);
+  });
+}
+
+int Main(int argc, char** argv) {
+  KeepMemorySmall();
+  const Result<Options> options = ParseOptions(argc, argv);
+  if (!options) {
+    std::fprintf(stderr, "holdfast-operator: %s\n", options.error().message.c_str());
+    return 2;
+  }
+  if (!options->print_only.empty()) {
+    std::fputs(options->print_only.c_str(), stdout);
+    return 0;
+  }
+  const sigset_t signals = BlockSignals();
+  if (const Result<void> done = SetUpLogging(options->log_format, options->log_level); !done) {
+    std::fprintf(stderr, "holdfast-operator: %s\n", done.error().message.c_str());
+    return 2;
+  }
+  const Result<void> done = Run(*options, signals);
+  if (done) return 0;
+  Log(spdlog::level::err, "operator", done.error().message);
+  return 1;
+}
+
+}  // namespace
+}  // namespace holdfast::op
+
+int main(int argc, char** argv) { return holdfast::op::Main(argc, argv); }

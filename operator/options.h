@@ -1,0 +1,36 @@
+// The operator's command line. Every option may also come from the environment, as HOLDFAST_ and
+// the option's name in capitals: --cluster-name is HOLDFAST_CLUSTER_NAME.
+#pragma once
+
+#include <string>
+
+#include "base/error.h"
+#include "base/log.h"
+
+namespace holdfast::op {
+
+struct Options {
+  std::string kubeconfig;  // empty: the pod's service account, else kubectl's default file
+  std::string context;
+  std::string ns;  // watch only this namespace; empty for all
+  std::string cluster_name;
+  std::string mover_image;
+  std::string mover_image_pull_policy = "IfNotPresent";
+  std::string metrics_address = ":8080";  // "" serves none
+  std::string health_address = ":8081";
+  bool leader_elect = false;
+  std::string lease_name = "holdfast-operator";
+  std::string lease_namespace;  // empty: $POD_NAMESPACE
+  std::string identity;         // in the lease; empty: $POD_NAME or the host's name
+  int workers = 2;              // per controller
+  std::string log_level = "info";
+  LogFormat log_format = LogFormat::kText;
+
+  // --help and --version: nothing is to be run, this is to be printed.
+  std::string print_only;
+};
+
+// Invalid with a sentence for people.
+Result<Options> ParseOptions(int argc, const char* const* argv);
+
+}  // namespace holdfast::op

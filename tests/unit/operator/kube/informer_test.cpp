@@ -1,0 +1,115 @@
+#include "operator/kube/informer.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/fakes/scripted_transport.h"
+
+namespace holdfast::kube {
+namespace {
+
+using fakes::ScriptedTransport;
+using ::testing::HasSubstr;
+
+Json Pod(const std::string& name, const std::string& version) {
+  return {{"metadata", {{"name", name}, {"namespace", "shop"}, {"resourceVersion", version}}}};
+}
+
+Json Listed(std::vector<Json> pods, const std::string& version) {
+  return {{"items", pods}, {"metadata", {{"resourceVersion", version}}}};
+}
+
+Json Event(const std::string& type, const Json& pod) { return {{"type", type}, {"object", pod}}; }
+
+// An informer of pods' resourceVersions on a thread of its own, and what its listener heard.
+class InformerTest : public ::testing::Test {
+ protected:
+  void Start() {
+    informer_.AddListener([this](const ObjectKey& key) {
+      const std::lock_guard lock(mutex_);
+      heard_.push_back(key.name);
+      changed_.notify_all();
+    });
+    thread_ = std::jthread([this](std::stop_token stop) { informer_.Run(stop); });
+  }
+
+  // Blocks until that many changes were heard; returns their names.
+  std::vector<std::string> AwaitHeard(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::seconds(10), [&] { return heard_.size() >= count; });
+    return heard_;
+  }
+
+  std::string VersionOf(const std::string& name) const {
+    const auto entry = informer_.cache().Get({"shop", name});
+    return entry ? *entry : "none";
+  }
+
+  ScriptedTransport server_;
+  Api api_{server_};
+  Informer<std::string> informer_{
+      api_, {kPods, "shop", ""}, [](const Json& pod) -> Result<std::string> {
+        const std::string version = FindString(pod, {"metadata", "resourceVersion"});
+        if (version == "bad") return Fail(Code::kInvalid, "unreadable");
+        return version;
+      }};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> heard_;
+  std::jthread thread_;
+};
+
+TEST_F(InformerTest, ListsThenFollows) {
+  server_.Answer(200, Listed({Pod("a", "1"), Pod("b", "2")}, "5"))
+      .Lines({Event("ADDED", Pod("c", "6")), Event("DELETED", Pod("a", "7"))});
+  EXPECT_FALSE(informer_.Synced());
+  Start();
+  EXPECT_THAT(AwaitHeard(4), ::testing::ElementsAre("a", "b", "c", "a"));
+  EXPECT_TRUE(informer_.Synced());
+  EXPECT_EQ(VersionOf("a"), "none");
+  EXPECT_EQ(VersionOf("c"), "6");
+}
+
+TEST_F(InformerTest, ResumesFromTheLastVersionItSaw) {
+  server_.Answer(200, Listed({}, "5")).Lines({Event("ADDED", Pod("a", "6"))});
+  Start();
+  ASSERT_TRUE(server_.AwaitRequests(3));
+  EXPECT_THAT(server_.requests()[1].query, HasSubstr("resourceVersion=5&"));
+  EXPECT_THAT(server_.requests()[2].query, HasSubstr("resourceVersion=6&"));
+}
+
+TEST_F(InformerTest, GoneMeansAFreshListThatFindsTheMissing) {
+  server_.Answer(200, Listed({Pod("a", "1"), Pod("b", "2")}, "5"))
+      .Refuse(410, "Expired", "too old resource version")
+      .Answer(200, Listed({Pod("b", "2")}, "9"));
+  Start();
+  EXPECT_THAT(AwaitHeard(4), ::testing::ElementsAre("a", "b", "b", "a"));
+  EXPECT_EQ(VersionOf("a"), "none");
+  EXPECT_EQ(VersionOf("b"), "2");
+}
+
+TEST_F(InformerTest, AnUnreadableObjectStopsNoOther) {
+  server_.Answer(200, Listed({Pod("a", "1")}, "5"))
+      .Lines({Event("MODIFIED", Pod("a", "bad")), Event("ADDED", Pod("b", "7"))});
+  Start();
+  EXPECT_THAT(AwaitHeard(2), ::testing::ElementsAre("a", "b"));
+  EXPECT_EQ(VersionOf("a"), "1") << "absence would mean that it was deleted";
+  EXPECT_EQ(informer_.Undecodable(), 1u);
+}
+
+TEST_F(InformerTest, SaysThatTheDefinitionIsMissing) {
+  server_.Refuse(404, "NotFound", "the server could not find the requested resource")
+      .Answer(200, Listed({}, "5"));
+  Start();
+  ASSERT_TRUE(server_.AwaitRequests(3)) << "it tries again by itself";
+  EXPECT_TRUE(informer_.Synced());
+  EXPECT_EQ(informer_.Problem(), "");
+}
+
+}  // namespace
+}  // namespace holdfast::kube
