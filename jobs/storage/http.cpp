@@ -107,7 +107,7 @@ HeaderList MakeHeaders(const HttpRequest& request) {
     static_cast<void>(list.release());
     list.reset(grown);
   };
-  for (const auto& [name, value] : request.headers) append(name + ": " + value);
+  for (const auto& [name, value] : request.headers) append(fmt::format("{}: {}", name, value));
   append("Expect:");  // waiting for "100 Continue" would cost a round trip per object
   if (request.method == "PUT") append("Content-Type: application/octet-stream");
   return list;
