@@ -372,6 +372,10 @@ class Decision {
 
 }  // namespace
 
+Plan Decide(const World& world, const Settings& settings) {
+  return Decision(world, settings).Make();
+}
+
 std::chrono::seconds ProbeBackoff(int bad, const Settings& settings) {
   std::chrono::seconds wait = settings.probe_retry_first;
   for (int i = 1; i < bad && wait < settings.probe_retry_most; ++i) wait *= 2;

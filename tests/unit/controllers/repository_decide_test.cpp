@@ -145,7 +145,7 @@ TEST_F(RepositoryDecideTest, SuccessIsRecordedOnceAndThenNothingMoves) {
   const Plan plan = DecideAndRecord();
   EXPECT_EQ(plan.status.id, kId);
   EXPECT_EQ(plan.status.snapshots, 12);
-  EXPECT_EQ(plan.status.stored, "3 GiB");
+  EXPECT_EQ(plan.status.stored, "3.0 GiB");
   EXPECT_EQ(plan.status.last_probe->job, "first");
   EXPECT_EQ(plan.status.last_probe->time, kNow);
   EXPECT_EQ(Condition(plan, crds::kReady).status, ConditionStatus::kTrue);

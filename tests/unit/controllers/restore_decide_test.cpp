@@ -205,7 +205,7 @@ TEST(RestoreStoryTest, InPlaceEndsWhereItBegan) {
   EXPECT_EQ(status.source, "Backup/nightly");
   EXPECT_EQ(status.target, "StatefulSet/pg");
   EXPECT_TRUE(crds::IsTrue(status.conditions, crds::kReady));
-  EXPECT_EQ(Message(status), "Restored 2 volumes, 2 MiB, from Backup nightly, and verified.");
+  EXPECT_EQ(Message(status), "Restored 2 volumes, 2.0 MiB, from Backup nightly, and verified.");
 }
 
 TEST(RestoreStoryTest, ALostClaimIsMadeAgain) {
@@ -443,7 +443,7 @@ TEST_F(RestoreMoversTest, ProgressIsTheSum) {
   const Plan plan = Decide();
   EXPECT_EQ(plan.status.progress, "75%");
   EXPECT_EQ(plan.status.eta, "5s");
-  EXPECT_EQ(plan.status.throughput, "20 MiB/s");
+  EXPECT_EQ(plan.status.throughput, "20.0 MiB/s");
   EXPECT_EQ(plan.status.volumes[0].progress, "50%");
   EXPECT_EQ(plan.status.phase, RestorePhase::kRestoring);
   EXPECT_EQ(plan.requeue, RequeueAt(world().now + 3s));
