@@ -52,7 +52,8 @@ TEST_F(ColumnsTest, AllKindsTogetherFitATerminal) {
 
   const std::string wide = kubectl().Must({"get", "bkp", "-o", "wide"});
   EXPECT_THAT(wide, testing::HasSubstr("H * * * *"));
-  EXPECT_THAT(kubectl().Must({"get", "holdfast"}), testing::HasSubstr("bk")) << "the category";
+  EXPECT_THAT(kubectl().Must({"get", "holdfast"}), testing::HasSubstr("restore.holdfast.dev/"))
+      << "the category";
 }
 
 TEST_F(ColumnsTest, ExplainHasASentenceForEveryKind) {
