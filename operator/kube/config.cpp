@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include <openssl/evp.h>
@@ -16,10 +17,8 @@ constexpr const char* kServiceAccount = "/var/run/secrets/kubernetes.io/servicea
 
 Result<std::string> ReadFile(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf()))
-    return Fail(Code::kNotFound, fmt::format("cannot read {}", path.string()));
-  return std::move(text).str();
+  if (!file) return Fail(Code::kNotFound, fmt::format("cannot read {}", path.string()));
+  return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
 std::string Environment(const char* name) {

@@ -1,0 +1,166 @@
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "tests/integration/kube/cluster.h"
+
+namespace holdfast::kube {
+namespace {
+
+using ::testing::HasSubstr;
+using ApiServerTest = ClusterTest;
+
+TEST_F(ApiServerTest, ListsPageByPage) {
+  for (int i = 0; i < 7; ++i) Make("page-" + std::to_string(i), "x");
+  ListOptions options;
+  options.ns = ns_;
+  options.page_size = 3;
+  std::set<std::string> names;
+  const auto version = api_->List(kConfigMaps, options,
+                                  [&](const Json& object) -> Result<void> {
+                                    names.insert(object["metadata"]["name"]);
+                                    return {};
+                                  },
+                                  {});
+  ASSERT_TRUE(version) << version.error().message;
+  EXPECT_FALSE(version->empty());
+  EXPECT_GE(names.size(), 7u);  // the namespace's own kube-root-ca.crt may be there
+}
+
+TEST_F(ApiServerTest, ATakenNameAndAMissingOne) {
+  Make("a", "1");
+  EXPECT_EQ(api_->Create(kConfigMaps, ns_, {{"metadata", {{"name", "a"}}}}, {}).error().code,
+            Code::kAlreadyExists);
+  const auto missing = api_->Get(kConfigMaps, Key("b"), {});
+  EXPECT_TRUE(IsAbsent(missing.error()));
+  EXPECT_THAT(missing.error().message, HasSubstr("get configmaps " + ns_ + "/b: "));
+}
+
+TEST_F(ApiServerTest, AppliedFieldsLeaveOthersAlone) {
+  const Json patch = {{"data", {{"theirs", "kept"}}}};
+  Make("a", "1");
+  ASSERT_TRUE(api_->MergePatch(kConfigMaps, Key("a"), patch, {}));
+  const Json ours = {{"apiVersion", "v1"},
+                     {"kind", "ConfigMap"},
+                     {"metadata", {{"name", "a"}, {"namespace", ns_}}},
+                     {"data", {{"ours", "1"}}}};
+  const auto applied = api_->Apply(kConfigMaps, Key("a"), ours, {});
+  ASSERT_TRUE(applied) << applied.error().message;
+  EXPECT_EQ((*applied)["data"], (Json{{"key", "1"}, {"theirs", "kept"}, {"ours", "1"}}));
+}
+
+Json Job(const std::string& name, const std::string& ns) {
+  return Json::parse(R"({"apiVersion": "batch/v1", "kind": "Job", "spec": {"suspend": true,
+    "template": {"spec": {"restartPolicy": "Never",
+                          "containers": [{"name": "c", "image": "localhost/none"}]}}}})")
+      .patch(Json::array({{{"op", "add"},
+                           {"path", "/metadata"},
+                           {"value", {{"name", name}, {"namespace", ns}}}}}));
+}
+
+TEST_F(ApiServerTest, StatusIsAppliedWithoutTouchingTheController) {
+  ASSERT_TRUE(api_->Create(kJobs, ns_, Job("j", ns_), {}));
+  const Json status = {
+      {"conditions",
+       Json::array(
+           {{{"type", "HoldfastSaw"}, {"status", "True"}, {"reason", "Test"}, {"message", ""}}})}};
+  const auto applied = api_->ApplyStatus(kJobs, Key("j"), status, {});
+  ASSERT_TRUE(applied) << applied.error().message;
+  EXPECT_THAT(DumpJson((*applied)["status"]), HasSubstr("HoldfastSaw"));
+  EXPECT_EQ((*applied)["spec"]["suspend"], true);
+}
+
+TEST_F(ApiServerTest, AWriteToAnOldVersionConflicts) {
+  const Json old = Make("a", "1");
+  ASSERT_TRUE(api_->MergePatch(kConfigMaps, Key("a"), {{"data", {{"key", "2"}}}}, {}));
+  const Json patch = {{"metadata", {{"resourceVersion", old["metadata"]["resourceVersion"]}}},
+                      {"data", {{"key", "3"}}}};
+  EXPECT_EQ(api_->MergePatch(kConfigMaps, Key("a"), patch, {}).error().code, Code::kConflict);
+}
+
+TEST_F(ApiServerTest, OnlyTheObjectOfThatUidIsDeleted) {
+  const Json made = Make("a", "1");
+  EXPECT_EQ(api_->Delete(kConfigMaps, Key("a"), {"another-uid", "Background"}, {}).error().code,
+            Code::kConflict);
+  EXPECT_TRUE(api_->Get(kConfigMaps, Key("a"), {}));
+  const std::string uid = FindString(made, {"metadata", "uid"});
+  EXPECT_TRUE(api_->Delete(kConfigMaps, Key("a"), {uid, "Background"}, {}));
+  EXPECT_TRUE(IsAbsent(api_->Get(kConfigMaps, Key("a"), {}).error()));
+}
+
+TEST_F(ApiServerTest, ALogOfARealPod) {
+  ListOptions dns;
+  dns.ns = "kube-system";
+  ObjectKey pod;
+  const auto listed = api_->List(kPods, dns,
+                                 [&](const Json& object) -> Result<void> {
+                                   if (FindString(object, {"status", "phase"}) == "Running")
+                                     pod = {dns.ns, FindString(object, {"metadata", "name"})};
+                                   return {};
+                                 },
+                                 {});
+  ASSERT_TRUE(listed);
+  ASSERT_FALSE(pod.name.empty()) << "the test cluster runs a pod in kube-system";
+  const auto log = api_->PodLog(pod, {}, {});
+  ASSERT_TRUE(log) << log.error().message;
+  EXPECT_LE(log->size(), 16384u);
+  EXPECT_TRUE(IsAbsent(api_->PodLog(Key("none"), {}, {}).error()));
+}
+
+TEST_F(ApiServerTest, AStopEndsASilentWatchPromptly) {
+  std::stop_source stop;
+  std::jthread stopper([&] { stop.request_stop(); });
+  const auto begin = std::chrono::steady_clock::now();
+  const auto end = api_->Watch(
+      kConfigMaps, {ns_, "", "", 500}, "0", std::chrono::seconds(300),
+      [](std::string_view) -> Result<void> { return {}; }, stop.get_token());
+  EXPECT_EQ(end.error().code, Code::kCancelled);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+}
+
+TEST_F(ApiServerTest, AnOldVersionIsGoneAndAFutureOneTimesOut) {
+  const auto end = api_->Watch(
+      kConfigMaps, {ns_, "", "", 500}, "1", std::chrono::seconds(300),
+      [](std::string_view line) -> Result<void> {
+        const auto event = ParseJson(line);
+        return Fail(FindInt(*event, {"object", "code"}) == 410 ? Code::kGone : Code::kInternal,
+                    std::string(line));
+      },
+      {});
+  // A young server still has all its history and says nothing of the kind; then the first event of
+  // the namespace's own objects ends the watch.
+  EXPECT_THAT(end.error().code, ::testing::AnyOf(Code::kGone, Code::kInternal));
+}
+
+TEST_F(ApiServerTest, AWrongCaIsRefused) {
+  ClientConfig wrong = config_;
+  wrong.ca_pem =
+      config_.client_cert_pem;  // a certificate, but not the one that signed the server's
+  const auto transport = MakeTransport(wrong);
+  ASSERT_TRUE(transport);
+  EXPECT_EQ(Api(**transport).Get(kNamespaces, {"", ns_}, {}).error().code, Code::kUnavailable);
+}
+
+TEST_F(ApiServerTest, TheSystemsCasDoNotSpeakForTheCluster) {
+  ClientConfig wrong = config_;
+  wrong.ca_pem.clear();
+  const auto transport = MakeTransport(wrong);
+  ASSERT_TRUE(transport);
+  EXPECT_FALSE(Api(**transport).Get(kNamespaces, {"", ns_}, {}));
+}
+
+TEST_F(ApiServerTest, WithoutOurCertificateNothingIsAllowed) {
+  ClientConfig nobody = config_;
+  nobody.client_cert_pem.clear();
+  nobody.client_key_pem.clear();
+  nobody.token = "wrong";
+  const auto transport = MakeTransport(nobody);
+  ASSERT_TRUE(transport);
+  EXPECT_EQ(Api(**transport).Get(kNamespaces, {"", ns_}, {}).error().code, Code::kDenied);
+}
+
+}  // namespace
+}  // namespace holdfast::kube
