@@ -17,7 +17,8 @@ enum class Code {
   kNotFound,       // the thing does not exist
   kAlreadyExists,  // it exists although it should not
   kConflict,       // somebody else changed it first; read again
-  kGone,           // the server no longer has that point in history; list again
+  kGone,           // what the request builds upon is not there any more: a point in a watch's
+                   // history (list again), a whole bucket or folder
   kInvalid,        // the input is wrong; retrying cannot help
   kDenied,         // credentials or rights are missing or wrong
   kUnavailable,    // the other side cannot be reached or is overloaded

@@ -62,6 +62,8 @@ ExitCode ExitCodeFor(const Error& error) {
   switch (error.code) {
     case Code::kNotFound:
       return ExitCode::kNothingFound;
+    case Code::kGone:
+      return ExitCode::kNoBucket;
     case Code::kInvalid:
       return ExitCode::kUsage;
     case Code::kDenied:
