@@ -63,9 +63,9 @@ void AddCommon(CLI::App& verb, Typed& typed) {
   verb.add_option("--limit-download", typed.limit_download, "Bytes per second at most, like 50Mi");
   verb.add_flag("--no-lock", session.no_lock,
                 "Work without a lock: for repositories that can only be read");
-  verb.add_option("--holder", session.holder, "Name in our locks, for the operator");
-  AddList(verb, "--live-holder", session.live_holders,
-          "With --holder: another holder that is alive; locks of holders not named are removed");
+  verb.add_option("--holder", session.holder, "Name in our locks instead of this machine's");
+  AddList(verb, "--dead-holder", session.dead_holders,
+          "A holder that is gone: its locks are removed first; may be repeated");
   verb.add_flag("--json", typed.options.json, "Progress, result and listings as JSON lines");
   verb.add_flag("-q,--quiet", typed.options.quiet, "No progress and no summary");
   verb.add_flag("-v,--verbose", typed.options.verbose, "Log every request to the repository");
@@ -142,6 +142,8 @@ void AddForget(CLI::App& app, Typed& typed) {
                     "The same, as far back as a span like 1y6m14d12h");
   }
   AddList(verb, "--keep-tag", typed.forget.policy.keep_tags, "Keep snapshots with this tag");
+  AddList(verb, "--keep-id", typed.forget.keep_ids,
+          "Keep this snapshot, and do not count it; may be repeated");
   verb.add_flag("-n,--dry-run", typed.forget.dry_run, "Only say what would be removed");
 }
 

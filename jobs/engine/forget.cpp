@@ -1,6 +1,7 @@
 #include "jobs/engine/forget.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "jobs/engine/selection.h"
@@ -33,15 +34,21 @@ Result<std::vector<Decision>> DecideByPolicy(const std::vector<repo::Snapshot>& 
     return Fail(Code::kInvalid,
                 "nothing says what to keep; give --keep-last or another --keep option");
   std::vector<Decision> decisions;
+  std::vector<Decision> pinned;
   std::vector<RetentionItem> items;
   for (const repo::Snapshot& snapshot : snapshots) {
     if (!Matches(snapshot, options.identity)) continue;
     if (!options.tag.empty() && !HasTag(snapshot, options.tag)) continue;
+    if (std::ranges::find(options.keep_ids, snapshot.id.Hex()) != options.keep_ids.end()) {
+      pinned.push_back({snapshot, {"pinned"}});
+      continue;
+    }
     decisions.push_back({snapshot, {}});
     items.push_back({snapshot.time, snapshot.tags});
   }
   auto reasons = ApplyRetention(items, options.policy, now);
   for (std::size_t i = 0; i < decisions.size(); ++i) decisions[i].reasons = std::move(reasons[i]);
+  std::ranges::move(pinned, std::back_inserter(decisions));
   return decisions;
 }
 

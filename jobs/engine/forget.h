@@ -23,6 +23,7 @@ struct ForgetOptions {
   protocol::Identity identity;
   std::string tag;
   RetentionPolicy policy;
+  std::vector<std::string> keep_ids;  // whole ids; kept, and no rule counts them
   // By name: these snapshots, whatever volume they are of; the above is then not used.
   std::vector<std::string> ids;
   bool dry_run = false;

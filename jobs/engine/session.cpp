@@ -1,12 +1,14 @@
 #include "jobs/engine/session.h"
 
+#include <algorithm>
 #include <array>
 #include <fstream>
-#include <sstream>
+#include <set>
 #include <utility>
 
 #include <unistd.h>
 
+#include "base/log.h"
 #include "jobs/repo/key.h"
 #include "jobs/storage/retry.h"
 #include "jobs/storage/trace.h"
@@ -99,6 +101,7 @@ Try<void> Session::OpenRepository(std::stop_token stop) {
     return tl::make_unexpected(NoRepository(*storage_));
   if (!opened) return tl::make_unexpected(Failure(std::move(opened).error()));
   repository_ = *std::move(opened);
+  TRY_VOID(RemoveLocksOfTheDead(stop));
   return {};
 }
 
@@ -118,20 +121,33 @@ Try<void> Session::TakeLock(std::stop_token stop) {
   return {};
 }
 
-// By hand nobody keeps a list of who is alive: such locks carry the host's name, as restic's do,
-// and are judged by age, so that no operator takes them for a dead mover's.
 repo::LockRequest Session::Holder() const {
   repo::LockRequest request;
-  if (options_.holder.empty()) {
-    request.holder = Hostname();
-    return request;
-  }
-  const std::string prefix(repo::kHolderPrefix);
-  request.holder = prefix + options_.holder;
-  request.live_holders.emplace();
-  for (const std::string& holder : options_.live_holders)
-    request.live_holders->push_back(prefix + holder);
+  request.holder = options_.holder.empty() ? Hostname() : options_.holder;
   return request;
+}
+
+Result<std::vector<std::string>> Session::OtherHolders(std::stop_token stop) {
+  TRY(const auto locks, repo::ListLocks(*repository_, stop));
+  const std::string own = Holder().holder;
+  std::set<std::string> holders;
+  for (const repo::LockInfo& lock : locks) {
+    if (lock.hostname != own) holders.insert(lock.hostname);
+  }
+  return std::vector<std::string>(holders.begin(), holders.end());
+}
+
+Result<void> Session::RemoveLocksOfTheDead(std::stop_token stop) {
+  if (options_.dead_holders.empty() || options_.no_lock) return {};
+  TRY(const auto locks, repo::ListLocks(*repository_, stop));
+  for (const repo::LockInfo& lock : locks) {
+    if (std::ranges::find(options_.dead_holders, lock.hostname) == options_.dead_holders.end())
+      continue;
+    Log(spdlog::level::info, "lock", "removing the lock of a holder that is gone",
+        {{"holder", lock.hostname}, {"lock", lock.id.Short()}});
+    TRY_VOID(repository_->RemoveFile(storage::FileType::kLock, lock.id, stop));
+  }
+  return {};
 }
 
 std::stop_token Session::lost() const { return lock_ ? lock_->lost() : std::stop_token(); }

@@ -38,9 +38,10 @@ struct SessionOptions {
   storage::OpenOptions storage;
   storage::Limits limits;
   bool no_lock = false;
-  // Who we are in locks, as the operator says; empty by hand.
-  std::string holder;
-  std::vector<std::string> live_holders;  // with `holder`: all others that may be alive
+  std::string holder;  // who we are in locks; empty: this machine's name, as restic has it
+  // Holders known to be gone: their locks, and only theirs, are removed when the repository is
+  // opened, unless `no_lock`.
+  std::vector<std::string> dead_holders;
 };
 
 enum class LockKind { kNone, kShared };
@@ -57,7 +58,7 @@ class Session {
   Session& operator=(Session&&) = delete;
   ~Session();
 
-  // Opens or creates the repository; afterwards repository() may be called. `created` says which.
+  // Afterwards repository() may be called.
   Try<void> OpenRepository(std::stop_token stop);
   Try<void> CreateRepository(std::stop_token stop);
   Try<void> TakeLock(std::stop_token stop);
@@ -65,14 +66,16 @@ class Session {
   repo::Repository& repository() { return *repository_; }
   storage::Backend& storage() { return *storage_; }
 
-  // Who holds locks for us, in the form that repo::Lock wants.
   repo::LockRequest Holder() const;
+  // The hostnames of all locks there are, each once, without our own.
+  Result<std::vector<std::string>> OtherHolders(std::stop_token stop);
   // A stop is requested here when the lock is lost; never without a lock.
   std::stop_token lost() const;
 
  private:
   Session(SessionOptions options, std::unique_ptr<storage::Backend> storage);
   Result<std::string> Password() const;
+  Result<void> RemoveLocksOfTheDead(std::stop_token stop);
 
   SessionOptions options_;
   std::unique_ptr<storage::Backend> storage_;

@@ -93,6 +93,7 @@ Try<MoverResult> Execute(const InitRequest& request, const Surroundings& around,
     result.created = true;
   }
   repo::Repository& repository = session.repository();
+  TRY(result.lock_holders, session.OtherHolders(stop));
   result.repository_id = repository.config().id;
   for (const auto type :
        {storage::FileType::kPack, storage::FileType::kIndex, storage::FileType::kSnapshot}) {

@@ -1,0 +1,343 @@
+// Back up and restore over a repository in memory.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "jobs/engine/archiver.h"
+#include "jobs/engine/checker.h"
+#include "jobs/engine/restorer.h"
+#include "jobs/engine/tree_walk.h"
+#include "jobs/storage/memory.h"
+#include "tests/unit/jobs/engine/trees.h"
+
+namespace holdfast::engine {
+namespace {
+
+using protocol::BackupType;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr const char* kPath = "/shop/data-mysql-0";
+
+template <typename T>
+RestoreOptions With(T RestoreOptions::*member, std::type_identity_t<T> value) {
+  RestoreOptions options;
+  options.*member = std::move(value);
+  return options;
+}
+
+class ArchiveRestoreTest : public testing::Test {
+ protected:
+  ArchiveRestoreTest() : source_(dir_.Make("source")), target_(dir_.Make("target")) {
+    repo::InitOptions options;
+    options.kdf = repo::KdfParams{16, 1, 1};
+    repository_ = repo::Repository::Init(storage_, "pw", options, {}).value();
+  }
+
+  Result<ArchiveReport> TryArchive(ArchiveOptions options) {
+    const auto snapshots = repository_->ListSnapshots({}).value();
+    return Archive(*repository_, snapshots, options, meter_, clock_, {});
+  }
+  ArchiveReport Backup(BackupType type = BackupType::kIncremental,
+                       std::vector<std::string> excludes = {}) {
+    auto report = TryArchive({source_, {"prod", kPath}, type, {"policy=x"}, std::move(excludes)});
+    EXPECT_TRUE(report) << report.error().message;
+    return *report;
+  }
+  Result<RestoreReport> TryRestore(const repo::Snapshot& snapshot, RestoreOptions options) {
+    if (options.target.empty()) options.target = target_;
+    return Restore(*repository_, snapshot, options, meter_, {});
+  }
+  RestoreReport Bring(const repo::Snapshot& snapshot, RestoreOptions options = {}) {
+    auto report = TryRestore(snapshot, std::move(options));
+    EXPECT_TRUE(report) << report.error().message;
+    EXPECT_THAT(report->failed.first(), IsEmpty());
+    EXPECT_THAT(report->mismatched.first(), IsEmpty());
+    return *report;
+  }
+  std::string In(const std::string& directory, const std::string& name) {
+    return directory + "/" + name;
+  }
+  // Stores a tree as a hostile repository may hold it, and a snapshot of it.
+  repo::Snapshot Forge(const std::string& tree_json) {
+    repo::Snapshot snapshot;
+    snapshot.tree = repository_->SaveBlob(repo::BlobType::kTree, AsBytes(tree_json), {}).value().id;
+    snapshot.paths = {"/x"};
+    EXPECT_TRUE(repository_->SaveSnapshot(snapshot, {}));
+    return snapshot;
+  }
+
+  TempDir dir_;
+  std::string source_, target_;
+  storage::Memory storage_;
+  std::unique_ptr<repo::Repository> repository_;
+  Meter meter_;
+  SystemClock clock_;
+};
+
+TEST_F(ArchiveRestoreTest, AwkwardTreeComesBackEqual) {
+  MakeAwkwardTree(source_);
+  MakeDeep(source_, 6000);
+  const ArchiveReport archived = Backup();
+  EXPECT_THAT(archived.unreadable.first(), IsEmpty());
+  const RestoreReport restored = Bring(archived.snapshot);
+  EXPECT_EQ(restored.metadata_failures, 0u);
+  EXPECT_THAT(TreeComparer::Compare(source_, target_), IsEmpty());
+  struct stat sparse {};
+  ASSERT_EQ(::stat(In(target_, "sparse").c_str(), &sparse), 0);
+  EXPECT_LT(sparse.st_blocks, 100) << "zeros must become a hole";
+}
+
+TEST_F(ArchiveRestoreTest, SnapshotCarriesTheIdentity) {
+  WriteFile(In(source_, "f"), "x");
+  const repo::Snapshot snapshot = Backup(BackupType::kFull).snapshot;
+  EXPECT_EQ(snapshot.hostname, "prod");
+  EXPECT_EQ(snapshot.paths, std::vector<std::string>({kPath}));
+  EXPECT_EQ(snapshot.tags, std::vector<std::string>({"policy=x", "type=full"}));
+  EXPECT_TRUE(FindNode(*repository_, snapshot.tree, "/shop/data-mysql-0/f", {}));
+}
+
+TEST_F(ArchiveRestoreTest, EmptyVolume) {
+  const ArchiveReport archived = Backup();
+  EXPECT_EQ(archived.snapshot.summary->total_files_processed, 0u);
+  EXPECT_EQ(Bring(archived.snapshot).files, 0u);
+}
+
+TEST_F(ArchiveRestoreTest, UnchangedFilesAreNotRead) {
+  MakeAwkwardTree(source_);
+  const ArchiveReport first = Backup();
+  EXPECT_GT(first.bytes_read, 5'000'000u);
+  const ArchiveReport second = Backup();
+  EXPECT_EQ(second.snapshot.parent, first.snapshot.id);
+  EXPECT_EQ(second.bytes_read, 0u);
+  EXPECT_EQ(second.snapshot.summary->files_unmodified,
+            second.snapshot.summary->total_files_processed);
+  EXPECT_EQ(second.snapshot.summary->data_added, 0u);
+  EXPECT_EQ(second.snapshot.tree, first.snapshot.tree);
+}
+
+TEST_F(ArchiveRestoreTest, ChangedNewAndRemovedFilesAreCounted) {
+  for (const char* name : {"same", "changed", "removed"}) WriteFile(In(source_, name), name);
+  Backup();
+  WriteFile(In(source_, "changed"), "longer than before");
+  WriteFile(In(source_, "new"), "new");
+  std::filesystem::remove(In(source_, "removed"));
+  const auto summary = *Backup().snapshot.summary;
+  EXPECT_EQ(summary.files_new, 1u);
+  EXPECT_EQ(summary.files_changed, 1u);
+  EXPECT_EQ(summary.files_unmodified, 1u);
+}
+
+TEST_F(ArchiveRestoreTest, FullReadsAllAndDifferentialComparesWithIt) {
+  WriteFile(In(source_, "f"), Noise(1000, 1));
+  const ArchiveReport full = Backup(BackupType::kFull);
+  const ArchiveReport incremental = Backup();
+  const ArchiveReport differential = Backup(BackupType::kDifferential);
+  EXPECT_EQ(full.snapshot.parent, std::nullopt);
+  EXPECT_EQ(incremental.snapshot.parent, full.snapshot.id);
+  EXPECT_EQ(differential.snapshot.parent, full.snapshot.id);
+  const ArchiveReport again = Backup(BackupType::kFull);
+  EXPECT_EQ(again.bytes_read, 1000u);
+  EXPECT_EQ(again.snapshot.summary->data_added, 0u);
+}
+
+TEST_F(ArchiveRestoreTest, AnotherVolumeIsNoParent) {
+  WriteFile(In(source_, "f"), "x");
+  Backup();
+  const auto other = TryArchive({source_, {"prod", "/shop/data-mysql-1"}, {}, {}, {}});
+  EXPECT_EQ(other->snapshot.parent, std::nullopt);
+  const auto host = TryArchive({source_, {"staging", kPath}, {}, {}, {}});
+  EXPECT_EQ(host->snapshot.parent, std::nullopt);
+}
+
+TEST_F(ArchiveRestoreTest, ExcludesAreAnchoredAtTheVolume) {
+  for (const char* name : {"cache", "keep"}) dir_.Make("source/" + std::string(name));
+  WriteFile(In(source_, "cache/a"), "x");
+  WriteFile(In(source_, "keep/cache"), "x");
+  WriteFile(In(source_, "keep/b.tmp"), "x");
+  Bring(Backup(BackupType::kFull, {"/cache", "*.tmp"}).snapshot);
+  EXPECT_FALSE(std::filesystem::exists(In(target_, "cache")));
+  EXPECT_TRUE(std::filesystem::exists(In(target_, "keep/cache")));
+  EXPECT_FALSE(std::filesystem::exists(In(target_, "keep/b.tmp")));
+}
+
+TEST_F(ArchiveRestoreTest, UnusableSourceIsASentence) {
+  for (const std::string& source : {dir_.path() + "/none", In(source_, "file")}) {
+    WriteFile(In(source_, "file"), "x");
+    const auto report = TryArchive({source, {"prod", kPath}, {}, {}, {}});
+    ASSERT_FALSE(report);
+    EXPECT_EQ(report.error().code, Code::kInvalid);
+  }
+}
+
+TEST_F(ArchiveRestoreTest, SocketsAreCounted) {
+  ASSERT_EQ(::mknod(In(source_, "socket").c_str(), S_IFSOCK | 0600, 0), 0);
+  EXPECT_EQ(Backup().sockets_skipped, 1u);
+}
+
+TEST_F(ArchiveRestoreTest, StopEndsABackup) {
+  WriteFile(In(source_, "f"), "x");
+  std::stop_source source;
+  source.request_stop();
+  const auto report = Archive(*repository_, {}, {source_, {"prod", kPath}, {}, {}, {}}, meter_,
+                              clock_, source.get_token());
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code, Code::kCancelled);
+}
+
+TEST_F(ArchiveRestoreTest, SecondRestoreWritesOnlyWhatDiffers) {
+  WriteFile(In(source_, "large"), Noise(6'000'000, 3));
+  WriteFile(In(source_, "small"), "abc");
+  const repo::Snapshot snapshot = Backup().snapshot;
+  EXPECT_EQ(Bring(snapshot).files_written, 2u);
+  EXPECT_EQ(Bring(snapshot).files_written, 0u);
+
+  std::string content = ReadFile(In(target_, "large"));
+  content[5'900'000] ^= 1;
+  WriteFile(In(target_, "large"), content);
+  const RestoreReport mended = Bring(snapshot);
+  EXPECT_EQ(mended.files_written, 1u);
+  EXPECT_LT(mended.bytes_written, 6'000'000u);
+  EXPECT_THAT(TreeComparer::Compare(source_, target_), IsEmpty());
+}
+
+TEST_F(ArchiveRestoreTest, IfChangedTrustsSizeAndTimeOnly) {
+  WriteFile(In(source_, "f"), "content");
+  const repo::Snapshot snapshot = Backup().snapshot;
+  Bring(snapshot);
+  struct stat status {};
+  ::stat(In(target_, "f").c_str(), &status);
+  WriteFile(In(target_, "f"), "CONTENT");
+  SetTime(In(target_, "f"), status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  Bring(snapshot, With(&RestoreOptions::overwrite, Overwrite::kIfChanged));
+  EXPECT_EQ(ReadFile(In(target_, "f")), "CONTENT");
+  SetTime(In(target_, "f"), 1, 1);
+  Bring(snapshot, With(&RestoreOptions::overwrite, Overwrite::kIfChanged));
+  EXPECT_EQ(ReadFile(In(target_, "f")), "content");
+}
+
+TEST_F(ArchiveRestoreTest, NeverLeavesWhatExists) {
+  WriteFile(In(source_, "f"), "content");
+  WriteFile(In(source_, "g"), "other");
+  const repo::Snapshot snapshot = Backup().snapshot;
+  WriteFile(In(target_, "f"), "mine");
+  Bring(snapshot, With(&RestoreOptions::overwrite, Overwrite::kNever));
+  EXPECT_EQ(ReadFile(In(target_, "f")), "mine");
+  EXPECT_EQ(ReadFile(In(target_, "g")), "other");
+}
+
+TEST_F(ArchiveRestoreTest, OtherTypesInTheWayAreReplaced) {
+  dir_.Make("source/dir");
+  WriteFile(In(source_, "dir/f"), "f");
+  WriteFile(In(source_, "file"), "file");
+  ASSERT_EQ(::symlink("file", In(source_, "link").c_str()), 0);
+  const repo::Snapshot snapshot = Backup().snapshot;
+  const std::string outside = dir_.Make("outside");
+  ASSERT_EQ(::symlink(outside.c_str(), In(target_, "dir").c_str()), 0);
+  ASSERT_EQ(::symlink((outside + "/x").c_str(), In(target_, "file").c_str()), 0);
+  WriteFile(In(target_, "link"), "no link");
+  Bring(snapshot);
+  EXPECT_THAT(TreeComparer::Compare(source_, target_), IsEmpty());
+  EXPECT_TRUE(std::filesystem::is_empty(outside));
+}
+
+TEST_F(ArchiveRestoreTest, DeleteExtraRemovesOnlyWhatTheSnapshotLacks) {
+  dir_.Make("source/dir");
+  WriteFile(In(source_, "dir/f"), "f");
+  const repo::Snapshot snapshot = Backup().snapshot;
+  for (const char* name : {"dir", "lost+found", "old/deep"})
+    dir_.Make("target/" + std::string(name));
+  WriteFile(In(target_, "dir/extra"), "x");
+  WriteFile(In(target_, "old/deep/extra"), "x");
+  const RestoreReport report = Bring(snapshot, With(&RestoreOptions::delete_extra, true));
+  EXPECT_EQ(report.entries_removed, 2u);
+  EXPECT_FALSE(std::filesystem::exists(In(target_, "old")));
+  EXPECT_FALSE(std::filesystem::exists(In(target_, "dir/extra")));
+  EXPECT_TRUE(std::filesystem::exists(In(target_, "lost+found")));
+}
+
+TEST_F(ArchiveRestoreTest, PathsChoose) {
+  for (const char* name : {"a", "b/c"}) dir_.Make("source/" + std::string(name));
+  for (const char* name : {"a/1", "a/2", "b/c/3", "b/4"}) WriteFile(In(source_, name), name);
+  const repo::Snapshot snapshot = Backup().snapshot;
+  EXPECT_EQ(Bring(snapshot, With(&RestoreOptions::paths,
+                                 std::vector<std::string>{"/a/1", "/shop/data-mysql-0/b/c"}))
+                .files,
+            2u);
+  EXPECT_TRUE(std::filesystem::exists(In(target_, "a/1")));
+  EXPECT_TRUE(std::filesystem::exists(In(target_, "b/c/3")));
+  EXPECT_FALSE(std::filesystem::exists(In(target_, "b/4")));
+  const auto missing =
+      TryRestore(snapshot, With(&RestoreOptions::paths, std::vector<std::string>{"/none"}));
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Code::kNotFound);
+}
+
+TEST_F(ArchiveRestoreTest, RootCanBeChosenAndMustExist) {
+  WriteFile(In(source_, "f"), "x");
+  const repo::Snapshot snapshot = Backup().snapshot;
+  Bring(snapshot, With(&RestoreOptions::root, std::optional<std::string>("/")));
+  EXPECT_TRUE(std::filesystem::exists(In(target_, "shop/data-mysql-0/f")));
+  const auto other = TryRestore(
+      snapshot, With(&RestoreOptions::root, std::optional<std::string>("/shop/data-mysql-1")));
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, Code::kNotFound);
+}
+
+TEST_F(ArchiveRestoreTest, NamesThatLeaveTheTargetAreRefused) {
+  for (const char* name : {"../escaped", "..", "a/b", "."}) {
+    const repo::Snapshot snapshot =
+        Forge(R"({"nodes":[{"name":")" + std::string(name) +
+              R"(","type":"file","mode":420,"mtime":"2026-01-01T00:00:00Z",)"
+              R"("atime":"2026-01-01T00:00:00Z","ctime":"2026-01-01T00:00:00Z","uid":0,"gid":0,)"
+              R"("content":[]}]})"
+              "\n");
+    const auto report =
+        TryRestore(snapshot, With(&RestoreOptions::root, std::optional<std::string>("/")));
+    EXPECT_TRUE(!report || report->failed.count() != 0) << name;
+  }
+  EXPECT_FALSE(std::filesystem::exists(dir_.path() + "/escaped"));
+  EXPECT_TRUE(std::filesystem::is_empty(target_));
+}
+
+TEST_F(ArchiveRestoreTest, LostPackFailsItsFilesOnlyAndCheckFindsIt) {
+  WriteFile(In(source_, "a"), Noise(1000, 5));
+  const repo::Snapshot first = Backup().snapshot;
+  WriteFile(In(source_, "b"), Noise(1000, 6));
+  const repo::Snapshot second = Backup().snapshot;
+  const auto tree =
+      repository_->LoadTree(FindNode(*repository_, first.tree, kPath, {})->subtree.value(), {});
+  const auto place =
+      repository_->index().Lookup({repo::BlobType::kData, tree->Find("a")->content->front()});
+  ASSERT_TRUE(storage_.Remove({storage::FileType::kPack, place->pack.Hex()}, {}));
+
+  const RestoreReport report = TryRestore(second, {}).value();
+  EXPECT_TRUE(report.damaged);
+  ASSERT_THAT(report.failed.first(), SizeIs(1));
+  EXPECT_THAT(report.failed.first().front(), HasSubstr("a: "));
+  EXPECT_EQ(ReadFile(In(target_, "b")), Noise(1000, 6));
+
+  const auto check = Check(*repository_, repository_->ListSnapshots({}).value(), false, meter_, {});
+  EXPECT_THAT(check->damage.first(), SizeIs(1));
+}
+
+TEST_F(ArchiveRestoreTest, CheckReadsEveryPack) {
+  MakeAwkwardTree(source_);
+  Backup();
+  const auto snapshots = repository_->ListSnapshots({}).value();
+  auto report = Check(*repository_, snapshots, true, meter_, {});
+  EXPECT_THAT(report->damage.first(), IsEmpty());
+  EXPECT_GT(report->packs_read, 1u);
+
+  const auto packs = repository_->ListFiles(storage::FileType::kPack, {}).value();
+  const storage::Handle handle{storage::FileType::kPack, packs.front().id.Hex()};
+  Bytes content = storage_.Load(handle, 0, 0, {}).value();
+  content[content.size() / 3] ^= 1;
+  ASSERT_TRUE(storage_.Remove(handle, {}));
+  ASSERT_TRUE(storage_.Save(handle, content, {}));
+  report = Check(*repository_, snapshots, true, meter_, {});
+  EXPECT_GE(report->damage.count(), 1u);
+}
+
+}  // namespace
+}  // namespace holdfast::engine

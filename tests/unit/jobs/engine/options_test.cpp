@@ -1,0 +1,164 @@
+#include "jobs/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "jobs/protocol/args.h"
+
+namespace holdfast {
+namespace {
+
+using protocol::BackupType;
+using protocol::ExitCode;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+tl::expected<Options, Ending> ParseLine(const std::vector<std::string>& words) {
+  return ParseOptions(words, [](const char* name) {
+    return std::string(name) == "AWS_ACCESS_KEY_ID" ? "key" : "";
+  });
+}
+
+template <typename Args>
+Options Emitted(const Args& args) {
+  auto options = ParseLine(protocol::CommandLine(args));
+  EXPECT_TRUE(options) << options.error().text;
+  return options ? *options : Options{};
+}
+
+protocol::RepositoryArgs Repository() {
+  protocol::RepositoryArgs repository;
+  repository.location = "s3:https://s3.example/bucket/prefix";
+  repository.has_ca = true;
+  repository.virtual_host_style = true;
+  repository.holder = "shop/pod-uid";
+  repository.dead_holders = {"shop/a", "shop/b"};
+  repository.upload_per_second = 1000;
+  repository.download_per_second = 2000;
+  return repository;
+}
+
+void ExpectRepository(const Options& options) {
+  EXPECT_TRUE(options.json);
+  EXPECT_EQ(options.session.location, "s3:https://s3.example/bucket/prefix");
+  EXPECT_EQ(options.session.password_file, protocol::kPasswordFile);
+  EXPECT_EQ(options.session.storage.ca_file, protocol::kCaFile);
+  EXPECT_TRUE(options.session.storage.s3_virtual_host_style);
+  EXPECT_EQ(options.session.storage.s3_credentials.access_key_id, "key");
+  EXPECT_EQ(options.session.holder, "shop/pod-uid");
+  EXPECT_THAT(options.session.dead_holders, ElementsAre("shop/a", "shop/b"));
+  EXPECT_EQ(options.session.limits.upload_per_second, 1000u);
+  EXPECT_EQ(options.session.limits.download_per_second, 2000u);
+}
+
+TEST(OptionsTest, UnderstandsTheOperatorsInit) {
+  protocol::InitArgs args{Repository(), true};
+  Options options = Emitted(args);
+  ExpectRepository(options);
+  EXPECT_TRUE(std::get<engine::InitRequest>(options.request).if_missing);
+  args.create = false;
+  options = Emitted(args);
+  EXPECT_TRUE(std::get<engine::InitRequest>(options.request).open_only);
+}
+
+TEST(OptionsTest, UnderstandsTheOperatorsBackup) {
+  protocol::BackupArgs args;
+  args.repository = Repository();
+  args.identity = {"prod", "/shop/data-mysql-0"};
+  args.type = BackupType::kDifferential;
+  args.tags = {"policy=shop/mysql", "backup=-x"};
+  args.excludes = {"--tmp", "[ab]", "!keep", "**/tmp/**", "with space, and comma"};
+  args.unreadable_fail = false;
+  const Options options = Emitted(args);
+  ExpectRepository(options);
+  const auto& request = std::get<engine::BackupRequest>(options.request);
+  EXPECT_EQ(request.archive.identity, args.identity);
+  EXPECT_EQ(request.archive.type, args.type);
+  EXPECT_EQ(request.archive.tags, args.tags);
+  EXPECT_EQ(request.archive.excludes, args.excludes);
+  EXPECT_EQ(request.archive.source, protocol::kDataPath);
+  EXPECT_FALSE(request.unreadable_fail);
+}
+
+TEST(OptionsTest, UnderstandsTheOperatorsRestore) {
+  protocol::RestoreArgs args;
+  args.repository = Repository();
+  args.identity = {"prod", "/shop/data-mysql-0"};
+  args.as_of = "2026-08-01T12:00:00Z";
+  args.paths = {"/a", "/b c"};
+  args.overwrite = "if-changed";
+  args.delete_extra = true;
+  args.verify = true;
+  const Options options = Emitted(args);
+  ExpectRepository(options);
+  const auto& request = std::get<engine::RestoreRequest>(options.request);
+  EXPECT_EQ(request.snapshot, "latest");
+  EXPECT_EQ(request.identity, args.identity);
+  EXPECT_EQ(request.as_of, ParseTime(args.as_of).value());
+  EXPECT_EQ(request.restore.root, "/shop/data-mysql-0");
+  EXPECT_EQ(request.restore.paths, args.paths);
+  EXPECT_EQ(request.restore.overwrite, engine::Overwrite::kIfChanged);
+  EXPECT_TRUE(request.restore.delete_extra);
+  EXPECT_EQ(request.restore.target, protocol::kDataPath);
+
+  args.snapshot = std::string(64, 'a');
+  EXPECT_EQ(std::get<engine::RestoreRequest>(Emitted(args).request).snapshot, args.snapshot);
+}
+
+TEST(OptionsTest, UnderstandsTheOperatorsForget) {
+  protocol::ForgetArgs args;
+  args.repository = Repository();
+  args.identity = {"prod", "/shop/data-mysql-0"};
+  args.tag = "policy=shop/mysql";
+  args.keep_last = 7;
+  args.keep_ids = {std::string(64, 'a')};
+  const Options options = Emitted(args);
+  ExpectRepository(options);
+  const auto& request = std::get<engine::ForgetOptions>(options.request);
+  EXPECT_EQ(request.identity, args.identity);
+  EXPECT_EQ(request.tag, args.tag);
+  EXPECT_EQ(request.policy.keep[0], 7);
+  EXPECT_EQ(request.keep_ids, args.keep_ids);
+  EXPECT_FALSE(request.dry_run);
+}
+
+TEST(OptionsTest, EveryRetentionRuleHasAnOption) {
+  const auto options =
+      ParseLine({"forget", "--keep-daily=3", "--keep-yearly", "-1", "--keep-within=2m",
+                 "--keep-within-weekly=1y", "--keep-tag=pin", "-n"});
+  ASSERT_TRUE(options) << options.error().text;
+  const auto& request = std::get<engine::ForgetOptions>(options->request);
+  EXPECT_THAT(request.policy.keep, ElementsAre(0, 0, 3, 0, 0, -1));
+  EXPECT_EQ(request.policy.within[0], (engine::CalendarSpan{0, 2, 0, 0}));
+  EXPECT_EQ(request.policy.within[3], (engine::CalendarSpan{1, 0, 0, 0}));
+  EXPECT_THAT(request.policy.keep_tags, ElementsAre("pin"));
+  EXPECT_TRUE(request.dry_run);
+}
+
+TEST(OptionsTest, MistakesAreOneSentenceAndExitTwo) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{},
+                                             {"bakcup"},
+                                             {"backup"},
+                                             {"backup", "/data", "--type=some"},
+                                             {"restore", "latest"},
+                                             {"restore", "latest", "-t", "/x", "--as-of=yesterday"},
+                                             {"init", "--limit-upload=fast"},
+                                             {"init", "--if-missing", "--open-only"},
+                                             {"forget", "--keep-within=1w"}}) {
+    const auto options = ParseLine(words);
+    ASSERT_FALSE(options);
+    EXPECT_EQ(options.error().exit, ExitCode::kUsage);
+    EXPECT_FALSE(options.error().text.empty());
+  }
+}
+
+TEST(OptionsTest, HelpNamesTheVerbsOptions) {
+  const auto options = ParseLine({"restore", "--help"});
+  ASSERT_FALSE(options);
+  EXPECT_EQ(options.error().exit, ExitCode::kOk);
+  EXPECT_THAT(options.error().text, HasSubstr("--delete-extra"));
+}
+
+}  // namespace
+}  // namespace holdfast
