@@ -2,19 +2,59 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <thread>
 #include <utility>
 
+#include <arpa/inet.h>
 #include <civetweb.h>
 #include <spdlog/fmt/fmt.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "operator/kube/wait.h"
 
 namespace holdfast::op {
+
+namespace {
+
+std::vector<int> PortsOf(const mg_context* context) {
+  std::vector<int> ports;
+  if (context == nullptr) return ports;
+  std::array<mg_server_port, 8> found{};
+  const int count = mg_get_server_ports(context, static_cast<int>(found.size()), found.data());
+  for (int i = 0; i < count; ++i) ports.push_back(found[static_cast<std::size_t>(i)].port);
+  return ports;
+}
+
+// Connects and hangs up.
+void Touch(int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  (void)::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  ::close(fd);
+}
+
+}  // namespace
 
 struct HttpServer::State {
   std::map<std::string, Handler> handlers;
   mg_context* context = nullptr;
 
+  // civetweb's listener looks only every two seconds whether it is to end, or when somebody
+  // connects.
   ~State() {
-    if (context != nullptr) mg_stop(context);
+    if (context == nullptr) return;
+    const std::vector<int> ports = PortsOf(context);
+    const std::jthread waker([ports](std::stop_token stop) {
+      while (kube::WaitFor(std::chrono::milliseconds(10), stop))
+        for (const int port : ports) Touch(port);
+    });
+    mg_stop(context);
   }
 };
 
@@ -68,14 +108,6 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(const std::vector<std::str
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
 }
 
-std::vector<int> HttpServer::ports() const {
-  std::vector<int> ports;
-  if (state_->context == nullptr) return ports;
-  std::array<mg_server_port, 8> found{};
-  const int count =
-      mg_get_server_ports(state_->context, static_cast<int>(found.size()), found.data());
-  for (int i = 0; i < count; ++i) ports.push_back(found[static_cast<std::size_t>(i)].port);
-  return ports;
-}
+std::vector<int> HttpServer::ports() const { return PortsOf(state_->context); }
 
 }  // namespace holdfast::op

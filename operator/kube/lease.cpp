@@ -62,13 +62,21 @@ class Elector {
     return Written(Write(Ours(), stop));
   }
 
-  // Best effort: whoever comes next waits for the lease's duration otherwise.
+  // Best effort: whoever comes next waits for the lease's duration otherwise. A renewal that the
+  // stop cut short may still arrive at the server, so the lease is read afresh and a Conflict tried
+  // again.
   void Release() {
-    LeaseRecord record = observer_.record();
-    record.holder.clear();
-    record.duration = std::chrono::seconds(1);
-    record.renewed = clock_.Now();
-    (void)Write(record, std::stop_token());
+    for (int tries = 0; tries < 3; ++tries) {
+      const Result<Json> lease = api_.Get(kLeases, options_.key, {});
+      if (!lease) return;
+      LeaseRecord record = DecodeLease(*lease);
+      if (record.holder != options_.identity) return;
+      record.holder.clear();
+      record.duration = std::chrono::seconds(1);
+      record.renewed = clock_.Now();
+      const Result<Json> written = Write(record, {});
+      if (written || written.error().code != Code::kConflict) return;
+    }
   }
 
   const std::string& holder() const { return observer_.record().holder; }

@@ -155,6 +155,16 @@ TEST_F(LeaseTest, LeadsAndReleasesOnStop) {
   EXPECT_EQ(server_.Get().holder, "");
 }
 
+TEST_F(LeaseTest, ReleasesALeaseWhoseVersionMovedUnseen) {
+  const auto result = RunAsLeader(api_, clock_, Quick("me"),
+                                  [&](std::stop_token) {
+                                    server_.Put(HeldBy("me", ""));
+                                  },  // as a renewal whose answer was lost
+                                  {});
+  EXPECT_TRUE(result);
+  EXPECT_EQ(server_.Get().holder, "");
+}
+
 TEST_F(LeaseTest, TakesOverWhenTheHolderIsSilentForTheDuration) {
   LeaseRecord held = HeldBy("dead", "");
   held.duration = seconds(1);
