@@ -52,8 +52,9 @@ TEST(ProgressBarTest, ShowsShareRateAndTimeLeft) {
   progress.bytes_total = 1024 * 1024;
   progress.bytes_per_second = 1024;
   progress.eta_seconds = 512;
-  EXPECT_EQ(ProgressBar(progress),
-            "transfer  [############............]  50%  512 KiB of 1 MiB  1 KiB/s  8m32s left");
+  EXPECT_EQ(
+      ProgressBar(progress),
+      "transfer  [############............]  50%  512.0 KiB of 1.0 MiB  1.0 KiB/s  8m32s left");
 }
 
 }  // namespace

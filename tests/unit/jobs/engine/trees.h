@@ -113,7 +113,7 @@ inline void MakeAwkwardTree(const std::string& root) {
   ::chmod(at("shared").c_str(), 02775);
 
   EXPECT_EQ(::symlink("small", at("link").c_str()), 0);
-  EXPECT_EQ(::symlink("no/such/\xff/file", at("dangling").c_str()), 0);
+  EXPECT_EQ(::symlink("no/such/file", at("dangling").c_str()), 0);
   EXPECT_EQ(::symlink(std::string(3000, 'x').c_str(), at("long-link").c_str()), 0);
   EXPECT_EQ(::symlink("/etc", at("absolute-link").c_str()), 0);
   EXPECT_EQ(::link(at("large").c_str(), at("shared/large again").c_str()), 0);
