@@ -100,6 +100,7 @@ class Archiver {
 
 Result<void> Archiver::Prepare() {
   TRY(excludes_, ExcludeList::Parse(options_.excludes));
+  TRY_VOID(CheckSource(options_.source));
   TRY(source_, OpenRoot(options_.source));
   path_ = options_.identity.path;
   if (path_.empty()) {
@@ -403,6 +404,20 @@ Result<Id> Archiver::StoreTree(repo::TreeBuilder& tree) {
 }
 
 }  // namespace
+
+Result<void> CheckSource(const std::string& source) {
+  if (source == "-")
+    return Fail(Code::kNotSupported,
+                "standard input cannot be backed up by this version; name a directory");
+  struct stat status {};
+  if (::stat(source.c_str(), &status) == 0 && !S_ISDIR(status.st_mode))
+    return Fail(Code::kNotSupported,
+                source +
+                    " is not a directory, and this version backs up directories only; name "
+                    "the one that holds it");
+  TRY_VOID(OpenRoot(source));
+  return {};
+}
 
 Result<ArchiveReport> Archive(repo::Repository& repository,
                               const std::vector<repo::Snapshot>& parents,

@@ -32,6 +32,10 @@ struct ArchiveOptions {
   std::vector<std::string> excludes;
 };
 
+// NotSupported for what is no directory (a file, a block device, "-" for standard input), Invalid
+// when nothing is there.
+Result<void> CheckSource(const std::string& source);
+
 struct ArchiveReport {
   repo::Snapshot snapshot;  // with id and summary
   ProblemList unreadable;   // files and directories that are missing from the snapshot

@@ -132,7 +132,7 @@ Try<MoverResult> Execute(const BackupRequest& request, const Surroundings& aroun
                          std::stop_token stop) {
   MoverResult result;
   // Before anything is contacted: a wrong path is found at once.
-  TRY_VOID(OpenRoot(request.archive.source));
+  TRY_VOID(CheckSource(request.archive.source));
   TRY(OpenedSnapshots opened, OpenAll(around, stop));
   TRY(const ArchiveReport report, UnderLock(opened.session, stop, [&](std::stop_token inner) {
         const std::jthread scan = StartScan(request.archive, around.meter);

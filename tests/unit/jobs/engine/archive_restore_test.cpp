@@ -1,4 +1,6 @@
 // Back up and restore over a repository in memory.
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -163,12 +165,29 @@ TEST_F(ArchiveRestoreTest, ExcludesAreAnchoredAtTheVolume) {
   EXPECT_FALSE(std::filesystem::exists(In(target_, "keep/b.tmp")));
 }
 
+TEST_F(ArchiveRestoreTest, AFileThatVanishesIsListed) {
+  WriteFile(In(source_, "a"), Noise(30'000'000, 7));
+  WriteFile(In(source_, "z"), "x");
+  std::jthread remover([&](std::stop_token stop) {
+    while (!stop.stop_requested() && meter_.Sample({}).bytes_done == 0) std::this_thread::yield();
+    ::unlink(In(source_, "z").c_str());
+  });
+  const ArchiveReport report = Backup();
+  ASSERT_THAT(report.unreadable.first(), SizeIs(1));
+  EXPECT_EQ(report.unreadable.first().front(),
+            "/shop/data-mysql-0/z: vanished while the backup ran");
+  EXPECT_EQ(report.snapshot.summary->total_files_processed, 1u);
+}
+
 TEST_F(ArchiveRestoreTest, UnusableSourceIsASentence) {
-  for (const std::string& source : {dir_.path() + "/none", In(source_, "file")}) {
-    WriteFile(In(source_, "file"), "x");
+  WriteFile(In(source_, "file"), "x");
+  const std::pair<std::string, Code> cases[] = {{dir_.path() + "/none", Code::kInvalid},
+                                                {In(source_, "file"), Code::kNotSupported},
+                                                {"-", Code::kNotSupported}};
+  for (const auto& [source, code] : cases) {
     const auto report = TryArchive({source, {"prod", kPath}, {}, {}, {}});
-    ASSERT_FALSE(report);
-    EXPECT_EQ(report.error().code, Code::kInvalid);
+    ASSERT_FALSE(report) << source;
+    EXPECT_EQ(report.error().code, code) << source;
   }
 }
 

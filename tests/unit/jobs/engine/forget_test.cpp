@@ -1,0 +1,104 @@
+#include "jobs/engine/forget.h"
+
+#include <gtest/gtest.h>
+
+#include "jobs/storage/memory.h"
+
+namespace holdfast::engine {
+namespace {
+
+class ForgetTest : public testing::Test {
+ protected:
+  ForgetTest() {
+    repo::InitOptions options;
+    options.kdf = repo::KdfParams{16, 1, 1};
+    repository_ = repo::Repository::Init(storage_, "pw", options, {}).value();
+    options_.identity = {"prod", "/shop/data-0"};
+    options_.tag = "policy=a";
+  }
+
+  // A snapshot of hour `hour`, and its id.
+  repo::Id Snapshot(int hour, const char* path = "/shop/data-0", const char* tag = "policy=a") {
+    repo::Snapshot snapshot;
+    snapshot.time = ParseTime("2026-08-01T00:00:00Z").value() + std::chrono::hours(hour);
+    snapshot.tree = repo::Id::Of(AsBytes("tree"));
+    snapshot.hostname = "prod";
+    snapshot.paths = {path};
+    snapshot.tags = {tag};
+    return repository_->SaveSnapshot(snapshot, {}).value();
+  }
+  Result<ForgetReport> TryForget() {
+    return Forget(*repository_, repository_->ListSnapshots({}).value(), options_,
+                  SystemClock().Now(), {});
+  }
+  std::size_t Left() { return repository_->ListSnapshots({})->size(); }
+
+  storage::Memory storage_;
+  std::unique_ptr<repo::Repository> repository_;
+  ForgetOptions options_;
+};
+
+TEST_F(ForgetTest, TakesTheOldOfOneVolumeAndOnePolicy) {
+  const repo::Id old = Snapshot(1);
+  Snapshot(2);
+  Snapshot(0, "/shop/data-1");
+  Snapshot(0, "/shop/data-0", "policy=b");
+  options_.policy.keep[0] = 1;
+  const ForgetReport report = TryForget().value();
+  EXPECT_EQ(report.removed, std::vector<repo::Id>({old}));
+  EXPECT_EQ(report.kept, 1u);
+  EXPECT_EQ(Left(), 3u);
+}
+
+TEST_F(ForgetTest, PinnedOnesStayAndAreNotCounted) {
+  const repo::Id pinned = Snapshot(3);
+  const repo::Id old = Snapshot(1);
+  Snapshot(2);
+  options_.policy.keep[0] = 1;
+  options_.keep_ids = {pinned.Hex()};
+  const ForgetReport report = TryForget().value();
+  EXPECT_EQ(report.removed, std::vector<repo::Id>({old}));
+  EXPECT_EQ(report.kept, 2u);
+}
+
+TEST_F(ForgetTest, RemovesABoundedNumberAndSaysThatMoreAreDue) {
+  for (int hour = 0; hour < 53; ++hour) Snapshot(hour);
+  options_.policy.keep[0] = 1;
+  const ForgetReport first = TryForget().value();
+  EXPECT_EQ(first.removed.size(), kMaxForgotten);
+  EXPECT_TRUE(first.more);
+  const ForgetReport second = TryForget().value();
+  EXPECT_EQ(second.removed.size(), 2u);
+  EXPECT_FALSE(second.more);
+  EXPECT_EQ(Left(), 1u);
+}
+
+TEST_F(ForgetTest, DryRunRemovesNothing) {
+  Snapshot(1);
+  Snapshot(2);
+  options_.policy.keep[0] = 1;
+  options_.dry_run = true;
+  EXPECT_EQ(TryForget()->removed.size(), 1u);
+  EXPECT_EQ(Left(), 2u);
+}
+
+TEST_F(ForgetTest, ByIdWhateverTheVolume) {
+  const repo::Id other = Snapshot(1, "/shop/data-1");
+  options_.ids = {other.Hex()};
+  EXPECT_EQ(TryForget()->removed, std::vector<repo::Id>({other}));
+  const auto again = TryForget();
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::kNotFound);
+}
+
+TEST_F(ForgetTest, RefusesAPolicyWithoutRulesOrVolume) {
+  Snapshot(1);
+  EXPECT_EQ(TryForget().error().code, Code::kInvalid);
+  options_.policy.keep[0] = 1;
+  options_.identity.host.clear();
+  EXPECT_EQ(TryForget().error().code, Code::kInvalid);
+  EXPECT_EQ(Left(), 1u);
+}
+
+}  // namespace
+}  // namespace holdfast::engine
