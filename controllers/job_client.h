@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "controllers/views.h"
 #include "operator/kube/api.h"
 
 namespace holdfast::controllers {
@@ -19,7 +20,12 @@ Result<void> EnsureJob(const kube::Api& api, const Json& job, std::stop_token st
 Result<void> ExpireJob(const kube::Api& api, const kube::ObjectKey& key, std::chrono::seconds keep,
                        std::stop_token stop);
 
-// How long a finished Job stays, once its result is recorded, for `kubectl logs`.
-inline constexpr std::chrono::seconds kKeepFinishedJob{3600};
+// How long a finished mover's Job stays once its result is recorded: not at all when it did well, a
+// while for `kubectl logs` when it failed. Longer would be in the way: a claim cannot be deleted
+// while a pod that mounts it exists, even one that has ended (storage object in use protection).
+inline constexpr std::chrono::seconds kKeepFailedJob{600};
+inline std::chrono::seconds TimeToKeep(const JobView& job) {
+  return job.complete ? std::chrono::seconds(0) : kKeepFailedJob;
+}
 
 }  // namespace holdfast::controllers

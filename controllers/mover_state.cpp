@@ -70,7 +70,11 @@ void ExplainBroken(const JobView& job, const PodView* pod, MoverState& state) {
 }
 
 void ExplainActive(const PodView& pod, MoverState& state) {
-  if (pod.Finished()) {
+  if (pod.phase == "Succeeded") {
+    // The Job is about to be complete, and only then is the result certain.
+    state.phase = MoverPhase::kRunning;
+    state.result.reset();
+  } else if (pod.Finished()) {
     ExplainEnd(pod, state);
     state.message =
         "attempt " + std::to_string(state.attempts) + " failed, trying again: " + state.message;

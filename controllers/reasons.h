@@ -88,7 +88,7 @@ inline constexpr const char* kRemovingLocks = "RemovingLocks";
 // The Backup, or a Backup of the policy, that the source names does not exist or has no snapshot
 // yet.
 inline constexpr const char* kSourceNotFound = "SourceNotFound";
-// Another Restore with the same target came first.
+// A Restore with the same target came first.
 inline constexpr const char* kWaitingForRestore = "WaitingForRestore";
 // A pod mounts a claim that is to be restored; the message names it.
 inline constexpr const char* kClaimInUse = "ClaimInUse";

@@ -181,6 +181,19 @@ void Setup::AddTriggers() {
   add(stateful_sets_, kBackups,
       [=](const kube::ObjectKey& key) { return unfinished_of(by_stateful_set(key)); });
 
+  const auto set_of = AndBefore([&caches](const kube::ObjectKey& key) {
+    const auto restore = caches.restores.Get(key);
+    return restore == nullptr || restore->spec.target.stateful_set.empty()
+               ? Keys{}
+               : Keys{{key.ns, restore->spec.target.stateful_set}};
+  });
+  add(restores_, kBackups, [=](const kube::ObjectKey& key) {
+    Keys keys;
+    for (const kube::ObjectKey& stateful_set : set_of(key))
+      keys = Join(std::move(keys), unfinished_of(by_stateful_set(stateful_set)));
+    return keys;
+  });
+
   add(backups_, kRestores, in(caches.restores, index::kBackup));
   add(backups_, kRestores, [&caches, policy_of](const kube::ObjectKey& key) {
     Keys keys;

@@ -131,7 +131,9 @@ void Manager::ReconcileOne(Controller& controller, const kube::ObjectKey& key,
     return;
   }
   if (stop.stop_requested()) return;  // the next leader carries on
-  const bool conflict = result.error().code == Code::kConflict;
+  // Both are in the nature of things, and the next look sees how they ended.
+  const bool conflict =
+      result.error().code == Code::kConflict || result.error().code == Code::kGone;
   controller.queue.AddFailed(key);
   metrics_.Reconciled(controller.name,
                       conflict ? ReconcileOutcome::kRequeue : ReconcileOutcome::kError, time);

@@ -74,8 +74,8 @@ Result<void> BackupController::Apply(const Observed& observed, Plan& plan, std::
       backup::AddStartFailure(plan, observed.world, claim, started.error());
       done = started;
     }
-  for (const kube::ObjectKey& job : plan.expire)
-    TRY_VOID(ExpireJob(context_.api, job, kKeepFinishedJob, stop));
+  for (const JobView& job : plan.expire)
+    TRY_VOID(ExpireJob(context_.api, job.key, TimeToKeep(job), stop));
   return done;
 }
 

@@ -85,10 +85,20 @@ std::optional<Blocker> CheckTurn(const World& world) {
                  false};
 }
 
+// What a restore has half written must not become the latest backup.
+std::optional<Blocker> CheckNoRestore(const World& world) {
+  if (world.restoring.empty()) return std::nullopt;
+  return Blocker{{reason::kWaitingForRestore, "waits until Restore " + Quoted(world.restoring) +
+                                                  " has brought StatefulSet " +
+                                                  Quoted(world.stateful_set->key.name) + " back"},
+                 false};
+}
+
 std::optional<Blocker> FindBlocker(const World& world) {
   for (const auto check : {CheckSpec, CheckPolicyExists})
     if (auto blocker = check(world)) return blocker;
-  for (const auto check : {CheckPolicyIsSound, CheckWorkload, CheckRepository, CheckTurn})
+  for (const auto check :
+       {CheckPolicyIsSound, CheckWorkload, CheckRepository, CheckNoRestore, CheckTurn})
     if (auto blocker = check(world)) return blocker;
   return std::nullopt;
 }
@@ -321,7 +331,7 @@ Plan Block(const World& world, const Blocker& blocker, Plan plan) {
 
 Plan CleanUp(const World& world, Plan plan) {
   for (const JobView& job : world.jobs)
-    if (job.Finished() && !job.expires && !job.deleting) plan.expire.push_back(job.key);
+    if (job.Finished() && !job.expires && !job.deleting) plan.expire.push_back(job);
   return plan;
 }
 

@@ -36,6 +36,9 @@ struct World {
   const crds::BackupRepository* repository = nullptr;  // the policy's
   const StatefulSetView* stateful_set = nullptr;       // the policy's
   std::string older;  // an unfinished Backup of the same policy that goes first; empty for none
+  // A Restore that is writing the volumes, or that failed and left the StatefulSet down on volumes
+  // that may be half written; empty for none.
+  std::string restoring;
   std::set<std::string> claims;      // that exist in the namespace; while volumes are unresolved
   std::vector<VolumeWorld> volumes;  // one for each of status.volumes
   std::vector<JobView> jobs;         // all of this Backup's
@@ -44,8 +47,8 @@ struct World {
 
 struct Plan {
   crds::BackupStatus status;
-  std::vector<std::string> start;       // claims whose movers are to be started
-  std::vector<kube::ObjectKey> expire;  // finished Jobs whose outcome is recorded
+  std::vector<std::string> start;  // claims whose movers are to be started
+  std::vector<JobView> expire;     // finished Jobs whose outcome is recorded
   Requeue requeue;
 };
 

@@ -46,6 +46,7 @@ class Observer {
     LookAtJobs();
     if (IsOver(world.backup.status)) return std::move(observed_);
     LookForOlder();
+    LookForRestore();
     TRY_VOID(LookAtMovers());
     if (world.backup.status.volumes.empty() || NeedsStart(world)) TRY_VOID(LookAtClaims());
     if (NeedsStart(world)) {
@@ -85,6 +86,21 @@ class Observer {
       if (!IsOver(other->status) && !crds::IsTrue(other->status.conditions, crds::kStalled) &&
           !other->metadata.deletion_timestamp && OlderThan(*other, world.backup))
         world.older = other->metadata.name;
+  }
+
+  void LookForRestore() {
+    World& world = observed_.world;
+    if (world.stateful_set == nullptr) return;
+    for (const auto& [key, restore] : context_.caches.restores.Find(
+             index::kStatefulSet, kube::ToString(world.stateful_set->key))) {
+      const bool left_down = restore->status.phase == crds::RestorePhase::kFailed &&
+                             restore->status.start_time && world.stateful_set->replicas == 0;
+      // Pending ones have touched nothing yet, and may wait for a backup that is under way.
+      const bool writing = restore->status.phase != crds::RestorePhase::kPending &&
+                           restore->status.phase != crds::RestorePhase::kSucceeded &&
+                           restore->status.phase != crds::RestorePhase::kFailed;
+      if (writing || left_down) world.restoring = key.name;
+    }
   }
 
   Result<void> LookAtMovers() {

@@ -36,7 +36,7 @@ Result<void> RestoreController::Apply(const World& world, const Plan& plan, std:
   for (const std::string& claim : plan.start) TRY_VOID(StartMover(world, claim, stop));
   for (const JobView& job : plan.remove) TRY_VOID(RemoveJob(job, stop));
   for (const JobView& job : plan.expire)
-    TRY_VOID(ExpireJob(context_.api, job.key, kKeepFinishedJob, stop));
+    TRY_VOID(ExpireJob(context_.api, job.key, TimeToKeep(job), stop));
   return {};
 }
 

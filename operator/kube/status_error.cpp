@@ -1,5 +1,6 @@
 #include "operator/kube/status_error.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -32,12 +33,22 @@ Code CodeFor(std::int64_t status, std::string_view reason) {
   }
 }
 
+// A namespace on its way out refuses whatever is new in it. That is nobody's lack of rights.
+bool NamespaceTerminates(const Json& status) {
+  const Json* causes = Find(status, {"details", "causes"});
+  if (causes == nullptr || !causes->is_array()) return false;
+  return std::any_of(causes->begin(), causes->end(), [](const Json& cause) {
+    return FindString(cause, {"reason"}) == "NamespaceTerminating";
+  });
+}
+
 }  // namespace
 
 Error ErrorFromStatus(const Json& status) {
   const std::int64_t code = FindInt(status, {"code"}).value_or(500);
   std::string message = FindString(status, {"message"});
   if (message.empty()) message = fmt::format("the API server answered {}", code);
+  if (NamespaceTerminates(status)) return {Code::kGone, std::move(message)};
   return {CodeFor(code, FindString(status, {"reason"})), std::move(message)};
 }
 
