@@ -144,14 +144,19 @@ std::string WaitingText(const World& world, const std::vector<Line>& lines) {
   return {};
 }
 
+// A schedule that waits keeps the time it waits since as its next run: without it, one that never
+// ran would not know afterwards that it was due.
 void TellNextRun(const World& world, const std::vector<Line>& lines, Plan& plan) {
   plan.status.schedules.clear();
   plan.status.next_run.reset();
   for (const Line& line : lines) {
-    plan.status.schedules.push_back(line.status);
-    if (world.policy.spec.suspend)
-      plan.status.schedules.back().next_run.reset();
-    else if (!plan.status.next_run || *line.status.next_run < *plan.status.next_run)
+    ScheduleStatus& told = plan.status.schedules.emplace_back(line.status);
+    if (world.policy.spec.suspend) {
+      told.next_run.reset();
+      continue;
+    }
+    if (line.due) told.next_run = *line.due + line.jitter;
+    if (!plan.status.next_run || *line.status.next_run < *plan.status.next_run)
       plan.status.next_run = line.status.next_run;
   }
 }

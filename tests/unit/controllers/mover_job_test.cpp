@@ -1,0 +1,184 @@
+#include "controllers/mover_job.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controllers/labels.h"
+#include "controllers/workload.h"
+#include "tests/builders/kinds.h"
+
+namespace holdfast::controllers {
+namespace {
+
+using builders::RepositoryNamed;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class MoverJobTest : public ::testing::Test {
+ protected:
+  MoverJobTest() {
+    settings_.cluster_name = "prod";
+    settings_.mover_image = "registry.example/holdfast-mover:1";
+    job_.key = {"shop", "run-data-db-0"};
+    job_.owner_api_version = "holdfast.dev/v1alpha1";
+    job_.owner_kind = "Backup";
+    job_.owner_name = "run";
+    job_.owner_uid = "uid-run";
+    job_.labels = {{kVerbLabel, "backup"}, {kBackupLabel, "run"}};
+    job_.repository = &repository_;
+    job_.claim = "data-db-0";
+    job_.node = "node-a";
+    job_.command_line = {"backup", "--json", "/data"};
+    job_.deadline = std::chrono::hours(6);
+  }
+  Json Built() const { return BuildMoverJob(job_, settings_).value(); }
+  Json Pod() const { return Built()["spec"]["template"]["spec"]; }
+  Json Container() const { return Pod()["containers"][0]; }
+
+  crds::BackupRepository repository_ = RepositoryNamed("offsite").WithCaFromSecret("s3-ca").Build();
+  Settings settings_;
+  MoverJob job_;
+};
+
+// Written anew by UPDATE_GOLDEN=1.
+TEST_F(MoverJobTest, IsTheGoldenOne) {
+  job_.inherited.run_as_user = 999;
+  job_.inherited.fs_group = 999;
+  const std::string path = "tests/golden/mover_job.json";
+  const std::string text = Built().dump(2) + "\n";
+  if (std::getenv("UPDATE_GOLDEN") != nullptr) std::ofstream(path) << text;
+  std::stringstream golden;
+  golden << std::ifstream(path).rdbuf();
+  EXPECT_EQ(text, golden.str());
+}
+
+TEST_F(MoverJobTest, HasNoCredentialAndNoPrivilege) {
+  EXPECT_EQ(Pod()["automountServiceAccountToken"], false);
+  EXPECT_EQ(Pod()["enableServiceLinks"], false);
+  EXPECT_EQ(Pod()["securityContext"]["runAsNonRoot"], true);
+  EXPECT_EQ(Pod()["securityContext"]["runAsUser"], 65532);
+  EXPECT_EQ(Pod()["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+  const Json security = Container()["securityContext"];
+  EXPECT_EQ(security["readOnlyRootFilesystem"], true);
+  EXPECT_EQ(security["allowPrivilegeEscalation"], false);
+  EXPECT_EQ(security["capabilities"], Json({{"drop", {"ALL"}}}));
+}
+
+TEST_F(MoverJobTest, AnUnknownUserBringsNoGroupOntoTheVolume) {
+  EXPECT_FALSE(Pod()["securityContext"].contains("fsGroup"));
+}
+
+TEST_F(MoverJobTest, RootGetsOnlyWhatReadingTakes) {
+  job_.inherited.run_as_user = 0;
+  EXPECT_FALSE(Pod()["securityContext"].contains("runAsNonRoot"));
+  EXPECT_EQ(Container()["securityContext"]["capabilities"]["add"],
+            Json::array({"DAC_READ_SEARCH"}));
+  job_.claim_read_only = false;
+  EXPECT_THAT(Container()["securityContext"]["capabilities"]["add"].dump(), HasSubstr("CHOWN"));
+  job_.claim.clear();
+  EXPECT_EQ(Pod()["securityContext"]["runAsUser"], 65532) << "nothing to read as root";
+}
+
+TEST_F(MoverJobTest, TheUsersWishGoesBeforeTheWorkloadsHabit) {
+  job_.inherited.run_as_user = 999;
+  job_.inherited.fs_group = 999;
+  job_.mover.security_context.run_as_user = 1000;
+  EXPECT_EQ(Pod()["securityContext"]["runAsUser"], 1000);
+  EXPECT_EQ(Pod()["securityContext"]["fsGroup"], 999);
+  EXPECT_EQ(Pod()["securityContext"]["fsGroupChangePolicy"], "OnRootMismatch");
+}
+
+TEST_F(MoverJobTest, ReadsTheVolumeOnly) {
+  const Json mounts = Container()["volumeMounts"];
+  for (const Json& mount : mounts)
+    if (mount["name"] == "data") {
+      EXPECT_EQ(mount["readOnly"], true);
+      return;
+    }
+  FAIL() << "no data mount";
+}
+
+TEST_F(MoverJobTest, ThePodsNameIsKnownBeforeTheArguments) {
+  const auto args = RepositoryArgsFor(repository_, settings_);
+  EXPECT_EQ(args.holder, "prod/$(POD_NAMESPACE)/$(POD_NAME)");
+  EXPECT_EQ(args.location, "s3:https://s3.example.com/backups/prod");
+  EXPECT_TRUE(args.has_ca);
+  EXPECT_EQ(Container()["env"][0]["name"], "POD_NAME");
+}
+
+TEST_F(MoverJobTest, EndsAtOnceWhereARetryCannotHelp) {
+  const Json rules = Built()["spec"]["podFailurePolicy"]["rules"];
+  EXPECT_EQ(rules[0]["action"], "Ignore");
+  EXPECT_EQ(rules[0]["onPodConditions"][0]["type"], "DisruptionTarget");
+  const std::vector<int> codes = rules[1]["onExitCodes"]["values"];
+  EXPECT_THAT(codes, ::testing::IsSupersetOf({2, 3, 10, 12, 21, 22}));
+  EXPECT_THAT(codes, ::testing::Not(::testing::Contains(20))) << "unreachable may pass";
+  EXPECT_THAT(codes, ::testing::Not(::testing::Contains(137))) << "OOM is tried again";
+}
+
+TEST_F(MoverJobTest, ResourcesNeverContradictEachOther) {
+  EXPECT_EQ(Container()["resources"]["limits"]["memory"], "512Mi");
+  job_.mover.resources.requests["memory"].text = "2Gi";
+  EXPECT_FALSE(Container()["resources"]["limits"].contains("memory"));
+  job_.mover.resources = {};
+  job_.mover.resources.limits["memory"].text = "64Mi";
+  EXPECT_FALSE(Container()["resources"]["requests"].contains("memory"));
+}
+
+TEST_F(MoverJobTest, TheNodeJoinsEveryAlternativeOfTheUsersAffinity) {
+  job_.mover.affinity.text =
+      R"({"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[
+        {"matchExpressions":[{"key":"disk","operator":"Exists"}]},
+        {"matchExpressions":[{"key":"zone","operator":"Exists"}]}]}}})";
+  const Json terms = Pod()["affinity"]["nodeAffinity"]
+                          ["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+  ASSERT_EQ(terms.size(), 2u);
+  for (const Json& term : terms)
+    EXPECT_EQ(term["matchExpressions"].back()["key"], "kubernetes.io/hostname");
+}
+
+TEST_F(MoverJobTest, AffinityThatIsNoObjectIsInvalid) {
+  job_.mover.affinity.text = "[]";
+  EXPECT_EQ(BuildMoverJob(job_, settings_).error().code, Code::kInvalid);
+}
+
+TEST(JobNameTest, IsADnsLabelAndUnique) {
+  EXPECT_EQ(JobName("nightly", "data-db-0"), "nightly-data-db-0");
+  const std::string base(200, 'b');
+  const std::string a = JobName(base, "data-db-0");
+  EXPECT_LE(a.size(), 63u);
+  EXPECT_NE(a, JobName(base + "c", "data-db-0"));
+  EXPECT_NE(JobName("a.b", "c"), JobName("a-b", "c"));
+  EXPECT_EQ(JobName("a.b", "c").find('.'), std::string::npos);
+  EXPECT_LE(JobName("x", std::string(250, 's')).size(), 63u);
+}
+
+TEST(LabelValueTest, LongNamesAreCutAndStayDifferent) {
+  EXPECT_EQ(LabelValue("short"), "short");
+  EXPECT_LE(LabelValue(std::string(253, 'a')).size(), 63u);
+  EXPECT_NE(LabelValue(std::string(253, 'a')), LabelValue(std::string(252, 'a')));
+}
+
+TEST(WorkloadTest, TheContainerThatMountsTheClaimDecides) {
+  const Json pod = ParseJson(R"({
+    "securityContext": {"runAsUser": 1, "fsGroup": 2, "supplementalGroups": [3]},
+    "initContainers": [{"securityContext": {"runAsUser": 0}, "volumeMounts": [{"name": "v"}]}],
+    "containers": [{"name": "sidecar", "securityContext": {"runAsUser": 4}},
+                   {"name": "db", "securityContext": {"runAsUser": 5},
+                    "volumeMounts": [{"name": "v"}]}],
+    "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "data-db-0"}}]})")
+                       .value();
+  EXPECT_EQ(VolumeOfClaim(pod, "data-db-0"), "v");
+  EXPECT_EQ(VolumeOfClaim(pod, "other"), "");
+  const auto security = SecurityOf(pod, "v");
+  EXPECT_EQ(security.run_as_user, 5);
+  EXPECT_EQ(security.fs_group, 2);
+  EXPECT_THAT(security.supplemental_groups, ElementsAre(3));
+}
+
+}  // namespace
+}  // namespace holdfast::controllers

@@ -1,0 +1,138 @@
+#include "controllers/mover_state.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controllers/reasons.h"
+#include "tests/builders/kinds.h"
+
+namespace holdfast::controllers {
+namespace {
+
+using builders::At;
+using ::testing::HasSubstr;
+
+JobView Job() {
+  JobView job;
+  job.key = {"shop", "run-data-db-0"};
+  return job;
+}
+
+PodView Pod(const std::string& name = "pod-1",
+            const std::string& created = "2026-06-01T00:00:00Z") {
+  PodView pod;
+  pod.key = {"shop", name};
+  pod.phase = "Pending";
+  pod.created = At(created);
+  return pod;
+}
+
+PodView Ended(PodView pod, int code, protocol::MoverResult result) {
+  pod.phase = code == 0 ? "Succeeded" : "Failed";
+  pod.exit_code = code;
+  result.verb = "backup";
+  result.exit = protocol::ExitCodeFromNumber(code);
+  pod.termination_message = protocol::Encode(result);
+  return pod;
+}
+
+TEST(MoverStateTest, NoPodYet) {
+  EXPECT_EQ(StateOfMover(Job(), {}).message, "Job run-data-db-0 has made no pod yet");
+}
+
+TEST(MoverStateTest, TheSchedulersWordsAreTold) {
+  PodView pod = Pod();
+  pod.unscheduled_message = "0/3 nodes are available: 3 Insufficient cpu.";
+  const auto state = StateOfMover(Job(), {pod});
+  EXPECT_EQ(state.reason, reason::kUnschedulable);
+  EXPECT_THAT(state.message, HasSubstr("3 Insufficient cpu"));
+}
+
+struct WaitingCase {
+  const char* waiting;
+  const char* reason;
+};
+class WaitingTest : public ::testing::TestWithParam<WaitingCase> {};
+TEST_P(WaitingTest, HasAReason) {
+  PodView pod = Pod();
+  pod.waiting_reason = GetParam().waiting;
+  pod.waiting_message = "secret \"s3\" not found";
+  const auto state = StateOfMover(Job(), {pod});
+  EXPECT_EQ(state.reason, GetParam().reason);
+  EXPECT_EQ(state.message.find("secret \"s3\" not found") != std::string::npos,
+            !state.reason.empty())
+      << state.message;
+}
+INSTANTIATE_TEST_SUITE_P(
+    Kubelet, WaitingTest,
+    ::testing::Values(WaitingCase{"ImagePullBackOff", reason::kImageUnavailable},
+                      WaitingCase{"ErrImageNeverPull", reason::kImageUnavailable},
+                      WaitingCase{"InvalidImageName", reason::kImageUnavailable},
+                      WaitingCase{"CreateContainerConfigError", reason::kPodMisconfigured},
+                      WaitingCase{"RunContainerError", reason::kPodMisconfigured},
+                      WaitingCase{"ContainerCreating", ""}));
+
+TEST(MoverStateTest, TheNewestPodSpeaks) {
+  JobView job = Job();
+  job.complete = true;
+  protocol::MoverResult good;
+  good.snapshot = "abc";
+  const auto state = StateOfMover(job, {Ended(Pod("b", "2026-06-01T00:05:00Z"), 0, good),
+                                        Ended(Pod("a", "2026-06-01T00:00:00Z"), 20, {})});
+  EXPECT_EQ(state.phase, MoverPhase::kSucceeded);
+  EXPECT_EQ(state.result->snapshot, "abc");
+  EXPECT_EQ(state.attempts, 2);
+  EXPECT_EQ(state.reason, "");
+}
+
+TEST(MoverStateTest, BetweenTwoAttemptsTheLastErrorIsTold) {
+  protocol::MoverResult bad;
+  bad.message = "the endpoint does not answer";
+  const auto state = StateOfMover(Job(), {Ended(Pod(), 20, bad)});
+  EXPECT_EQ(state.phase, MoverPhase::kWaiting);
+  EXPECT_EQ(state.message, "attempt 1 failed, trying again: the endpoint does not answer");
+  EXPECT_FALSE(state.result);
+}
+
+TEST(MoverStateTest, OutOfMemorySaysWhatToRaise) {
+  JobView job = Job();
+  job.broken = true;
+  PodView pod = Pod();
+  pod.phase = "Failed";
+  pod.exit_code = 137;
+  pod.terminated_reason = "OOMKilled";
+  const auto state = StateOfMover(job, {pod});
+  EXPECT_EQ(state.phase, MoverPhase::kFailed);
+  EXPECT_EQ(state.reason, reason::kOutOfMemory);
+  EXPECT_THAT(state.message, HasSubstr("spec.mover.resources.limits.memory"));
+}
+
+TEST(MoverStateTest, TheDeadlineIsTold) {
+  JobView job = Job();
+  job.broken = true;
+  job.reason = "DeadlineExceeded";
+  EXPECT_EQ(StateOfMover(job, {}).reason, reason::kDeadlineExceeded);
+}
+
+TEST(MoverStateTest, AFailureKeepsItsResult) {
+  JobView job = Job();
+  job.broken = true;
+  protocol::MoverResult bad;
+  bad.message = "no key opens with this password";
+  const auto state = StateOfMover(job, {Ended(Pod(), 12, bad)});
+  EXPECT_EQ(state.reason, "WrongPassword");
+  EXPECT_EQ(state.message, "no key opens with this password");
+  EXPECT_TRUE(state.result);
+}
+
+TEST(MoverStateTest, APodThatVanishedSaysSo) {
+  JobView job = Job();
+  job.broken = true;
+  job.message = "Job has reached the specified backoff limit";
+  const auto state = StateOfMover(job, {});
+  EXPECT_EQ(state.reason, reason::kNoResult);
+  EXPECT_THAT(state.message, HasSubstr("gone and left no result"));
+}
+
+}  // namespace
+}  // namespace holdfast::controllers
