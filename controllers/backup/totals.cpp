@@ -46,13 +46,11 @@ std::string PerSecond(double bytes) { return HumanBytes(static_cast<std::uint64_
 void SetProgress(const std::vector<VolumeWorld>& volumes, crds::BackupStatus& status) {
   Sum sum;
   for (std::size_t i = 0; i < volumes.size(); ++i) Add(sum, status.volumes[i], volumes[i]);
-  status.progress.clear();
-  status.eta.clear();
-  status.throughput.clear();
-  if (sum.rate > 0) status.throughput = PerSecond(sum.rate);
-  if (sum.known == 0) return;
+  // A look that learns nothing, between two movers for instance, leaves what was shown.
+  if (sum.known == 0 || sum.total <= 0) return;
   const double total = sum.total + sum.unknown * (sum.total / sum.known);
-  if (total <= 0) return;
+  status.eta.clear();
+  status.throughput = sum.rate > 0 ? PerSecond(sum.rate) : "";
   status.progress = Percent(sum.done, total);
   if (sum.rate > 0)
     status.eta = HumanDuration(std::chrono::seconds(

@@ -204,16 +204,16 @@ std::string EndToEnd::DataDigest(const std::string& pod) const {
 
 bool EndToEnd::WaitForPhase(const std::string& kind, const std::string& name,
                             const std::string& phase, seconds limit) const {
-  return WaitUntil(
-             kind + "/" + name + " has phase " + phase, limit,
-             [&] {
-               const std::string now = FindString(kubectl_.Get(kind, name), {"status", "phase"});
-               if (now != phase &&
-                   (now == "Failed" || now == "Succeeded" || now == "PartiallyFailed"))
-                 ADD_FAILURE() << kind << "/" << name << " ended as " << now;
-               return now == phase || HasFailure();
-             }) &&
-         !HasFailure();
+  std::string now;
+  const auto ended = [&] {
+    return now == "Failed" || now == "Succeeded" || now == "PartiallyFailed";
+  };
+  const bool waited = WaitUntil(kind + "/" + name + " has phase " + phase, limit, [&] {
+    now = FindString(kubectl_.Get(kind, name), {"status", "phase"});
+    return now == phase || ended();
+  });
+  if (waited && now != phase) ADD_FAILURE() << kind << "/" << name << " ended as " << now;
+  return now == phase;
 }
 
 bool EndToEnd::WaitForReason(const std::string& kind, const std::string& name,
