@@ -3,6 +3,7 @@
 //
 // Errors by status: 404 NotFound, 409 AlreadyExists or Conflict (by the Status object's reason),
 // 410 Gone, 400/422 Invalid, 401/403 Denied, 429/5xx and no answer Unavailable, 408/504 Timeout.
+// A namespace that is being deleted answers Gone to whatever is new in it, not Denied.
 // The message is the API server's own, with "VERB resource namespace/name: " in front.
 //
 // A 429 or 503 with Retry-After is obeyed: the call waits as long as the server asks, within its

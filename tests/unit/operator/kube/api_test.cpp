@@ -46,6 +46,14 @@ INSTANTIATE_TEST_SUITE_P(All, RefusalTest,
                                            Refusal{503, "ServiceUnavailable", Code::kUnavailable},
                                            Refusal{504, "Timeout", Code::kTimeout}));
 
+TEST(ApiTest, ANamespaceOnItsWayOutIsGoneRatherThanDenied) {
+  ScriptedTransport server;
+  server.Answer(403, Json::parse(R"({"kind": "Status", "reason": "Forbidden", "message": "because",
+    "details": {"causes": [{"reason": "NamespaceTerminating"}]}})"));
+  const Result<Json> made = Api(server).Create(kJobs, "shop", {{"metadata", {{"name", "j"}}}}, {});
+  EXPECT_EQ(made.error(), (Error{Code::kGone, "create jobs shop/j: because"}));
+}
+
 TEST(ApiTest, APageOfAProxyIsAnErrorToo) {
   ScriptedTransport server;
   server.Answer({502, "<html>" + std::string(5000, 'x'), std::nullopt});
