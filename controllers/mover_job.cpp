@@ -122,9 +122,14 @@ Json Items(const std::string& key, const char* path) {
   return Json::array({{{"key", key}, {"path", FileOf(path)}}});
 }
 
+// Optional to the kubelet, which otherwise waits without a word in the pod's status: the mover
+// finds the file missing, and says which field to look at.
 Json SecretSource(const std::string& name, const std::string& key, const char* path) {
   return {{"secret",
-           {{"secretName", name}, {"defaultMode", kSecretMode}, {"items", Items(key, path)}}}};
+           {{"secretName", name},
+            {"defaultMode", kSecretMode},
+            {"items", Items(key, path)},
+            {"optional", true}}}};
 }
 
 Json CaSource(const crds::CaBundle& bundle) {
@@ -132,7 +137,8 @@ Json CaSource(const crds::CaBundle& bundle) {
   return {{"configMap",
            {{"name", bundle.config_map},
             {"defaultMode", kSecretMode},
-            {"items", Items(bundle.key, protocol::kCaFile)}}}};
+            {"items", Items(bundle.key, protocol::kCaFile)},
+            {"optional", true}}}};
 }
 
 const crds::CaBundle* CaOf(const crds::BackupRepositorySpec& spec) {

@@ -22,7 +22,7 @@ using Environment = std::function<std::string(const char*)>;
 // As typed, before anything is looked at; shared by all verbs.
 struct Typed {
   Options options;
-  std::string limit_upload, limit_download;
+  std::string retry_for, limit_upload, limit_download;
   std::string type = "incremental", unreadable = "fail", overwrite = "always", as_of, as_path, host;
   std::string restore_root;
   std::array<int, engine::kPeriods> keep{};
@@ -59,6 +59,8 @@ void AddCommon(CLI::App& verb, Typed& typed) {
                   "PEM bundle of certificate authorities to trust instead of the system's");
   verb.add_flag("--s3-virtual-host", session.storage.s3_virtual_host_style,
                 "Put the bucket into the host name instead of the path");
+  verb.add_option("--retry-for", typed.retry_for,
+                  "How long failing requests are tried again, like 30s or 10m");
   verb.add_option("--limit-upload", typed.limit_upload, "Bytes per second at most, like 50Mi");
   verb.add_option("--limit-download", typed.limit_download, "Bytes per second at most, like 50Mi");
   verb.add_flag("--no-lock", session.no_lock,
@@ -115,7 +117,7 @@ void AddRestore(CLI::App& app, Typed& typed) {
   verb.add_option("snapshot", typed.restore.snapshot,
                   "Snapshot id, its first digits, or latest; ID:/folder for a part of it")
       ->required();
-  verb.add_option("-t,--target", restore.target, "The directory to restore into")->required();
+  verb.add_option("-t,--target", restore.target, "The directory to restore into; made when missing")->required();
   verb.add_option("--as-of", typed.as_of, "With latest: not after this time (RFC 3339)");
   AddList(verb, "--path", restore.paths,
           "Restore only this path below the snapshot's root; may be repeated");
@@ -179,6 +181,12 @@ void FromEnvironment(engine::SessionOptions& session, const Environment& environ
   session.storage.s3_region = environment("AWS_REGION");
   if (session.storage.s3_region.empty())
     session.storage.s3_region = environment("AWS_DEFAULT_REGION");
+}
+
+Result<void> FinishRetry(Typed& typed) {
+  if (typed.retry_for.empty()) return {};
+  TRY(typed.options.session.retry.total, ParseDuration(typed.retry_for));
+  return {};
 }
 
 Result<void> FinishLimits(Typed& typed) {
@@ -275,8 +283,9 @@ tl::expected<Options, Ending> ParseOptions(const std::vector<std::string>& argum
   if (auto ending = Parse(app, arguments)) return tl::make_unexpected(*std::move(ending));
 
   FromEnvironment(typed.options.session, environment);
-  if (const auto limits = FinishLimits(typed); !limits)
-    return tl::make_unexpected(Mistake(limits.error()));
+  for (const auto finish : {FinishLimits, FinishRetry})
+    if (const auto finished = finish(typed); !finished)
+      return tl::make_unexpected(Mistake(finished.error()));
   auto request = FinishRequest(typed, app.get_subcommands().front()->get_name());
   if (!request) return tl::make_unexpected(Mistake(request.error()));
   typed.options.request = *std::move(request);

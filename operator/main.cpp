@@ -16,9 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#ifdef HOLDFAST_WITH_CONTROLLERS
 #include "controllers/setup.h"
-#endif
 #include "operator/http_server.h"
 #include "operator/kube/api.h"
 #include "operator/kube/config.h"
@@ -98,7 +96,6 @@ Result<std::unique_ptr<HttpServer>> Serve(const Options& options, Metrics& metri
         }}});
 }
 
-#ifdef HOLDFAST_WITH_CONTROLLERS
 controllers::Settings SettingsFrom(const Options& options) {
   controllers::Settings settings;
   settings.cluster_name = options.cluster_name;
@@ -113,7 +110,6 @@ void Add(Manager& manager, const controllers::Setup& setup, int workers) {
   for (const controllers::Trigger& trigger : setup.triggers())
     manager.Watch(*trigger.informer, trigger.reconciler, trigger.concerned);
 }
-#endif
 
 // Works until stopped. Unavailable when the lease was lost: what runs could be done twice, so the
 // process is to end and start afresh.
@@ -155,14 +151,12 @@ Result<void> Run(const Options& options, const sigset_t& signals) {
   const kube::Api api(transport);
   const SystemClock clock;
   const auto events = kube::MakeEventRecorder(api, clock, "holdfast");
-#ifdef HOLDFAST_WITH_CONTROLLERS
+
   const controllers::Settings settings = SettingsFrom(options);
   const controllers::Setup setup(api, clock, *events, settings, options.ns);
-#endif
   Manager manager(metrics, clock);
-#ifdef HOLDFAST_WITH_CONTROLLERS
+
   Add(manager, setup, options.workers);
-#endif
   const kube::LeaseOptions lease = LeaseFor(options, config);
   TRY(const auto server, Serve(options, metrics, manager));
   Log(spdlog::level::info, "operator", "started",

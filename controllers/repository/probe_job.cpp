@@ -9,11 +9,15 @@ namespace holdfast::controllers::repository {
 // it the probe is made again.
 constexpr std::chrono::minutes kDeadline{15};
 
+// A probe is to tell how things are, not to outlast an outage.
+constexpr std::chrono::seconds kRetryFor{10};
+
 Result<Json> BuildProbeJob(const crds::BackupRepository& repository, const ProbeStart& start,
                            const Settings& settings) {
   protocol::InitArgs args;
   args.repository = RepositoryArgsFor(repository, settings);
   args.repository.dead_holders = start.dead_holders;
+  args.repository.retry_for = kRetryFor;
   args.create = start.create;
 
   MoverJob job;

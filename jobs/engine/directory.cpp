@@ -78,6 +78,17 @@ Result<Fd> OpenRoot(const std::string& path) {
   return tl::make_unexpected(FromErrno("open " + path, errno));
 }
 
+Result<Fd> MakeRoot(const std::string& path) {
+  struct stat status {};
+  for (std::size_t end = 0; end != path.npos && ::stat(path.c_str(), &status) != 0;) {
+    end = path.find_first_of('/', end + 1);
+    const std::string parent = path.substr(0, end);
+    if (::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST)
+      return tl::make_unexpected(FromErrno("create " + parent, errno));
+  }
+  return OpenRoot(path);
+}
+
 Fd OpenBeneath(int root, std::string_view path, int flags, mode_t mode) {
   if (path.empty()) return OpenPiece(root, ".", flags, mode);
   Fd directory;

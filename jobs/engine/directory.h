@@ -19,6 +19,10 @@ namespace holdfast::engine {
 // (no directory) with a sentence for the user.
 Result<Fd> OpenRoot(const std::string& path);
 
+// The same, but made with its parents when it does not exist; as restic does, for its owner only
+// until it is given the modes it shall have.
+Result<Fd> MakeRoot(const std::string& path);
+
 // Opens "a/b/c" below `root` by openat2 with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS, whatever the
 // length of the path; "" is the root itself. O_CLOEXEC is implied. errno in a Result's place: the
 // callers decide by it. Returns an invalid Fd and sets errno.

@@ -11,6 +11,12 @@ namespace {
 // quick enough to show a store that slowed down.
 constexpr double kSmoothingSeconds = 10;
 
+void Raise(std::atomic<std::uint64_t>& value, std::uint64_t to) {
+  std::uint64_t seen = value.load(std::memory_order_relaxed);
+  while (seen < to && !value.compare_exchange_weak(seen, to, std::memory_order_relaxed)) {
+  }
+}
+
 }  // namespace
 
 void Meter::SetPhase(std::string phase) {
@@ -19,8 +25,19 @@ void Meter::SetPhase(std::string phase) {
 }
 
 void Meter::SetTotals(std::uint64_t files, std::uint64_t bytes) {
-  files_total_.store(files, std::memory_order_relaxed);
-  bytes_total_.store(bytes, std::memory_order_relaxed);
+  Raise(files_total_, files);
+  Raise(bytes_total_, bytes);
+}
+
+void Meter::Finish() {
+  Raise(files_total_, files_done_);
+  Raise(bytes_total_, bytes_done_);
+  Raise(files_done_, files_total_);
+  const std::lock_guard lock(mutex_);
+  phase_ = "finish";
+  // The rate is of bytes that were moved, not of those that were found to need no moving.
+  last_bytes_ += bytes_total_ - bytes_done_;
+  Raise(bytes_done_, bytes_total_);
 }
 
 protocol::Progress Meter::Sample(SteadyTime now) {

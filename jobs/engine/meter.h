@@ -18,9 +18,15 @@ class Meter {
   using SteadyTime = std::chrono::steady_clock::time_point;
 
   void SetPhase(std::string phase);
+  // Totals only grow: a smaller number than was shown before is ignored, 0 included.
   void SetTotals(std::uint64_t files, std::uint64_t bytes);
   void AddFiles(std::uint64_t files) { files_done_.fetch_add(files, std::memory_order_relaxed); }
   void AddBytes(std::uint64_t bytes) { bytes_done_.fetch_add(bytes, std::memory_order_relaxed); }
+
+  // All work is done: from now on what is done and the totals are equal, at the larger of the two.
+  // What could not be read counts as dealt with; the verb's result tells how much that was. Nothing
+  // may be counted afterwards.
+  void Finish();
 
   // The state now, and the rate since earlier calls: call it about once a second, from one place.
   protocol::Progress Sample(SteadyTime now);

@@ -46,6 +46,7 @@ void ProgressReporter::Stop() {
   if (!thread_.joinable()) return;
   thread_.request_stop();
   thread_.join();
+  if (style_ == ProgressStyle::kJsonLines) Show();
   if (style_ == ProgressStyle::kBar) std::fputs(kClearLine, to_);
   std::fflush(to_);
 }

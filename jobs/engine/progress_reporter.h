@@ -22,7 +22,7 @@ class ProgressReporter {
   ProgressReporter(Meter& meter, ProgressStyle style, std::FILE* to);
   ~ProgressReporter();
 
-  // Takes the bar off the terminal. Nothing is written afterwards.
+  // Takes the bar off the terminal; as JSON, writes the last state. Nothing is written afterwards.
   void Stop();
 
  private:

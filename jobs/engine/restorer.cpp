@@ -490,6 +490,13 @@ Result<Overwrite> ParseOverwrite(std::string_view text) {
                                   "\" is no way to overwrite; use always, if-changed or never");
 }
 
+Result<void> CheckTarget(const std::string& target) {
+  struct stat status {};
+  if (::stat(target.c_str(), &status) != 0 && errno == ENOENT) return {};
+  TRY_VOID(OpenRoot(target));
+  return {};
+}
+
 std::string RootOf(const repo::Snapshot& snapshot) {
   const bool ours = snapshot.program_version.starts_with("holdfast ");
   return ours && snapshot.paths.size() == 1 ? snapshot.paths.front() : "/";
@@ -497,7 +504,6 @@ std::string RootOf(const repo::Snapshot& snapshot) {
 
 Result<RestoreReport> Restore(repo::Repository& repository, const repo::Snapshot& snapshot,
                               const RestoreOptions& options, Meter& meter, std::stop_token stop) {
-  TRY(Fd target, OpenRoot(options.target));
   const std::string root_path = options.root.value_or(RootOf(snapshot));
   TRY(const Node root, FindNode(repository, snapshot.tree, root_path, stop));
   if (root.type != NodeType::kDir)
@@ -505,6 +511,7 @@ Result<RestoreReport> Restore(repo::Repository& repository, const repo::Snapshot
                                     " is not a directory in the snapshot; name the one above it "
                                     "and choose the file with --path");
   PathFilter filter(options.paths, root_path);
+  TRY(Fd target, MakeRoot(options.target));
   meter.SetPhase("scan");
   TRY_VOID(SetTotals(repository, snapshot, root, filter, meter, stop));
   meter.SetPhase("transfer");

@@ -29,7 +29,7 @@ enum class Overwrite {
 Result<Overwrite> ParseOverwrite(std::string_view text);
 
 struct RestoreOptions {
-  std::string target;  // an existing directory
+  std::string target;  // a directory; made with its parents when it does not exist
   // The directory in the snapshot that becomes the target itself; nullopt: see RootOf.
   std::optional<std::string> root;
   // What to restore below the root: "/sub/file", or the same with the root before it; empty is all.
@@ -39,6 +39,10 @@ struct RestoreOptions {
   bool delete_extra = false;
   bool verify = true;  // reads back what was written
 };
+
+// Invalid, with a sentence, when the target exists and is no directory. Makes nothing: a wrong path
+// is found before the repository is contacted.
+Result<void> CheckTarget(const std::string& target);
 
 // For a snapshot of our own the identity's path, so that a volume's content lands in the target
 // itself; for one of another program "/", which lays out full paths as restic does.

@@ -1,6 +1,5 @@
 #include "jobs/engine/session.h"
 
-#include <algorithm>
 #include <array>
 #include <fstream>
 #include <set>
@@ -8,7 +7,7 @@
 
 #include <unistd.h>
 
-#include "base/log.h"
+#include "jobs/protocol/args.h"
 #include "jobs/repo/key.h"
 #include "jobs/storage/retry.h"
 #include "jobs/storage/trace.h"
@@ -40,6 +39,9 @@ std::string Hostname() {
 // The password is the file's content up to the first line's end: Secrets are often made by editors.
 Result<std::string> ReadPasswordFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
+  if (!file && path == protocol::kPasswordFile)
+    return Fail(Code::kInvalid,
+                "there is no password: check spec.passwordSecret, the Secret it names and its key");
   if (!file) return Fail(Code::kInvalid, "cannot read the password file " + path);
   std::string password;
   std::getline(file, password);
@@ -64,12 +66,16 @@ Try<Session> Session::Connect(const SessionOptions& options) {
   if (options.location.empty())
     return tl::make_unexpected(
         Failure({Code::kInvalid, "no repository is named; give --repo or set RESTIC_REPOSITORY"}));
+  if (options.storage.ca_file == protocol::kCaFile && !std::ifstream(protocol::kCaFile))
+    return tl::make_unexpected(Failure(
+        {Code::kInvalid,
+         "there is no CA bundle: check spec.s3.caBundle, the object it names and its key"}));
   TRY(auto place, storage::Open(options.location, options.storage));
   auto traced = std::make_unique<storage::Trace>(std::move(place));
   std::unique_ptr<storage::Backend> top = std::move(traced);
   if (options.limits.upload_per_second != 0 || options.limits.download_per_second != 0)
     top = std::make_unique<storage::Limit>(std::move(top), options.limits);
-  return Session(options, std::make_unique<storage::Retry>(std::move(top)));
+  return Session(options, std::make_unique<storage::Retry>(std::move(top), options.retry));
 }
 
 Try<Session> Session::Open(const SessionOptions& options, LockKind lock, std::stop_token stop) {
@@ -94,14 +100,15 @@ Try<void> Session::OpenRepository(std::stop_token stop) {
   if (!key) return tl::make_unexpected(Failure(key.error()));
   if (!*key)
     return tl::make_unexpected(Failure(
-        {Code::kDenied, "the password opens no key of the repository at " + storage_->Location()},
+        {Code::kDenied, "the password opens no key of the repository at " + storage_->Location() +
+                            ": the password is wrong, or it is somebody else's repository"},
         ExitCode::kWrongPassword));
   auto opened = repo::Repository::Open(*storage_, std::move((*key)->master), {}, stop);
   if (!opened && opened.error().code == Code::kNotFound)
     return tl::make_unexpected(NoRepository(*storage_));
   if (!opened) return tl::make_unexpected(Failure(std::move(opened).error()));
   repository_ = *std::move(opened);
-  TRY_VOID(RemoveLocksOfTheDead(stop));
+  if (!options_.no_lock) TRY_VOID(repo::RemoveLocksOfTheDead(*repository_, Holder(), stop));
   return {};
 }
 
@@ -124,6 +131,7 @@ Try<void> Session::TakeLock(std::stop_token stop) {
 repo::LockRequest Session::Holder() const {
   repo::LockRequest request;
   request.holder = options_.holder.empty() ? Hostname() : options_.holder;
+  request.dead_holders = options_.dead_holders;
   return request;
 }
 
@@ -135,19 +143,6 @@ Result<std::vector<std::string>> Session::OtherHolders(std::stop_token stop) {
     if (lock.hostname != own) holders.insert(lock.hostname);
   }
   return std::vector<std::string>(holders.begin(), holders.end());
-}
-
-Result<void> Session::RemoveLocksOfTheDead(std::stop_token stop) {
-  if (options_.dead_holders.empty() || options_.no_lock) return {};
-  TRY(const auto locks, repo::ListLocks(*repository_, stop));
-  for (const repo::LockInfo& lock : locks) {
-    if (std::ranges::find(options_.dead_holders, lock.hostname) == options_.dead_holders.end())
-      continue;
-    Log(spdlog::level::info, "lock", "removing the lock of a holder that is gone",
-        {{"holder", lock.hostname}, {"lock", lock.id.Short()}});
-    TRY_VOID(repository_->RemoveFile(storage::FileType::kLock, lock.id, stop));
-  }
-  return {};
 }
 
 std::stop_token Session::lost() const { return lock_ ? lock_->lost() : std::stop_token(); }

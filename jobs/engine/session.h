@@ -14,6 +14,7 @@
 #include "jobs/storage/backend.h"
 #include "jobs/storage/limit.h"
 #include "jobs/storage/open.h"
+#include "jobs/storage/retry.h"
 
 namespace holdfast::engine {
 
@@ -37,6 +38,7 @@ struct SessionOptions {
   std::string password;
   storage::OpenOptions storage;
   storage::Limits limits;
+  storage::RetryOptions retry;
   bool no_lock = false;
   std::string holder;  // who we are in locks; empty: this machine's name, as restic has it
   // Holders known to be gone: their locks, and only theirs, are removed when the repository is
@@ -75,7 +77,6 @@ class Session {
  private:
   Session(SessionOptions options, std::unique_ptr<storage::Backend> storage);
   Result<std::string> Password() const;
-  Result<void> RemoveLocksOfTheDead(std::stop_token stop);
 
   SessionOptions options_;
   std::unique_ptr<storage::Backend> storage_;

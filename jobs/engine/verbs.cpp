@@ -126,6 +126,8 @@ void CopyArchive(const ArchiveReport& report, MoverResult& result) {
   result.bytes = summary.total_bytes_processed;
   result.bytes_read = report.bytes_read;
   result.bytes_added = summary.data_added_packed;
+  result.changed_while_read = report.changed_while_read;
+  result.skipped = report.sockets_skipped;
 }
 
 Try<MoverResult> Execute(const BackupRequest& request, const Surroundings& around,
@@ -139,6 +141,7 @@ Try<MoverResult> Execute(const BackupRequest& request, const Surroundings& aroun
         return Archive(opened.session.repository(), opened.snapshots, request.archive, around.meter,
                        around.clock, inner);
       }));
+  around.meter.Finish();
   CopyArchive(report, result);
   CopyProblems(report.unreadable, result, around.warnings);
   if (report.sockets_skipped != 0)
@@ -197,7 +200,7 @@ void JudgeRestore(const RestoreReport& report, MoverResult& result) {
 Try<MoverResult> Execute(const RestoreRequest& request, const Surroundings& around,
                          std::stop_token stop) {
   MoverResult result;
-  TRY_VOID(OpenRoot(request.restore.target));
+  TRY_VOID(CheckTarget(request.restore.target));
   TRY(OpenedSnapshots opened, OpenAll(around, stop));
   repo::Repository& repository = opened.session.repository();
   const auto [name, subfolder] = SplitSnapshotName(request.snapshot);
@@ -209,6 +212,7 @@ Try<MoverResult> Execute(const RestoreRequest& request, const Surroundings& arou
   TRY(const RestoreReport report, UnderLock(opened.session, stop, [&](std::stop_token inner) {
         return Restore(repository, snapshot, options, around.meter, inner);
       }));
+  around.meter.Finish();
   result.files = report.files;
   result.files_changed = report.files_written;
   result.bytes = report.bytes;
@@ -226,8 +230,9 @@ Try<MoverResult> Execute(const RestoreRequest& request, const Surroundings& arou
 Try<MoverResult> Execute(const ForgetOptions& request, const Surroundings& around,
                          std::stop_token stop) {
   MoverResult result;
-  // Shared, unlike restic's: no data is removed, so that retention need not wait for backups; a
-  // prune, which removes data, holds an exclusive lock and is kept out.
+  // Shared, unlike restic's: only snapshot objects are removed, which nothing else refers to (a
+  // backup holds its parent in memory), so that retention need not wait for backups. The data goes
+  // with prune, which holds an exclusive lock and is kept out.
   TRY(Session session, Session::Open(around.session, LockKind::kShared, stop));
   repo::Repository& repository = session.repository();
   TRY(const Snapshots snapshots, repository.ListSnapshots(stop));
@@ -251,6 +256,7 @@ Try<MoverResult> Execute(const CheckRequest& request, const Surroundings& around
         return Check(opened.session.repository(), opened.snapshots, request.read_data, around.meter,
                      inner);
       }));
+  around.meter.Finish();
   result.repository_id = opened.session.repository().config().id;
   result.snapshots = report.snapshots;
   result.stored_bytes = report.stored_bytes;

@@ -30,6 +30,8 @@ Words Start(const char* verb, const RepositoryArgs& repository) {
   Flag(words, "s3-virtual-host", repository.virtual_host_style);
   Option(words, "holder", repository.holder);
   Options(words, "dead-holder", repository.dead_holders);
+  if (repository.retry_for)
+    Option(words, "retry-for", std::to_string(repository.retry_for->count()) + "s");
   Rate(words, "limit-upload", repository.upload_per_second);
   Rate(words, "limit-download", repository.download_per_second);
   return words;

@@ -3,6 +3,7 @@
 // these functions, so the two cannot drift.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -40,6 +41,8 @@ struct RepositoryArgs {
   // Holders whose pods are known to be gone. Their locks, and only theirs, are removed on opening:
   // a list of the living could miss a mover that started after the list was made.
   std::vector<std::string> dead_holders;
+  // How long requests that may work the second time are tried again; the mover's default if absent.
+  std::optional<std::chrono::seconds> retry_for;
   std::uint64_t upload_per_second = 0;    // bytes; 0 is no limit
   std::uint64_t download_per_second = 0;  // bytes; 0 is no limit
 };

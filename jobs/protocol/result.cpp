@@ -33,6 +33,8 @@ Json ToJson(const MoverResult& result) {
   Put(object, "unreadable", result.unreadable);
   Put(object, "unreadablePaths", result.unreadable_paths);
   Put(object, "metadataFailures", result.metadata_failures);
+  Put(object, "changedWhileRead", result.changed_while_read);
+  Put(object, "skipped", result.skipped);
   Put(object, "repositoryId", result.repository_id);
   Put(object, "created", result.created);
   Put(object, "snapshots", result.snapshots);
@@ -111,6 +113,8 @@ Result<MoverResult> Decode(std::string_view text) {
   result.unreadable = count("unreadable");
   result.unreadable_paths = list("unreadablePaths");
   result.metadata_failures = count("metadataFailures");
+  result.changed_while_read = count("changedWhileRead");
+  result.skipped = count("skipped");
   result.repository_id = FindString(object, {"repositoryId"});
   result.created = flag("created");
   result.snapshots = count("snapshots");

@@ -32,6 +32,8 @@ struct MoverResult {
   std::uint64_t unreadable = 0;               // files that could not be read or restored
   std::vector<std::string> unreadable_paths;  // the first of them
   std::uint64_t metadata_failures = 0;        // restore: owners, xattrs ... that could not be set
+  std::uint64_t changed_while_read = 0;       // backup: files, stored as they were read
+  std::uint64_t skipped = 0;                  // backup: sockets; they have no content
 
   // init, check: the repository
   std::string repository_id;  // 64 hex digits

@@ -1,6 +1,7 @@
 #include "jobs/repo/lock.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <spdlog/fmt/fmt.h>
@@ -23,21 +24,11 @@ const Clock& ClockOf(const LockRequest& request) {
   return request.clock != nullptr ? *request.clock : system;
 }
 
-// Whether the lock is one of ours whose holder is known to be gone.
 bool HolderIsDead(const LockInfo& lock, const LockRequest& request) {
-  if (!lock.hostname.starts_with(kHolderPrefix) || !request.live_holders) return false;
-  return lock.hostname != request.holder &&
-         std::ranges::find(*request.live_holders, lock.hostname) == request.live_holders->end();
-}
-
-// Whether the lock is one of ours whose holder is known to live, however old the lock is.
-bool HolderIsAlive(const LockInfo& lock, const LockRequest& request) {
-  return lock.hostname.starts_with(kHolderPrefix) && request.live_holders &&
-         !HolderIsDead(lock, request);
+  return std::ranges::find(request.dead_holders, lock.hostname) != request.dead_holders.end();
 }
 
 bool IsStale(const LockInfo& lock, const LockRequest& request, TimePoint now) {
-  if (HolderIsAlive(lock, request)) return false;
   return HolderIsDead(lock, request) || now - lock.time > kLockStaleAfter;
 }
 
@@ -64,6 +55,12 @@ Error InTheWay(const LockInfo& other, TimePoint now) {
                   FormatTime(other.time), HumanDuration(std::max(age, std::chrono::seconds(0))))};
 }
 
+Result<void> RemoveDead(Repository& repository, const LockInfo& lock, std::stop_token stop) {
+  Log(spdlog::level::info, "lock", "removing the lock of a holder that is gone",
+      {{"holder", lock.hostname}, {"lock", lock.id.Short()}});
+  return repository.RemoveFile(FileType::kLock, lock.id, stop);
+}
+
 // Conflict when a lock other than `own` stands in the way; removes those of the dead.
 Result<void> CheckOthers(Repository& repository, const LockRequest& request, const Id& own,
                          std::stop_token stop) {
@@ -71,9 +68,7 @@ Result<void> CheckOthers(Repository& repository, const LockRequest& request, con
   for (const LockInfo& lock : locks) {
     if (lock.id == own) continue;
     if (HolderIsDead(lock, request)) {
-      Log(spdlog::level::info, "lock", "removing the lock of a holder that is gone",
-          {{"holder", lock.hostname}, {"lock", lock.id.Short()}});
-      TRY_VOID(repository.RemoveFile(FileType::kLock, lock.id, stop));
+      TRY_VOID(RemoveDead(repository, lock, stop));
     } else if (request.exclusive || lock.exclusive) {
       return tl::make_unexpected(InTheWay(lock, ClockOf(request).Now()));
     }
@@ -214,6 +209,19 @@ Result<std::vector<LockInfo>> ListLocks(Repository& repository, std::stop_token 
     if (lock) locks.push_back(*std::move(lock));
   }
   return locks;
+}
+
+Result<void> RemoveLocksOfTheDead(Repository& repository, const LockRequest& request,
+                                  std::stop_token stop) {
+  if (request.dead_holders.empty()) return {};
+  TRY(const std::vector<FileEntry> files, repository.ListFiles(FileType::kLock, stop));
+  for (const FileEntry& file : files) {
+    const Result<std::optional<LockInfo>> lock = ReadLock(repository, file, stop);
+    if (!lock && lock.error().code != Code::kCorrupt) return tl::make_unexpected(lock.error());
+    if (!lock || !lock->has_value() || !HolderIsDead(**lock, request)) continue;
+    TRY_VOID(RemoveDead(repository, **lock, stop));
+  }
+  return {};
 }
 
 Result<std::vector<LockInfo>> RemoveStaleLocks(Repository& repository, const LockRequest& request,

@@ -1,16 +1,15 @@
 // restic's locks: many readers and writers, or one that removes (FORMAT.md, "Locks").
 //
 // restic calls a lock stale by its age. We know better for our own: a lock's hostname is its
-// holder, "holdfast:<...>", and the operator tells every mover which holders are alive. Locks of
-// the dead are removed at once; those of other programs stand until they are 30 minutes old and
-// somebody calls RemoveStaleLocks.
+// holder, and the operator tells every mover which holders are dead (docs/design/0002). Locks of
+// the dead are removed at once; all others stand until they are 30 minutes old and somebody calls
+// RemoveStaleLocks.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -23,7 +22,6 @@
 
 namespace holdfast::repo {
 
-inline constexpr std::string_view kHolderPrefix = "holdfast:";
 inline constexpr std::chrono::minutes kLockRefresh{5};
 inline constexpr std::chrono::minutes kLockStaleAfter{30};
 
@@ -42,12 +40,12 @@ Result<LockInfo> DecodeLock(ByteView text);
 
 struct LockRequest {
   bool exclusive = false;
-  // With kHolderPrefix for those whose life the operator watches; any other name, of a run by hand,
-  // is judged by age as another program's.
+  // Who we are, written into the lock as its hostname: "<cluster>/<namespace>/<pod>" in a mover's
+  // pod, this machine's name in a run by hand.
   std::string holder;
-  // All holders that may be alive, nullopt when nobody knows: then our own locks are judged by age
-  // like any other. An empty list means that nobody but the caller is alive.
-  std::optional<std::vector<std::string>> live_holders;
+  // Holders known to be gone for good. Nobody who is not named here is taken for dead: a list made
+  // a moment ago cannot know who started since.
+  std::vector<std::string> dead_holders;
   const Clock* clock = nullptr;  // the system's when not given
   // Between creating the lock and looking again (restic's 200 ms).
   std::chrono::milliseconds settle{200};
@@ -58,7 +56,8 @@ struct LockRequest {
 class Lock {
  public:
   // Conflict, naming the holder and since when, while another lock stands in the way (the mover
-  // exits 11). On any Error the lock file is gone again, or was never there.
+  // exits 11); those of dead holders do not, and are removed. On any Error the lock file is gone
+  // again, or was never there.
   static Result<std::unique_ptr<Lock>> Acquire(Repository& repository, const LockRequest& request,
                                                std::stop_token stop);
   // Releases; an Error in that is dropped: the lock then ages, or its holder is seen dead.
@@ -92,7 +91,12 @@ class Lock {
 // Every lock there is; files that are empty or vanish meanwhile are left out.
 Result<std::vector<LockInfo>> ListLocks(Repository& repository, std::stop_token stop);
 
-// For `unlock`: removes our own locks whose holder is not alive and every lock older than
+// Removes the locks of `request.dead_holders`, and no others; contacts nothing when there are none.
+// A lock that cannot be read is left: nobody knows whose it is.
+Result<void> RemoveLocksOfTheDead(Repository& repository, const LockRequest& request,
+                                  std::stop_token stop);
+
+// For `unlock`: removes the locks of `request.dead_holders` and every lock older than
 // kLockStaleAfter; with `all`, every lock. Returns those removed.
 Result<std::vector<LockInfo>> RemoveStaleLocks(Repository& repository, const LockRequest& request,
                                                bool all, std::stop_token stop);

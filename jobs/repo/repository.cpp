@@ -141,21 +141,24 @@ Result<bool> HasFile(storage::Backend& storage, const Handle& handle, std::stop_
   return tl::make_unexpected(info.error());
 }
 
-Result<void> RefuseExisting(storage::Backend& storage, std::stop_token stop) {
-  const auto exists = [&] {
+// The master key of a repository that is to be made: a new one, saved; or the one that an init left
+// which was cut short before it wrote the config.
+Result<Key> KeyForInit(storage::Backend& storage, std::string_view password,
+                       const std::optional<KdfParams>& kdf, std::stop_token stop) {
+  Result<std::optional<FoundKey>> found = FindKey(storage, password, stop);
+  if (found && *found) return std::move((*found)->master);
+  if (found)
     return Fail(Code::kAlreadyExists,
-                "there is a repository at " + storage.Location() + " already");
-  };
-  TRY(const bool config, HasFile(storage, {FileType::kConfig, ""}, stop));
-  if (config) return exists();
-  bool key = false;
-  const auto visit = [&](const storage::FileInfo&) -> Result<void> {
-    key = true;
-    return {};
-  };
-  TRY_VOID(storage.List(FileType::kKey, visit, stop));
-  if (key) return exists();
-  return {};
+                "there is no config at " + storage.Location() +
+                    ", but a key that this password does not open: the password is wrong, or the "
+                    "place is somebody else's repository; correct the password or choose another "
+                    "place");
+  if (!IsAbsent(found.error())) return tl::make_unexpected(std::move(found).error());
+  Key master = Key::Random();
+  TRY(const KeyFile file,
+      MakeKeyFile(master, password, kdf ? *kdf : CalibrateKdf(), SystemClock().Now()));
+  TRY_VOID(SaveKey(storage, file, stop));
+  return master;
 }
 
 }  // namespace
@@ -181,12 +184,12 @@ Result<std::unique_ptr<Repository>> Repository::Init(storage::Backend& storage,
                                                      std::string_view password,
                                                      const InitOptions& options,
                                                      std::stop_token stop) {
-  TRY_VOID(RefuseExisting(storage, stop));
+  TRY(const bool exists, HasFile(storage, {FileType::kConfig, ""}, stop));
+  if (exists)
+    return Fail(Code::kAlreadyExists,
+                "there is a repository at " + storage.Location() + " already");
+  TRY(Key master, KeyForInit(storage, password, options.kdf, stop));
   const Config config = Config::Random(options.version);
-  Key master = Key::Random();
-  const KdfParams kdf = options.kdf ? *options.kdf : CalibrateKdf();
-  TRY(const KeyFile file, MakeKeyFile(master, password, kdf, SystemClock().Now()));
-  TRY_VOID(SaveKey(storage, file, stop));
   const Bytes sealed = master.Seal(AsBytes(EncodeConfig(config)));
   TRY_VOID(Named("config", storage.Save({FileType::kConfig, ""}, sealed, stop)));
   return std::unique_ptr<Repository>(

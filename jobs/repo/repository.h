@@ -66,7 +66,9 @@ class PackUploader;
 
 class Repository {
  public:
-  // Makes config and key. AlreadyExists when there is a config or a key already.
+  // Makes the key, then the config. AlreadyExists when there is a config. A key without one is left
+  // by an Init that was cut short, and used when the password opens it; AlreadyExists when it does
+  // not: then it may be somebody else's.
   static Result<std::unique_ptr<Repository>> Init(storage::Backend& storage,
                                                   std::string_view password,
                                                   const InitOptions& options, std::stop_token stop);

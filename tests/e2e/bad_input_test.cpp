@@ -79,7 +79,10 @@ TEST_F(BadInputTest, CronAndTimeZone) {
   ExpectMessage("bkp", "app", "0 0 30 2 *");
   kubectl_.Apply(
       PolicyYaml("  timeZone: Europe/Bärlin\n  schedules: [{name: s, cron: \"0 0 * * *\"}]\n"));
-  ASSERT_TRUE(WaitForReason("bkp", "app", "Stalled", "True", "InvalidTimeZone", seconds(60)));
+  ASSERT_TRUE(WaitForReason("bkp", "app", "Stalled", "True", "InvalidSchedule", seconds(60)));
+  WaitUntil("the message names the time zone", seconds(30), [&] {
+    return ConditionMessage("bkp", "app", "Ready").find("Europe/Bärlin") != std::string::npos;
+  });
   kubectl_.Apply(
       PolicyYaml("  timeZone: Europe/Berlin\n  schedules: [{name: s, cron: \"0 0 * * *\"}]\n"));
   WaitForReason("bkp", "app", "Ready", "True", "", seconds(120));

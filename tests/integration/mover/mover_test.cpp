@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "jobs/protocol/progress.h"
 #include "tests/integration/mover/run.h"
 
 namespace holdfast::engine {
@@ -85,6 +86,38 @@ TEST_F(InteropTest, InitOpensCreatesAndRefuses) {
   EXPECT_NE(Mover({"init"}).exit, 0);
   WriteFile(dir_.path() + "/wrong", "wrong\n");
   EXPECT_EQ(Mover({"init", "--open-only", "--password-file=" + dir_.path() + "/wrong"}).exit, 12);
+}
+
+TEST_F(InteropTest, AnInitThatWasKilledBeforeTheConfigIsFinished) {
+  for (const char* word : {"--if-missing", ""}) {
+    std::filesystem::remove_all(repo_);
+    MoverSucceeds({"init"});
+    std::filesystem::remove(repo_ + "/config");
+    EXPECT_EQ(Mover({"init", "--open-only"}).exit, 10);
+    std::vector<std::string> words = {"init"};
+    if (*word != '\0') words.emplace_back(word);
+    MoverSucceeds(words);
+    EXPECT_TRUE(Result().created);
+    EXPECT_EQ(Count("keys"), 1u);
+    ResticSucceeds({"check"});
+  }
+}
+
+TEST_F(InteropTest, TheLastProgressLineSaysThatAllIsDone) {
+  WriteFile(source_ + "/f", Noise(3'000'000, 9));
+  MoverSucceeds({"init"});
+  const auto last = [&](const std::vector<std::string>& words) {
+    const Finished finished = Mover(words);
+    EXPECT_EQ(finished.exit, 0) << finished.output;
+    return protocol::LastProgress(finished.output).value_or(protocol::Progress{});
+  };
+  for (const auto& words : {BackupWords(), RestoreWords()}) {
+    const protocol::Progress progress = last(words);
+    EXPECT_EQ(progress.bytes_done, 3'000'000u) << words.front();
+    EXPECT_EQ(progress.bytes_total, 3'000'000u);
+    EXPECT_EQ(progress.files_done, 1u);
+    EXPECT_EQ(progress.files_total, 1u);
+  }
 }
 
 TEST_F(InteropTest, NothingFoundHasItsOwnCode) {

@@ -277,6 +277,37 @@ TEST_F(ArchiveRestoreTest, DeleteExtraRemovesOnlyWhatTheSnapshotLacks) {
   EXPECT_TRUE(std::filesystem::exists(In(target_, "lost+found")));
 }
 
+TEST_F(ArchiveRestoreTest, AMissingTargetIsMadeWithItsParents) {
+  WriteFile(In(source_, "f"), "x");
+  const repo::Snapshot snapshot = Backup().snapshot;
+  for (const char* name : {"new", "a/b/c", "d/e/", "d//g"}) {
+    const std::string target = In(dir_.path(), name);
+    EXPECT_TRUE(CheckTarget(target));
+    EXPECT_FALSE(std::filesystem::exists(target)) << "checking makes nothing";
+    Bring(snapshot, With(&RestoreOptions::target, target));
+    EXPECT_EQ(ReadFile(In(target, "f")), "x");
+  }
+}
+
+TEST_F(ArchiveRestoreTest, ATargetThatIsNoDirectoryIsRefused) {
+  const repo::Snapshot snapshot = Backup().snapshot;
+  WriteFile(In(dir_.path(), "file"), "mine");
+  for (const char* name : {"file", "file/below"}) {
+    const std::string target = In(dir_.path(), name);
+    EXPECT_EQ(CheckTarget(target).error().code, Code::kInvalid) << name;
+    EXPECT_FALSE(TryRestore(snapshot, With(&RestoreOptions::target, target)));
+  }
+  EXPECT_EQ(ReadFile(In(dir_.path(), "file")), "mine");
+}
+
+// The target is made only once it is known what is to be written.
+TEST_F(ArchiveRestoreTest, NothingIsMadeForWhatIsNotThere) {
+  RestoreOptions options = With(&RestoreOptions::root, "/none");
+  options.target = In(dir_.path(), "new");
+  EXPECT_FALSE(TryRestore(Backup().snapshot, options));
+  EXPECT_FALSE(std::filesystem::exists(options.target));
+}
+
 TEST_F(ArchiveRestoreTest, PathsChoose) {
   for (const char* name : {"a", "b/c"}) dir_.Make("source/" + std::string(name));
   for (const char* name : {"a/1", "a/2", "b/c/3", "b/4"}) WriteFile(In(source_, name), name);

@@ -45,6 +45,56 @@ TEST(MeterTest, AGrowingVolumeNeverShowsMoreThanAll) {
   EXPECT_EQ(progress.files_total, 2u);
 }
 
+TEST(MeterTest, TotalsAreNeverTakenBack) {
+  Meter meter;
+  meter.SetTotals(10, 1000);
+  meter.SetTotals(0, 0);
+  const protocol::Progress progress = meter.Sample({});
+  EXPECT_EQ(progress.files_total, 10u);
+  EXPECT_EQ(progress.bytes_total, 1000u);
+}
+
+TEST(MeterTest, WhenAllIsDoneTotalsAreWhatIsDone) {
+  Meter meter;
+  const Meter::SteadyTime start{};
+  meter.SetTotals(3, 1000);
+  meter.Sample(start);
+  meter.AddFiles(5);
+  meter.AddBytes(400);
+  EXPECT_EQ(meter.Sample(start + 1s).bytes_per_second, 400u);
+  meter.Finish();
+  const protocol::Progress progress = meter.Sample(start + 2s);
+  EXPECT_EQ(progress.phase, "finish");
+  EXPECT_EQ(progress.files_done, 5u);
+  EXPECT_EQ(progress.files_total, 5u);
+  EXPECT_EQ(progress.bytes_done, 1000u) << "600 bytes could not be read: dealt with";
+  EXPECT_EQ(progress.bytes_total, 1000u);
+  EXPECT_LT(progress.bytes_per_second, 400u) << "they were not moved";
+}
+
+// What `to` holds after a verb that took less than a second.
+std::string Reported(Meter& meter, ProgressStyle style) {
+  std::FILE* to = std::tmpfile();
+  ProgressReporter(meter, style, to).Stop();
+  std::string text(static_cast<std::size_t>(std::ftell(to)), ' ');
+  std::rewind(to);
+  EXPECT_EQ(std::fread(text.data(), 1, text.size(), to), text.size());
+  std::fclose(to);
+  return text;
+}
+
+TEST(ProgressReporterTest, TheLastStateIsAlwaysWritten) {
+  Meter meter;
+  meter.AddBytes(7);
+  meter.AddFiles(1);
+  meter.Finish();
+  const auto last = protocol::LastProgress(Reported(meter, ProgressStyle::kJsonLines));
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->bytes_done, 7u);
+  EXPECT_EQ(last->bytes_total, 7u);
+  EXPECT_EQ(Reported(meter, ProgressStyle::kNone), "");
+}
+
 TEST(ProgressBarTest, ShowsShareRateAndTimeLeft) {
   protocol::Progress progress;
   progress.phase = "transfer";

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -44,6 +46,8 @@ TEST(ResultTest, RoundTrip) {
   result.files = 3;
   result.unreadable = 1;
   result.unreadable_paths = {"/a"};
+  result.changed_while_read = 2;
+  result.skipped = 4;
   EXPECT_EQ(Decode(Encode(result)).value(), result);
 }
 
@@ -53,11 +57,14 @@ TEST(ResultTest, NeverLongerThanKubernetesKeeps) {
   result.message = std::string(9000, 'm');
   result.unreadable_paths.assign(500, std::string(255, 'p'));
   result.removed.assign(400, std::string(64, 'a'));
+  result.changed_while_read = result.skipped = std::numeric_limits<std::int64_t>::max();
   const std::string text = Encode(result);
   EXPECT_LE(text.size(), kMaxResultBytes);
   const MoverResult decoded = Decode(text).value();
   EXPECT_TRUE(decoded.more) << "a cut list of removed snapshots must say so";
   EXPECT_GT(decoded.removed.size(), 20u);
+  EXPECT_EQ(decoded.changed_while_read, result.changed_while_read) << "counts are never cut";
+  EXPECT_EQ(decoded.skipped, result.skipped);
 }
 
 TEST(ExitCodeTest, UnknownNumbersAreFailures) {

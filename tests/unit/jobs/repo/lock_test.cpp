@@ -25,10 +25,10 @@ class LockTest : public testing::Test {
       : repository_(Repository::Init(storage_, "pw", {kNewestVersion, KdfParams{16, 1, 1}, {}}, {})
                         .value()) {}
 
-  LockRequest Shared(std::string holder = "holdfast:me") {
+  LockRequest Shared(std::string holder = "prod/shop/me") {
     return Request(false, std::move(holder));
   }
-  LockRequest Exclusive(std::string holder = "holdfast:me") {
+  LockRequest Exclusive(std::string holder = "prod/shop/me") {
     return Request(true, std::move(holder));
   }
   LockRequest Request(bool exclusive, std::string holder) {
@@ -61,11 +61,11 @@ class LockTest : public testing::Test {
 TEST_F(LockTest, IsSpelledAsRestic) {
   LockInfo info;
   info.time = clock_.now;
-  info.hostname = "holdfast:shop/pod-1";
+  info.hostname = "prod/shop/pod-1";
   info.username = "u";
   info.pid = 7;
   EXPECT_EQ(EncodeLock(info),
-            R"({"time":"2026-08-01T12:00:00Z","exclusive":false,"hostname":"holdfast:shop/pod-1",)"
+            R"({"time":"2026-08-01T12:00:00Z","exclusive":false,"hostname":"prod/shop/pod-1",)"
             R"("username":"u","pid":7})");
   info.exclusive = true;
   info.uid = 1;
@@ -78,8 +78,8 @@ TEST_F(LockTest, IsSpelledAsRestic) {
 
 TEST_F(LockTest, SharedLocksStandTogetherAndGoWithTheirOwners) {
   {
-    const auto one = Acquire(Shared("holdfast:a")).value();
-    const auto two = Acquire(Shared("holdfast:b")).value();
+    const auto one = Acquire(Shared("prod/shop/a")).value();
+    const auto two = Acquire(Shared("prod/shop/b")).value();
     EXPECT_EQ(Count(), 2U);
   }
   EXPECT_EQ(Count(), 0U);
@@ -87,49 +87,67 @@ TEST_F(LockTest, SharedLocksStandTogetherAndGoWithTheirOwners) {
 
 TEST_F(LockTest, AnExclusiveLockStandsAlone) {
   {
-    const auto shared = Acquire(Shared("holdfast:a")).value();
-    const auto refused = Acquire(Exclusive("holdfast:b"));
+    const auto shared = Acquire(Shared("prod/shop/a")).value();
+    const auto refused = Acquire(Exclusive("prod/shop/b"));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Code::kConflict);
-    EXPECT_NE(refused.error().message.find("holdfast:a"), std::string::npos);
+    EXPECT_NE(refused.error().message.find("prod/shop/a"), std::string::npos);
     EXPECT_EQ(Count(), 1U) << "a refused lock leaves nothing";
   }
-  const auto exclusive = Acquire(Exclusive("holdfast:b")).value();
+  const auto exclusive = Acquire(Exclusive("prod/shop/b")).value();
   EXPECT_EQ(Acquire(Shared()).error().code, Code::kConflict);
   EXPECT_EQ(Acquire(Exclusive()).error().code, Code::kConflict);
   EXPECT_EQ(Count(), 1U);
 }
 
 TEST_F(LockTest, TheDeadDoNotStandInTheWay) {
-  Leave("holdfast:gone", true);
+  Leave("prod/shop/gone", true);
   LockRequest request = Exclusive();
-  EXPECT_EQ(Acquire(request).error().code, Code::kConflict) << "nobody knows who is alive";
-  request.live_holders = {"holdfast:gone"};
-  EXPECT_EQ(Acquire(request).error().code, Code::kConflict) << "alive";
-  request.live_holders = {"holdfast:other"};
-  EXPECT_TRUE(Acquire(request)) << "dead";
+  EXPECT_EQ(Acquire(request).error().code, Code::kConflict) << "nobody is known to be dead";
+  request.dead_holders = {"prod/shop/other"};
+  EXPECT_EQ(Acquire(request).error().code, Code::kConflict) << "somebody else is dead";
+  request.dead_holders = {"prod/shop/other", "prod/shop/gone"};
+  EXPECT_TRUE(Acquire(request));
   EXPECT_EQ(Count(), 0U);
 }
 
 TEST_F(LockTest, LocksOfOthersStandHoweverOld) {
   Leave("laptop", true, 10h);
   LockRequest request = Shared();
-  request.live_holders = std::vector<std::string>{};
+  request.dead_holders = {"prod/shop/gone"};
   EXPECT_EQ(Acquire(request).error().code, Code::kConflict);
   EXPECT_EQ(Count(), 1U);
+}
+
+// As every verb does on opening, whatever lock it takes or does not take.
+TEST_F(LockTest, OnlyLocksOfTheDeadAreRemoved) {
+  Leave("prod/shop/gone", true);
+  Leave("prod/shop/gone", false, 10h);
+  const Id old = Leave("prod/shop/slow", false, 10h);
+  const Id rubbish = Id::Of(Bytes(100, 7));
+  ASSERT_TRUE(storage_.Save({FileType::kLock, rubbish.Hex()}, Bytes(100, 7), {}));
+  LockRequest request = Shared();
+  ASSERT_TRUE(RemoveLocksOfTheDead(*repository_, request, {}));
+  EXPECT_EQ(repository_->ListFiles(FileType::kLock, {}).value().size(), 4U);
+  request.dead_holders = {"prod/shop/gone"};
+  ASSERT_TRUE(RemoveLocksOfTheDead(*repository_, request, {}));
+  const auto left = repository_->ListFiles(FileType::kLock, {}).value();
+  ASSERT_EQ(left.size(), 2U);
+  for (const FileEntry& file : left) EXPECT_TRUE(file.id == old || file.id == rubbish);
 }
 
 TEST_F(LockTest, UnlockRemovesTheStale) {
   Leave("laptop", true, 31min);
   const Id young = Leave("laptop", false, 29min);
-  Leave("holdfast:gone", true);
-  const Id alive = Leave("holdfast:alive", false, 10h);
+  Leave("prod/shop/gone", true);
+  Leave("prod/shop/ours-but-old", false, 10h);
+  const Id working = Leave("prod/shop/working", false);
   LockRequest request = Shared();
-  request.live_holders = {"holdfast:alive"};
-  EXPECT_EQ(RemoveStaleLocks(*repository_, request, false, {}).value().size(), 2U);
+  request.dead_holders = {"prod/shop/gone"};
+  EXPECT_EQ(RemoveStaleLocks(*repository_, request, false, {}).value().size(), 3U);
   const auto left = ListLocks(*repository_, {}).value();
   ASSERT_EQ(left.size(), 2U);
-  for (const LockInfo& lock : left) EXPECT_TRUE(lock.id == young || lock.id == alive);
+  for (const LockInfo& lock : left) EXPECT_TRUE(lock.id == young || lock.id == working);
   EXPECT_EQ(RemoveStaleLocks(*repository_, request, true, {}).value().size(), 2U);
   EXPECT_EQ(Count(), 0U);
 }
@@ -189,18 +207,18 @@ TEST_F(LockTest, OfTwoAtOnceAtMostOneWins) {
     Result<std::unique_ptr<Lock>> one = Fail(Code::kInternal, "");
     Result<std::unique_ptr<Lock>> two = Fail(Code::kInternal, "");
     {
-      const std::jthread a([&] { one = Acquire(Exclusive("holdfast:a")); });
-      const std::jthread b([&] { two = Acquire(Exclusive("holdfast:b")); });
+      const std::jthread a([&] { one = Acquire(Exclusive("prod/shop/a")); });
+      const std::jthread b([&] { two = Acquire(Exclusive("prod/shop/b")); });
     }
     EXPECT_FALSE(one && two);
   }
 }
 
-TEST_F(LockTest, ARunByHandIsJudgedByAgeAsAnotherProgram) {
+TEST_F(LockTest, WhoeverIsNotNamedDeadIsJudgedByAge) {
   EXPECT_EQ(Acquire(Shared("")).error().code, Code::kInvalid);
   const auto by_hand = Acquire(Shared("laptop")).value();
   LockRequest request = Exclusive();
-  request.live_holders = std::vector<std::string>{};
+  request.dead_holders = {"prod/shop/gone"};
   EXPECT_EQ(Acquire(request).error().code, Code::kConflict);
   clock_.now += 31min;
   EXPECT_EQ(RemoveStaleLocks(*repository_, request, false, {}).value().size(), 1U);

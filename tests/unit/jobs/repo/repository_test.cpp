@@ -25,7 +25,7 @@ class Recording final : public storage::Backend {
     {
       const std::lock_guard lock(mutex_);
       if (fail_saves_after_-- == 0) fail_ = true;
-      if (fail_ && handle.type != FileType::kConfig) return Fail(Code::kNoSpace, "disk full");
+      if (fail_) return Fail(Code::kNoSpace, "disk full");
     }
     TRY_VOID(memory_.Save(handle, data, stop));
     const std::lock_guard lock(mutex_);
@@ -58,6 +58,11 @@ class Recording final : public storage::Backend {
   void FailSavesAfter(int count) {
     const std::lock_guard lock(mutex_);
     fail_saves_after_ = count;
+  }
+  void Heal() {
+    const std::lock_guard lock(mutex_);
+    fail_ = false;
+    fail_saves_after_ = -1;
   }
 
  private:
@@ -107,6 +112,39 @@ TEST_F(RepositoryTest, InitRefusesWhatIsThere) {
   Init();
   const auto again = Repository::Init(storage_, "other", {2, KdfParams{16, 1, 1}, {}}, {});
   EXPECT_EQ(again.error().code, Code::kAlreadyExists);
+}
+
+// Killed before the key, and between the key and the config.
+TEST(InitTest, OneThatWasCutShortIsFinishedByTheNext) {
+  const InitOptions options{2, KdfParams{16, 1, 1}, {}};
+  for (const int saves : {0, 1}) {
+    Recording storage;
+    storage.FailSavesAfter(saves);
+    EXPECT_EQ(Repository::Init(storage, kPassword, options, {}).error().code, Code::kNoSpace);
+    const std::vector<Handle> left = storage.saved();
+    ASSERT_EQ(left.size(), static_cast<std::size_t>(saves));
+    storage.Heal();
+    ASSERT_TRUE(Repository::Init(storage, kPassword, options, {})) << saves;
+    EXPECT_EQ(storage.saved().size(), 2U) << "one key and the config";
+    auto found = FindKey(storage, kPassword, {}).value();
+    ASSERT_TRUE(found);
+    if (!left.empty()) {
+      EXPECT_EQ(found->file.Hex(), left.front().name) << "the key that was left";
+    }
+    EXPECT_TRUE(Repository::Open(storage, std::move(found->master), {}, {})) << saves;
+    EXPECT_EQ(Repository::Init(storage, kPassword, options, {}).error().code, Code::kAlreadyExists);
+  }
+}
+
+TEST(InitTest, AKeyThatThePasswordDoesNotOpenIsNotTouched) {
+  storage::Memory storage;
+  const auto file = MakeKeyFile(Key::Random(), "theirs", KdfParams{16, 1, 1}, {}).value();
+  ASSERT_TRUE(SaveKey(storage, file, {}));
+  const auto refused = Repository::Init(storage, kPassword, {2, KdfParams{16, 1, 1}, {}}, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kAlreadyExists);
+  EXPECT_NE(refused.error().message.find("somebody else's"), std::string::npos);
+  EXPECT_FALSE(storage.Stat({FileType::kConfig, ""}, {}));
 }
 
 TEST_F(RepositoryTest, OpenTellsAbsentFromDamaged) {

@@ -298,12 +298,12 @@ TEST_F(OursTest, ResticRespectsOurLocks) {
   Fill(*repository);
   MakeSource();
   LockRequest request;
-  request.holder = "holdfast:shop/pod-1";
+  request.holder = "prod/shop/pod-1";
   request.exclusive = true;
   auto lock = Lock::Acquire(*repository, request, {}).value();
   const Ran refused = Restic("backup source");
   EXPECT_NE(refused.exit, 0);
-  EXPECT_NE(refused.output.find("holdfast:shop/pod-1"), std::string::npos) << refused.output;
+  EXPECT_NE(refused.output.find("prod/shop/pod-1"), std::string::npos) << refused.output;
   ASSERT_TRUE(lock->Release());
   request.exclusive = false;
   lock = Lock::Acquire(*repository, request, {}).value();
