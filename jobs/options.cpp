@@ -117,7 +117,8 @@ void AddRestore(CLI::App& app, Typed& typed) {
   verb.add_option("snapshot", typed.restore.snapshot,
                   "Snapshot id, its first digits, or latest; ID:/folder for a part of it")
       ->required();
-  verb.add_option("-t,--target", restore.target, "The directory to restore into; made when missing")->required();
+  verb.add_option("-t,--target", restore.target, "The directory to restore into; made when missing")
+      ->required();
   verb.add_option("--as-of", typed.as_of, "With latest: not after this time (RFC 3339)");
   AddList(verb, "--path", restore.paths,
           "Restore only this path below the snapshot's root; may be repeated");
