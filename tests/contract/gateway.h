@@ -15,8 +15,7 @@ class Gateway {
   enum class Transport { kPlain, kTls };
 
   // One per transport, started at the first call; it has answered when this returns. Uses the
-  // binary that HOLDFAST_VERSITYGW names. When that is unset: NotSupported if
-  // HOLDFAST_ALLOW_MISSING=1, Invalid otherwise.
+  // binary that HOLDFAST_VERSITYGW names; Invalid when that is unset.
   static Result<Gateway*> Shared(Transport transport);
 
   ~Gateway();

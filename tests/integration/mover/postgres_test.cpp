@@ -17,9 +17,9 @@ class PostgresTest : public MoverTest {
   void SetUp() override {
     MoverTest::SetUp();
     const passwd* user = ::getpwnam("postgres");
-    if (user == nullptr || ::access((std::string(kBin) + "initdb").c_str(), X_OK) != 0)
-      GTEST_SKIP() << "needs PostgreSQL 15";
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root to become postgres";
+    ASSERT_NE(user, nullptr) << "needs PostgreSQL 15";
+    ASSERT_EQ(::access((std::string(kBin) + "initdb").c_str(), X_OK), 0) << "needs PostgreSQL 15";
+    ASSERT_EQ(::geteuid(), 0u) << "needs root to become postgres";
     uid_ = user->pw_uid;
     ASSERT_EQ(::chown(source_.c_str(), uid_, user->pw_gid), 0);
     ASSERT_EQ(::chmod(source_.c_str(), 0700), 0);

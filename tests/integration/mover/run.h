@@ -81,7 +81,7 @@ class MoverTest : public testing::Test {
   }
 
   void SetUp() override {
-    if (::access("/usr/bin/restic", X_OK) != 0) GTEST_SKIP() << "needs Debian's restic";
+    ASSERT_EQ(::access("/usr/bin/restic", X_OK), 0) << "needs Debian's restic";
   }
 
   static std::vector<std::string> Words(const std::string& program,
