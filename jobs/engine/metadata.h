@@ -30,7 +30,8 @@ repo::Node NodeFromStat(std::string name, const struct stat& status);
 Result<void> ReadExtras(const Place& place, repo::Node& node);
 
 // Sets what the node says, owner first (chown clears setuid), times last. Returns how many settings
-// failed although they would have changed something; none of them stops the others.
+// failed although they would have changed something; none of them stops the others. Times of a
+// mount point that belongs to somebody else are not counted.
 std::uint64_t ApplyMetadata(const Place& place, const repo::Node& node);
 
 }  // namespace holdfast::engine

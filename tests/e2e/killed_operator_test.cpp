@@ -61,6 +61,9 @@ spec:
   EXPECT_EQ(JobsOf("back").size(), 2u) << "one Job per claim, adopted";
   EXPECT_EQ(DataDigest("app-0"), first);
   EXPECT_EQ(DataDigest("app-1"), second);
+  const Json restored = kubectl_.Get("rst", "back")["status"]["volumes"];
+  for (const Json& volume : restored)
+    EXPECT_EQ(FindInt(volume, {"metadataFailures"}).value_or(0), 0) << volume;
   EXPECT_EQ(Find(kubectl_.Get("rst", "back"), {"metadata", "finalizers"}), nullptr);
 }
 
