@@ -27,7 +27,8 @@ void RecordSuccess(const MoverState& state, crds::VolumeRestore& volume) {
   volume.progress = "100%";
   if (volume.metadata_failures > 0)
     volume.message =
-        std::to_string(volume.metadata_failures) + " owners, modes, times or attributes could not be set" +
+        std::to_string(volume.metadata_failures) +
+        " owners, modes, times or attributes could not be set" +
         (state.result && !state.result->message.empty() ? ": " + state.result->message : "");
 }
 
