@@ -123,9 +123,53 @@ TEST_F(ApiServerTest, AStopEndsASilentWatchPromptly) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
 }
 
+// A resource that was defined a moment ago, so that its history begins late: that of a built-in one
+// reaches back to the first version in a cluster that is only seconds old.
+class NewResource {
+ public:
+  NewResource(const Api& api, const std::string& ns)
+      : api_(api), resource_{"x" + ns + ".example", "v1", "things", "Thing"} {
+    const Json schema = {{"openAPIV3Schema", {{"type", "object"}}}};
+    const Json version = {{"name", "v1"}, {"served", true}, {"storage", true}, {"schema", schema}};
+    const Json names = {{"plural", "things"}, {"singular", "thing"}, {"kind", "Thing"}};
+    const Json definition = {{"metadata", {{"name", Name()}}},
+                             {"spec",
+                              {{"group", resource_.group},
+                               {"scope", "Namespaced"},
+                               {"names", names},
+                               {"versions", Json::array({version})}}}};
+    const auto created = api_.Create(kDefinitions, "", definition, {});
+    EXPECT_TRUE(created) << created.error().message;
+  }
+  ~NewResource() {
+    const auto removed = api_.Delete(kDefinitions, {"", Name()}, {}, {});
+    EXPECT_TRUE(removed) << removed.error().message;
+  }
+  NewResource(const NewResource&) = delete;
+  NewResource& operator=(const NewResource&) = delete;
+
+  const Resource& Served() const {
+    const auto list = [this] {
+      return api_.List(resource_, {}, [](const Json&) -> Result<void> { return {}; }, {});
+    };
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!list() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    return resource_;
+  }
+
+ private:
+  std::string Name() const { return "things." + resource_.group; }
+
+  inline static const Resource kDefinitions = {
+      "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"};
+  const Api& api_;
+  const Resource resource_;
+};
+
 TEST_F(ApiServerTest, AVersionFromBeforeAllHistoryIsGone) {
+  const NewResource things(*api_, ns_);
   const auto end = api_->Watch(
-      kConfigMaps, {ns_, "", "", 500}, "1", std::chrono::seconds(300),
+      things.Served(), {ns_, "", "", 500}, "1", std::chrono::seconds(300),
       [](std::string_view line) -> Result<void> {
         const auto event = ParseJson(line);
         return Fail(FindInt(*event, {"object", "code"}) == 410 ? Code::kGone : Code::kInternal,
