@@ -58,7 +58,7 @@ class Archiver {
         options_(options),
         meter_(meter),
         stop_(std::move(stop)),
-        reader_(repository.chunker_tables()) {}
+        reader_(repository.cut_search()) {}
 
   Result<ArchiveReport> Run(const std::vector<repo::Snapshot>& parents, const Clock& clock);
 

@@ -23,8 +23,8 @@ ssize_t ReadSome(int fd, std::uint8_t* to, std::size_t size) {
 
 }  // namespace
 
-FileReader::FileReader(std::shared_ptr<const repo::ChunkerTables> tables)
-    : chunker_(std::move(tables)), buffer_(repo::kMaxChunk + kReadSize) {}
+FileReader::FileReader(std::shared_ptr<const repo::CutSearch> search)
+    : chunker_(std::move(search)), buffer_(repo::kMaxChunk + kReadSize) {}
 
 Result<FileReader::Outcome> FileReader::ReadChunks(
     int fd, const std::function<Result<void>(ByteView)>& visit, std::stop_token stop) {

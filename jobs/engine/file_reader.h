@@ -18,7 +18,7 @@ namespace holdfast::engine {
 // its own.
 class FileReader {
  public:
-  explicit FileReader(std::shared_ptr<const repo::ChunkerTables> tables);
+  explicit FileReader(std::shared_ptr<const repo::CutSearch> search);
 
   // Calls `visit` with each chunk in order, the last one at the end of the file; an empty file has
   // none. The view is valid during the call. A file that cannot be read to its end is an Outcome;

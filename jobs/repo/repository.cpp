@@ -169,7 +169,7 @@ Repository::Repository(storage::Backend& storage, Key key, Config config,
       key_(std::move(key)),
       config_(std::move(config)),
       options_(options),
-      tables_(ChunkerTables::For(config_.chunker_polynomial)) {
+      cut_search_(CutSearch::For(config_.chunker_polynomial)) {
   const auto save_index = [this](ByteView json, std::stop_token stop) -> Result<void> {
     TRY_VOID(SaveUnpacked(FileType::kIndex, json, stop));
     return {};

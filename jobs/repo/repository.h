@@ -85,8 +85,8 @@ class Repository {
   const Config& config() const { return config_; }
   const Key& key() const { return key_; }
   storage::Backend& storage() { return storage_; }
-  // Tables for Chunker, made for this repository's polynomial.
-  const std::shared_ptr<const ChunkerTables>& chunker_tables() const { return tables_; }
+  // For Chunker, made for this repository's polynomial.
+  const std::shared_ptr<const CutSearch>& cut_search() const { return cut_search_; }
 
   // --- Files other than packs ("Unpacked Data Format") ---
 
@@ -155,7 +155,7 @@ class Repository {
   const Key key_;
   const Config config_;
   const RepositoryOptions options_;
-  const std::shared_ptr<const ChunkerTables> tables_;
+  const std::shared_ptr<const CutSearch> cut_search_;
   Index index_;
   std::unique_ptr<PackUploader> uploader_;
 };

@@ -58,8 +58,9 @@ class Textbook {
 
 // Feeds pieces whose sizes `piece` gives.
 template <typename PieceSize>
-Sizes Cut(Polynomial polynomial, ByteView data, PieceSize piece) {
-  Chunker chunker(ChunkerTables::For(polynomial));
+Sizes Cut(Polynomial polynomial, ByteView data, PieceSize piece,
+          CutKernel kernel = CutSearch::Kernels().back()) {
+  Chunker chunker(std::make_shared<CutSearch>(polynomial, kernel));
   Sizes sizes;
   std::size_t size = 0;
   while (!data.empty()) {
@@ -78,8 +79,10 @@ Sizes Cut(Polynomial polynomial, ByteView data, PieceSize piece) {
   return sizes;
 }
 
-Sizes CutWhole(Polynomial polynomial, ByteView data) {
-  return Cut(polynomial, data, [&] { return data.size(); });
+Sizes CutWhole(Polynomial polynomial, ByteView data,
+               CutKernel kernel = CutSearch::Kernels().back()) {
+  return Cut(
+      polynomial, data, [&] { return data.size(); }, kernel);
 }
 
 Bytes Noise(std::size_t size, std::uint32_t seed) {
@@ -130,9 +133,10 @@ TEST(Chunker, CutsNoiseAsTheTextbookDoes) {
   const Bytes data = Noise(20 * kMiB, 1);
   for (int i = 0; i < 3; ++i) {
     const Polynomial polynomial = RandomPolynomial();
-    const Sizes sizes = CutWhole(polynomial, data);
-    EXPECT_EQ(sizes, Textbook(polynomial).Cut(data)) << std::hex << polynomial;
-    EXPECT_GT(sizes.size(), 4U);
+    const Sizes expected = Textbook(polynomial).Cut(data);
+    EXPECT_GT(expected.size(), 4U);
+    for (const CutKernel kernel : CutSearch::Kernels())
+      EXPECT_EQ(CutWhole(polynomial, data, kernel), expected) << std::hex << polynomial;
   }
 }
 
@@ -148,8 +152,11 @@ TEST(Chunker, CutsAwkwardDataAsTheTextbookDoes) {
        {std::size_t{0}, std::size_t{1}, kMinChunk - 65, kMinChunk - 64, kMinChunk - 63,
         kMinChunk - 1, kMinChunk, kMinChunk + 1, 2 * kMinChunk})
     cases.emplace_back("size " + std::to_string(size), Noise(size + 8, 7));
-  for (const auto& [name, data] : cases)
-    EXPECT_EQ(CutWhole(polynomial, data), textbook.Cut(data)) << name;
+  for (const auto& [name, data] : cases) {
+    const Sizes expected = textbook.Cut(data);
+    for (const CutKernel kernel : CutSearch::Kernels())
+      EXPECT_EQ(CutWhole(polynomial, data, kernel), expected) << name;
+  }
 }
 
 // All zeros hash to zero, so every chunk is as short as chunks may be.
@@ -176,7 +183,7 @@ TEST(Chunker, PiecesDoNotMoveCuts) {
 
 TEST(Chunker, ResetForgets) {
   const Bytes data = Noise(4 * kMiB, 4);
-  const auto tables = ChunkerTables::For(RandomPolynomial());
+  const auto tables = CutSearch::For(RandomPolynomial());
   Chunker used(tables);
   ASSERT_FALSE(used.Next(ByteView(data).first(kMinChunk - 10)));
   used.Reset();

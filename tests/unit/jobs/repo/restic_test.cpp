@@ -126,7 +126,7 @@ void Walk(Repository& repository, const Id& id, const fs::path& path,
 }
 
 std::vector<Id> ChunkIds(const Repository& repository, ByteView data) {
-  Chunker chunker(repository.chunker_tables());
+  Chunker chunker(repository.cut_search());
   std::vector<Id> ids;
   std::size_t start = 0;
   while (start < data.size()) {
