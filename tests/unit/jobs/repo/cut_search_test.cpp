@@ -10,9 +10,10 @@
 namespace holdfast::repo {
 namespace {
 
+// Without zeros, so that a planted window begins exactly where it is planted.
 Bytes Noise(std::size_t size, std::mt19937_64& random) {
   Bytes bytes(size);
-  std::ranges::generate(bytes, [&] { return static_cast<std::uint8_t>(random()); });
+  std::ranges::generate(bytes, [&] { return static_cast<std::uint8_t>(1 + random() % 255); });
   return bytes;
 }
 
