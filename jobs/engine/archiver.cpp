@@ -2,18 +2,22 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <cstdlib>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "jobs/engine/archive_tally.h"
+#include "jobs/engine/content_archiver.h"
 #include "jobs/engine/directory.h"
-#include "jobs/engine/file_reader.h"
 #include "jobs/engine/metadata.h"
 #include "jobs/engine/selection.h"
+#include "jobs/engine/tree_archiver.h"
+#include "jobs/engine/work_pool.h"
 
 namespace holdfast::engine {
 namespace {
@@ -22,111 +26,104 @@ using repo::BlobType;
 using repo::Id;
 using repo::Node;
 using repo::NodeType;
-using repo::Tree;
 
-// Keeps a hostile or broken tree from using every descriptor and all memory.
-constexpr std::size_t kDeepest = 16384;
+// One thread cuts a large file faster than four can store its chunks.
+constexpr std::size_t kThreadsPerReader = 4;
 
-// One directory on the way down.
-struct Level {
-  Fd fd;
-  Node node;
-  std::string path;  // below the source, with a leading '/'; "" for the source itself
-  std::vector<std::string> names;
-  std::size_t next = 0;
-  std::optional<Tree> before;  // the parent snapshot's tree of this directory
-  std::optional<Id> before_id;
-  repo::TreeBuilder tree;
+std::size_t ThreadsFor(const ArchiveOptions& options) {
+  if (options.threads != 0) return options.threads;
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+struct SnapshotPath {
+  std::string text;
+  std::vector<std::string> components;  // the names down to the source, or to what holds its file
 };
 
-bool SameMetadata(const Node& a, const Node& b) {
-  return a.mode == b.mode && a.uid == b.uid && a.gid == b.gid && a.mtime == b.mtime;
+Result<std::string> RealPath(const std::string& path) {
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
+                                                         &std::free);
+  if (!real) return tl::make_unexpected(FromErrno("resolve " + path, errno));
+  return std::string(real.get());
 }
 
-bool Unchanged(const Node& now, const Node& before) {
-  return before.type == NodeType::kFile && before.content && now.size == before.size &&
-         now.mtime == before.mtime && now.ctime == before.ctime && now.inode == before.inode;
+Result<SnapshotPath> PathFor(const ArchiveOptions& options) {
+  SnapshotPath path{options.identity.path, {}};
+  if (path.text.empty() && !options.stdin_name.empty())
+    return SnapshotPath{"/" + options.stdin_name, {}};
+  if (path.text.empty()) {
+    TRY(path.text, RealPath(options.source));
+  }
+  if (!path.text.starts_with('/'))
+    return Fail(Code::kInvalid,
+                "\"" + path.text + "\" cannot be a snapshot's path; start it with /");
+  path.components = SplitComponents(path.text);
+  if (!std::ranges::all_of(path.components, IsPlainName))
+    return Fail(Code::kInvalid,
+                "\"" + path.text + "\" cannot be a snapshot's path; leave out . and ..");
+  return path;
 }
-
-std::string ErrnoText(int error_number) { return FromErrno("", error_number).message.substr(2); }
 
 class Archiver {
  public:
-  Archiver(repo::Repository& repository, const ArchiveOptions& options, Meter& meter,
-           std::stop_token stop)
+  Archiver(repo::Repository& repository, const ArchiveOptions& options, SnapshotPath path,
+           Meter& meter, std::stop_token stop)
       : repository_(repository),
         options_(options),
+        path_(std::move(path)),
         meter_(meter),
         stop_(std::move(stop)),
-        reader_(repository.cut_search()) {}
+        tally_(path_.text, meter),
+        pool_(ThreadsFor(options),
+              {ThreadsFor(options), ThreadsFor(options),
+               std::max<std::size_t>(1, ThreadsFor(options) / kThreadsPerReader),
+               ThreadsFor(options)}),
+        contents_(repository, pool_, tally_) {}
 
   Result<ArchiveReport> Run(const std::vector<repo::Snapshot>& parents, const Clock& clock);
 
  private:
-  Result<void> Prepare();
+  Result<const repo::Snapshot*> ChooseParent(const std::vector<repo::Snapshot>& parents) const;
   Result<std::optional<Id>> SourceTreeOf(const repo::Snapshot& parent);
-  Result<Node> WalkSource(std::optional<Id> before);
+  Result<Id> StoreSource(const repo::Snapshot* parent, TimePoint now);
+  Result<Node> StoreDirectory(Fd source, const repo::Snapshot* parent);
+  Result<Node> StoreFile(Fd source, Node node);
+  Result<Node> StoreStandardInput(TimePoint now);
   Result<Id> StoreAncestors(Node node);
   Node AncestorNode(std::size_t depth, const Node& source) const;
-
-  Result<void> Enter(Fd fd, Node node, std::string path, std::optional<Id> before);
-  Result<Node> Leave();
-  Result<void> Visit(const std::string& name);
-  Result<void> VisitDirectory(Node node, std::string path, const Node* before);
-  Result<void> VisitFile(Node node, const std::string& path, const Node* before);
-  Result<void> VisitSpecial(Node node, const std::string& path);
-  Result<bool> ReadFile(int fd, const std::string& path, Node& node);
-  bool AllStored(const Node& before) const;
-  // `path` is below the source, as in Level.
-  void Missing(const std::string& path, int error_number);
-  void Note(const std::string& path, const std::string& reason);
-  void CountFile(const Node& node, const Node* before, bool unchanged);
-  Result<Id> StoreTree(repo::TreeBuilder& tree);
+  Result<Id> StoreTree(const Node& only);
 
   repo::Repository& repository_;
   const ArchiveOptions& options_;
+  const SnapshotPath path_;
   Meter& meter_;
   const std::stop_token stop_;
-  FileReader reader_;
-  ExcludeList excludes_;
-  std::string exclude_prefix_;
-  Fd source_;
-  std::string path_;                     // of the snapshot
-  std::vector<std::string> components_;  // of path_
-  std::vector<Level> levels_;
-  ArchiveReport report_;
-  repo::SnapshotSummary& summary_ = report_.snapshot.summary.emplace();
+  ArchiveTally tally_;
+  WorkPool pool_;
+  ContentArchiver contents_;
 };
 
-Result<void> Archiver::Prepare() {
-  TRY(excludes_, ExcludeList::Parse(options_.excludes));
-  TRY_VOID(CheckSource(options_.source));
-  TRY(source_, OpenRoot(options_.source));
-  path_ = options_.identity.path;
-  if (path_.empty()) {
-    const std::unique_ptr<char, decltype(&std::free)> real(
-        ::realpath(options_.source.c_str(), nullptr), &std::free);
-    if (!real) return tl::make_unexpected(FromErrno("resolve " + options_.source, errno));
-    path_ = real.get();
-    exclude_prefix_ = path_ == "/" ? "" : path_;
-  }
-  if (!path_.starts_with('/'))
-    return Fail(Code::kInvalid, "\"" + path_ + "\" cannot be a snapshot's path; start it with /");
-  components_ = SplitComponents(path_);
-  for (const std::string& component : components_) {
-    if (!IsPlainName(component))
-      return Fail(Code::kInvalid,
-                  "\"" + path_ + "\" cannot be a snapshot's path; leave out . and ..");
-  }
-  return {};
+Result<const repo::Snapshot*> Archiver::ChooseParent(
+    const std::vector<repo::Snapshot>& parents) const {
+  if (!options_.parent)
+    return ParentFor(parents, {options_.identity.host, path_.text}, options_.type);
+  const auto found = std::ranges::find(parents, *options_.parent, &repo::Snapshot::id);
+  if (found == parents.end())
+    return Fail(Code::kNotFound, "there is no snapshot " + options_.parent->Short() +
+                                     " to compare with; list them with snapshots");
+  return &*found;
 }
 
 // The tree of the source's root in an earlier snapshot; nullopt when that has none.
 Result<std::optional<Id>> Archiver::SourceTreeOf(const repo::Snapshot& parent) {
   Id id = parent.tree;
-  for (const std::string& component : components_) {
-    TRY(const Tree tree, repository_.LoadTree(id, stop_));
-    const Node* node = tree.Find(component);
+  for (const std::string& component : path_.components) {
+    const auto tree = repository_.LoadTree(id, stop_);
+    // A damaged parent is none: everything is read again.
+    if (!tree && (tree.error().code == Code::kCorrupt || IsAbsent(tree.error())))
+      return std::nullopt;
+    if (!tree) return tl::make_unexpected(tree.error());
+    const Node* node = tree->Find(component);
     if (node == nullptr || !node->subtree) return std::nullopt;
     id = *node->subtree;
   }
@@ -135,20 +132,14 @@ Result<std::optional<Id>> Archiver::SourceTreeOf(const repo::Snapshot& parent) {
 
 Result<ArchiveReport> Archiver::Run(const std::vector<repo::Snapshot>& parents,
                                     const Clock& clock) {
-  TRY_VOID(Prepare());
-  repo::Snapshot& snapshot = report_.snapshot;
-  snapshot.time = summary_.backup_start = clock.Now();
-  const repo::Snapshot* parent = ParentFor(parents, {options_.identity.host, path_}, options_.type);
-  std::optional<Id> before;
-  if (parent != nullptr) {
-    snapshot.parent = parent->id;
-    TRY(before, SourceTreeOf(*parent));
-  }
+  repo::Snapshot& snapshot = tally_.report().snapshot;
+  snapshot.time = snapshot.summary->backup_start = clock.Now();
+  TRY(const repo::Snapshot* parent, ChooseParent(parents));
+  if (parent != nullptr) snapshot.parent = parent->id;
   meter_.SetPhase("transfer");
-  TRY(Node root, WalkSource(before));
-  TRY(snapshot.tree, StoreAncestors(std::move(root)));
+  TRY(snapshot.tree, StoreSource(parent, snapshot.time));
   meter_.SetPhase("finish");
-  snapshot.paths = {path_};
+  snapshot.paths = {path_.text};
   snapshot.hostname = options_.identity.host;
   snapshot.uid = ::getuid();
   snapshot.gid = ::getgid();
@@ -156,46 +147,108 @@ Result<ArchiveReport> Archiver::Run(const std::vector<repo::Snapshot>& parents,
   snapshot.tags = options_.tags;
   snapshot.tags.push_back("type=" + protocol::BackupTypeName(options_.type));
   snapshot.program_version = "holdfast " HOLDFAST_VERSION;
-  summary_.backup_end = clock.Now();
+  snapshot.summary->backup_end = clock.Now();
   TRY_VOID(repository_.SaveSnapshot(snapshot, stop_));
-  return std::move(report_);
+  return std::move(tally_.report());
 }
 
-Result<Node> Archiver::WalkSource(std::optional<Id> before) {
-  struct stat status {};
-  if (::fstat(source_.get(), &status) != 0)
-    return tl::make_unexpected(FromErrno("stat " + options_.source, errno));
-  Node node = NodeFromStat(components_.empty() ? "/" : components_.back(), status);
-  TRY_VOID(ReadExtras({-1, "", source_.get()}, node));
-  TRY_VOID(Enter(std::move(source_), std::move(node), "", before));
-  if (levels_.empty())
-    return Fail(Code::kDenied, options_.source +
-                                   " cannot be read: " + report_.unreadable.first().front() +
-                                   "; run as a user that may read the volume");
-  while (true) {
-    if (stop_.stop_requested()) return Fail(Code::kCancelled, "the backup was stopped");
-    Level& level = levels_.back();
-    if (level.next < level.names.size()) {
-      TRY_VOID(Visit(level.names[level.next++]));
-      continue;
-    }
-    TRY(Node done, Leave());
-    if (levels_.empty()) return done;
-    TRY_VOID(levels_.back().tree.Add(done));
+// The snapshot's tree.
+Result<Id> Archiver::StoreSource(const repo::Snapshot* parent, TimePoint now) {
+  if (!options_.stdin_name.empty()) {
+    TRY(Node file, StoreStandardInput(now));
+    Node directory = AncestorNode(path_.components.size() - 1, file);
+    TRY(directory.subtree, StoreTree(file));
+    return StoreAncestors(std::move(directory));
   }
+  Fd source(::open(options_.source.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct stat status {};
+  if (!source.valid() || ::fstat(source.get(), &status) != 0)
+    return tl::make_unexpected(FromErrno("open " + options_.source, errno));
+  if (S_ISDIR(status.st_mode)) {
+    TRY(Node root, StoreDirectory(std::move(source), parent));
+    return StoreAncestors(std::move(root));
+  }
+  if (path_.components.empty())
+    return Fail(Code::kInvalid, "a file cannot be a snapshot's root; give it a path with --as-path");
+  Node node = NodeFromStat(path_.components.back(), status);
+  TRY(Node file, StoreFile(std::move(source), std::move(node)));
+  return StoreAncestors(std::move(file));
+}
+
+Result<Node> Archiver::StoreDirectory(Fd source, const repo::Snapshot* parent) {
+  TreeArchiverOptions options;
+  TRY(const ExcludeList excludes, ExcludeList::Parse(options_.excludes));
+  options.excludes = &excludes;
+  options.one_file_system = options_.one_file_system;
+  if (options_.identity.path.empty() && path_.text != "/") options.exclude_prefix = path_.text;
+
+  struct stat status {};
+  if (::fstat(source.get(), &status) != 0)
+    return tl::make_unexpected(FromErrno("stat " + options_.source, errno));
+  Node node = NodeFromStat(path_.components.empty() ? "/" : path_.components.back(), status);
+  TRY_VOID(ReadExtras({-1, "", source.get()}, node));
+  std::optional<Id> before;
+  if (parent != nullptr) {
+    TRY(before, SourceTreeOf(*parent));
+  }
+
+  TreeArchiver trees(repository_, options, pool_, contents_, tally_);
+  TRY(auto stored, trees.Run(std::move(source), std::move(node), before, stop_));
+  if (stored) return *std::move(stored);
+  return Fail(Code::kDenied,
+              options_.source + " cannot be read: " + tally_.report().unreadable.first().front() +
+                  "; run as a user that may read the volume");
+}
+
+// A block device becomes a file of its size.
+Result<Node> Archiver::StoreFile(Fd source, Node node) {
+  node.type = NodeType::kFile;
+  node.mode = repo::GoMode(S_IFREG | (repo::PosixMode(node.mode) & 07777));
+  node.device = node.device_id = 0;
+  node.links = 1;
+  int read_errno = 0;
+  contents_.StoreLarge(std::move(source), [&](Fd, Content content) -> Result<void> {
+    node.content = std::move(content.ids);
+    node.size = content.size;
+    read_errno = content.read_errno;
+    return {};
+  });
+  TRY_VOID(pool_.Run(stop_));
+  // There is nothing else to save: half of it would be no snapshot.
+  if (read_errno != 0) return tl::make_unexpected(FromErrno("read " + options_.source, read_errno));
+  tally_.File(node, nullptr, false);
+  return node;
+}
+
+Result<Node> Archiver::StoreStandardInput(TimePoint now) {
+  if (!IsPlainName(options_.stdin_name))
+    return Fail(Code::kInvalid,
+                "\"" + options_.stdin_name + "\" is no file name; use one without /");
+  const auto since = now.time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
+  Node node;
+  node.name = options_.stdin_name;
+  node.mode = 0600;
+  node.mtime = {seconds.count(), static_cast<std::uint32_t>(
+                                     std::chrono::nanoseconds(since - seconds).count())};
+  node.atime = node.ctime = node.mtime;
+  node.uid = ::getuid();
+  node.gid = ::getgid();
+  return StoreFile(Fd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)), std::move(node));
 }
 
 // The directories above the source, one entry each: their own metadata when they are real, the
 // source's times and neutral owners when the path is a name given by the user.
 Node Archiver::AncestorNode(std::size_t depth, const Node& source) const {
   Node node;
-  if (options_.identity.path.empty()) {
+  if (options_.identity.path.empty() && options_.stdin_name.empty()) {
     std::string path;
-    for (std::size_t i = 0; i <= depth; ++i) path += "/" + components_[i];
+    for (std::size_t i = 0; i <= depth; ++i) path += "/" + path_.components[i];
     struct stat status {};
-    if (::lstat(path.c_str(), &status) == 0) return NodeFromStat(components_[depth], status);
+    if (::lstat(path.c_str(), &status) == 0)
+      return NodeFromStat(path_.components[depth], status);
   }
-  node.name = components_[depth];
+  if (depth < path_.components.size()) node.name = path_.components[depth];
   node.type = NodeType::kDir;
   node.mode = repo::GoMode(S_IFDIR | 0755);
   node.mtime = node.atime = node.ctime = source.mtime;
@@ -203,12 +256,9 @@ Node Archiver::AncestorNode(std::size_t depth, const Node& source) const {
 }
 
 Result<Id> Archiver::StoreAncestors(Node node) {
-  if (components_.empty()) return *node.subtree;
   const Node source = node;
-  for (std::size_t depth = components_.size(); depth-- > 0;) {
-    repo::TreeBuilder tree;
-    TRY_VOID(tree.Add(node));
-    TRY(const Id id, StoreTree(tree));
+  for (std::size_t depth = path_.components.size(); depth-- > 0;) {
+    TRY(const Id id, StoreTree(node));
     if (depth == 0) return id;
     node = AncestorNode(depth - 1, source);
     node.subtree = id;
@@ -216,214 +266,38 @@ Result<Id> Archiver::StoreAncestors(Node node) {
   return *node.subtree;
 }
 
-Result<void> Archiver::Enter(Fd fd, Node node, std::string path, std::optional<Id> before) {
-  auto names = ListNames(fd.get());
-  if (!names) {
-    Note(path, names.error().message);
-    return {};
-  }
-  Level level{.fd = std::move(fd),
-              .node = std::move(node),
-              .path = std::move(path),
-              .names = *std::move(names),
-              .next = 0,
-              .before = {},
-              .before_id = before,
-              .tree = {}};
-  if (before) {
-    TRY(level.before, repository_.LoadTree(*before, stop_));
-  }
-  levels_.push_back(std::move(level));
-  return {};
-}
-
-Result<Node> Archiver::Leave() {
-  Level level = std::move(levels_.back());
-  levels_.pop_back();
-  TRY(level.node.subtree, StoreTree(level.tree));
-  if (!level.before_id) {
-    ++summary_.dirs_new;
-  } else if (*level.before_id == *level.node.subtree) {
-    ++summary_.dirs_unmodified;
-  } else {
-    ++summary_.dirs_changed;
-  }
-  return std::move(level.node);
-}
-
-Result<void> Archiver::Visit(const std::string& name) {
-  const Level& level = levels_.back();
-  std::string path = level.path + "/" + name;
-  if (excludes_.Excludes(exclude_prefix_ + path)) return {};
-  struct stat status {};
-  if (::fstatat(level.fd.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-    Missing(path, errno);
-    return {};
-  }
-  Node node = NodeFromStat(name, status);
-  const Node* before = level.before ? level.before->Find(name) : nullptr;
-  switch (node.type) {
-    case NodeType::kDir:
-      return VisitDirectory(std::move(node), std::move(path), before);
-    case NodeType::kFile:
-      return VisitFile(std::move(node), path, before);
-    case NodeType::kSocket:
-      ++report_.sockets_skipped;
-      return {};
-    default:
-      return VisitSpecial(std::move(node), path);
-  }
-}
-
-Result<void> Archiver::VisitDirectory(Node node, std::string path, const Node* before) {
-  if (levels_.size() >= kDeepest) {
-    Missing(path, ELOOP);
-    return {};
-  }
-  Fd fd(::openat(levels_.back().fd.get(), node.name.c_str(),
-                 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd.valid()) {
-    Missing(path, errno);
-    return {};
-  }
-  if (const auto read = ReadExtras({-1, "", fd.get()}, node); !read)
-    Note(path, read.error().message);
-  const std::optional<Id> subtree = before == nullptr ? std::nullopt : before->subtree;
-  return Enter(std::move(fd), std::move(node), std::move(path), subtree);
-}
-
-Result<void> Archiver::VisitFile(Node node, const std::string& path, const Node* before) {
-  if (before != nullptr && Unchanged(node, *before) && AllStored(*before)) {
-    node.content = before->content;
-    node.extended_attributes = before->extended_attributes;
-    CountFile(node, before, true);
-    return levels_.back().tree.Add(node);
-  }
-  // O_NONBLOCK: the name may have become a FIFO since.
-  const Fd fd(::openat(levels_.back().fd.get(), node.name.c_str(),
-                       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  struct stat status {};
-  if (!fd.valid() || ::fstat(fd.get(), &status) != 0) {
-    Missing(path, errno);
-    return {};
-  }
-  if (!S_ISREG(status.st_mode)) {
-    Missing(path, ESTALE);
-    return {};
-  }
-  node = NodeFromStat(node.name, status);
-  TRY(const bool read, ReadFile(fd.get(), path, node));
-  if (!read) return {};
-  CountFile(node, before, false);
-  return levels_.back().tree.Add(node);
-}
-
-// False when the file could not be read, which is then in the report. The node keeps the times from
-// before the reading: a change meanwhile shows at the next backup.
-Result<bool> Archiver::ReadFile(int fd, const std::string& path, Node& node) {
-  if (const auto extras = ReadExtras({-1, "", fd}, node); !extras)
-    Note(path, extras.error().message);
-  node.content.emplace();
-  const auto store = [&](ByteView chunk) -> Result<void> {
-    TRY(const repo::SavedBlob saved, repository_.SaveBlob(BlobType::kData, chunk, stop_));
-    node.content->push_back(saved.id);
-    meter_.AddBytes(chunk.size());
-    if (saved.added) {
-      ++summary_.data_blobs;
-      summary_.data_added += chunk.size();
-      summary_.data_added_packed += saved.stored_size;
-    }
-    return {};
-  };
-  TRY(const FileReader::Outcome outcome, reader_.ReadChunks(fd, store, stop_));
-  report_.bytes_read += outcome.bytes;
-  if (outcome.read_errno != 0) {
-    Missing(path, outcome.read_errno);
-    return false;
-  }
-  struct stat after {};
-  const Node now = ::fstat(fd, &after) == 0 ? NodeFromStat(node.name, after) : node;
-  if (now.mtime != node.mtime || now.size != outcome.bytes) ++report_.changed_while_read;
-  node.size = outcome.bytes;
-  return true;
-}
-
-Result<void> Archiver::VisitSpecial(Node node, const std::string& path) {
-  if (node.type == NodeType::kIrregular) {
-    Missing(path, EINVAL);
-    return {};
-  }
-  const Place place{levels_.back().fd.get(), node.name.c_str(), -1};
-  if (const auto read = ReadExtras(place, node); !read) {
-    Note(path, read.error().message);
-    if (node.type == NodeType::kSymlink && node.link_target.empty()) return {};
-  }
-  return levels_.back().tree.Add(node);
-}
-
-// A parent snapshot may name content that was lost; it is then read again, which mends it.
-bool Archiver::AllStored(const Node& before) const {
-  return std::ranges::all_of(*before.content, [&](const Id& id) {
-    return repository_.index().Has({BlobType::kData, id});
-  });
-}
-
-void Archiver::Missing(const std::string& path, int error_number) {
-  Note(path, error_number == ENOENT ? "vanished while the backup ran" : ErrnoText(error_number));
-}
-
-void Archiver::Note(const std::string& path, const std::string& reason) {
-  report_.unreadable.Add(path_ == "/" ? path : path_ + path, reason);
-}
-
-void Archiver::CountFile(const Node& node, const Node* before, bool unchanged) {
-  if (unchanged) {
-    ++summary_.files_unmodified;
-    meter_.AddBytes(node.size);
-  } else if (before == nullptr || before->type != NodeType::kFile) {
-    ++summary_.files_new;
-  } else if (before->content == node.content && SameMetadata(*before, node)) {
-    ++summary_.files_unmodified;
-  } else {
-    ++summary_.files_changed;
-  }
-  ++summary_.total_files_processed;
-  summary_.total_bytes_processed += node.size;
-  meter_.AddFiles(1);
-}
-
-Result<Id> Archiver::StoreTree(repo::TreeBuilder& tree) {
+Result<Id> Archiver::StoreTree(const Node& only) {
+  repo::TreeBuilder tree;
+  TRY_VOID(tree.Add(only));
   const std::string text = tree.Finish();
   TRY(const repo::SavedBlob saved, repository_.SaveBlob(BlobType::kTree, AsBytes(text), stop_));
-  if (saved.added) {
-    ++summary_.tree_blobs;
-    summary_.data_added += text.size();
-    summary_.data_added_packed += saved.stored_size;
-  }
+  tally_.Blob(BlobType::kTree, text.size(), saved);
   return saved.id;
 }
 
 }  // namespace
 
 Result<void> CheckSource(const std::string& source) {
-  if (source == "-")
-    return Fail(Code::kNotSupported,
-                "standard input cannot be backed up by this version; name a directory");
   struct stat status {};
-  if (::stat(source.c_str(), &status) == 0 && !S_ISDIR(status.st_mode))
-    return Fail(Code::kNotSupported,
-                source +
-                    " is not a directory, and this version backs up directories only; name "
-                    "the one that holds it");
-  TRY_VOID(OpenRoot(source));
-  return {};
+  if (::stat(source.c_str(), &status) != 0) {
+    TRY_VOID(OpenRoot(source));
+    return {};
+  }
+  if (S_ISDIR(status.st_mode) || S_ISREG(status.st_mode) || S_ISBLK(status.st_mode)) return {};
+  return Fail(Code::kInvalid, source +
+                                  " is no directory, file or block device; name one of these, or "
+                                  "use --stdin for what another program writes");
 }
 
 Result<ArchiveReport> Archive(repo::Repository& repository,
                               const std::vector<repo::Snapshot>& parents,
                               const ArchiveOptions& options, Meter& meter, const Clock& clock,
                               std::stop_token stop) {
-  return Archiver(repository, options, meter, std::move(stop)).Run(parents, clock);
+  TRY_VOID(ExcludeList::Parse(options.excludes));
+  if (options.stdin_name.empty()) TRY_VOID(CheckSource(options.source));
+  TRY(SnapshotPath path, PathFor(options));
+  return Archiver(repository, options, std::move(path), meter, std::move(stop))
+      .Run(parents, clock);
 }
 
 }  // namespace holdfast::engine

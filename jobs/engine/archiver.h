@@ -1,5 +1,5 @@
-// Makes a snapshot of a directory: walks it in the order of its trees, compares every file with the
-// parent snapshot, reads what changed and stores it.
+// Makes a snapshot of a directory, of a block device or file, or of what comes by standard input:
+// compares every file with the parent snapshot, reads what changed and stores it, on all processors.
 //
 // A file whose size, mtime, ctime and inode equal its parent's is not opened: its content and
 // attributes (a change of which would have moved ctime) are taken over.
@@ -22,18 +22,22 @@
 namespace holdfast::engine {
 
 struct ArchiveOptions {
-  std::string source;  // the directory to read
+  std::string source;  // a directory, a block device or a file
   // The snapshot's host and path. An empty path is the source's own absolute path.
   protocol::Identity identity;
   protocol::BackupType type = protocol::BackupType::kIncremental;
   std::vector<std::string> tags;  // "type=..." is added
   // Anchored patterns start at the source's root when identity.path is given, else, as in restic,
   // at the root of the file system.
-  std::vector<std::string> excludes;
+  std::vector<std::string> excludes = {};
+  // Not empty: standard input is read instead, and becomes a file of this name.
+  std::string stdin_name = {};
+  bool one_file_system = false;  // other file systems below the source are left out
+  std::optional<repo::Id> parent = {};  // compare with this snapshot, whatever the type says
+  std::size_t threads = 0;         // 0: one for each processor this process may use
 };
 
-// NotSupported for what is no directory (a file, a block device, "-" for standard input), Invalid
-// when nothing is there.
+// Invalid, with what to change, for a source that is missing or cannot be backed up (a socket).
 Result<void> CheckSource(const std::string& source);
 
 struct ArchiveReport {
