@@ -169,7 +169,8 @@ Result<Id> Archiver::StoreSource(const repo::Snapshot* parent, TimePoint now) {
     return StoreAncestors(std::move(root));
   }
   if (path_.components.empty())
-    return Fail(Code::kInvalid, "a file cannot be a snapshot's root; give it a path with --as-path");
+    return Fail(Code::kInvalid,
+                "a file cannot be a snapshot's root; give it a path with --as-path");
   Node node = NodeFromStat(path_.components.back(), status);
   TRY(Node file, StoreFile(std::move(source), std::move(node)));
   return StoreAncestors(std::move(file));
@@ -195,9 +196,9 @@ Result<Node> Archiver::StoreDirectory(Fd source, const repo::Snapshot* parent) {
   TreeArchiver trees(repository_, options, pool_, contents_, tally_);
   TRY(auto stored, trees.Run(std::move(source), std::move(node), before, stop_));
   if (stored) return *std::move(stored);
-  return Fail(Code::kDenied,
-              options_.source + " cannot be read: " + tally_.report().unreadable.first().front() +
-                  "; run as a user that may read the volume");
+  return Fail(Code::kDenied, options_.source +
+                                 " cannot be read: " + tally_.report().unreadable.first().front() +
+                                 "; run as a user that may read the volume");
 }
 
 // A block device becomes a file of its size.
@@ -207,8 +208,9 @@ Result<Node> Archiver::StoreFile(Fd source, Node node) {
   node.device = node.device_id = 0;
   node.links = 1;
   int read_errno = 0;
-  contents_.StoreLarge(std::move(source), [&](Fd, Content content) -> Result<void> {
-    node.content = std::move(content.ids);
+  const auto open = [&] { return std::move(source); };
+  contents_.StoreLarge(open, [&](const Fd&, const Content& content) -> Result<void> {
+    node.content = content.ids;
     node.size = content.size;
     read_errno = content.read_errno;
     return {};
@@ -229,8 +231,8 @@ Result<Node> Archiver::StoreStandardInput(TimePoint now) {
   Node node;
   node.name = options_.stdin_name;
   node.mode = 0600;
-  node.mtime = {seconds.count(), static_cast<std::uint32_t>(
-                                     std::chrono::nanoseconds(since - seconds).count())};
+  node.mtime = {seconds.count(),
+                static_cast<std::uint32_t>(std::chrono::nanoseconds(since - seconds).count())};
   node.atime = node.ctime = node.mtime;
   node.uid = ::getuid();
   node.gid = ::getgid();
@@ -245,8 +247,7 @@ Node Archiver::AncestorNode(std::size_t depth, const Node& source) const {
     std::string path;
     for (std::size_t i = 0; i <= depth; ++i) path += "/" + path_.components[i];
     struct stat status {};
-    if (::lstat(path.c_str(), &status) == 0)
-      return NodeFromStat(path_.components[depth], status);
+    if (::lstat(path.c_str(), &status) == 0) return NodeFromStat(path_.components[depth], status);
   }
   if (depth < path_.components.size()) node.name = path_.components[depth];
   node.type = NodeType::kDir;
@@ -296,8 +297,7 @@ Result<ArchiveReport> Archive(repo::Repository& repository,
   TRY_VOID(ExcludeList::Parse(options.excludes));
   if (options.stdin_name.empty()) TRY_VOID(CheckSource(options.source));
   TRY(SnapshotPath path, PathFor(options));
-  return Archiver(repository, options, std::move(path), meter, std::move(stop))
-      .Run(parents, clock);
+  return Archiver(repository, options, std::move(path), meter, std::move(stop)).Run(parents, clock);
 }
 
 }  // namespace holdfast::engine

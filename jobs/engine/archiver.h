@@ -1,5 +1,6 @@
 // Makes a snapshot of a directory, of a block device or file, or of what comes by standard input:
-// compares every file with the parent snapshot, reads what changed and stores it, on all processors.
+// compares every file with the parent snapshot, reads what changed and stores it, on all
+// processors.
 //
 // A file whose size, mtime, ctime and inode equal its parent's is not opened: its content and
 // attributes (a change of which would have moved ctime) are taken over.
@@ -32,9 +33,9 @@ struct ArchiveOptions {
   std::vector<std::string> excludes = {};
   // Not empty: standard input is read instead, and becomes a file of this name.
   std::string stdin_name = {};
-  bool one_file_system = false;  // other file systems below the source are left out
+  bool one_file_system = false;         // other file systems below the source are left out
   std::optional<repo::Id> parent = {};  // compare with this snapshot, whatever the type says
-  std::size_t threads = 0;         // 0: one for each processor this process may use
+  std::size_t threads = 0;              // 0: one for each processor this process may use
 };
 
 // Invalid, with what to change, for a source that is missing or cannot be backed up (a socket).

@@ -34,8 +34,9 @@ ssize_t ReadSome(int fd, std::uint8_t* to, std::size_t size) {
 
 // One file on its way through the pool: its reader and its chunks hold it.
 struct ContentArchiver::LargeFile {
-  Fd fd;
+  Open open;
   Done done;
+  Fd fd;
   std::deque<Id> ids;  // grows at its end by the reader; elements stay where they are
   std::uint64_t size = 0;
   int read_errno = 0;
@@ -47,7 +48,9 @@ class ContentArchiver::ReadJob final : public WorkPool::Job {
   ReadJob(ContentArchiver& archiver, std::shared_ptr<LargeFile> file)
       : archiver_(archiver), file_(std::move(file)) {}
   Result<void> Run(std::stop_token stop) override {
-    TRY_VOID(archiver_.Read(file_, stop));
+    file_->fd = file_->open();
+    if (!file_->fd.valid()) file_->read_errno = errno;
+    if (file_->fd.valid()) TRY_VOID(archiver_.Read(file_, stop));
     return archiver_.FinishPart(*file_);
   }
 
@@ -68,9 +71,9 @@ class ContentArchiver::ChunkJob final : public WorkPool::Job {
 ContentArchiver::ContentArchiver(repo::Repository& repository, WorkPool& pool, ArchiveTally& tally)
     : repository_(repository), pool_(pool), tally_(tally) {}
 
-void ContentArchiver::StoreLarge(Fd fd, Done done) {
+void ContentArchiver::StoreLarge(Open open, Done done) {
   auto file = std::make_shared<LargeFile>();
-  file->fd = std::move(fd);
+  file->open = std::move(open);
   file->done = std::move(done);
   pool_.Post(kLargeFileJobs, std::make_unique<ReadJob>(*this, std::move(file)));
 }
@@ -152,7 +155,7 @@ Result<void> ContentArchiver::StoreWaiting(std::stop_token stop) {
 }
 
 Result<std::vector<Id>> ContentArchiver::Store(std::span<const ByteView> contents,
-                                                    std::stop_token stop) {
+                                               std::stop_token stop) {
   std::vector<Id> ids(contents.size());
   repo::HashMany(contents, ids);
   for (std::size_t i = 0; i < contents.size(); ++i) {
@@ -166,9 +169,9 @@ Result<std::vector<Id>> ContentArchiver::Store(std::span<const ByteView> content
 // Whoever finishes the last part finishes the file.
 Result<void> ContentArchiver::FinishPart(LargeFile& file) {
   if (file.parts.fetch_sub(1, std::memory_order_acq_rel) != 1) return {};
-  Content content{{file.ids.begin(), file.ids.end()}, file.size, file.read_errno};
-  file.ids.clear();
-  return file.done(std::move(file.fd), std::move(content));
+  const Content content{{file.ids.begin(), file.ids.end()}, file.size, file.read_errno};
+  const Fd fd = std::move(file.fd);
+  return file.done(fd, content);
 }
 
 }  // namespace holdfast::engine

@@ -42,15 +42,16 @@ class ContentArchiver {
   // All must outlive it.
   ContentArchiver(repo::Repository& repository, WorkPool& pool, ArchiveTally& tally);
 
-  // Called once the last chunk of a large file is stored, on any thread.
-  using Done = std::function<Result<void>(Fd file, Content content)>;
+  // Opens a large file when its turn has come, so that few are open at a time; invalid with errno.
+  using Open = std::function<Fd()>;
+  // Called once the last chunk of a large file is stored, on any thread; the file is still open.
+  using Done = std::function<Result<void>(const Fd& file, const Content& content)>;
 
-  // Reads `file` from where it stands, in jobs of the pool; returns at once.
-  void StoreLarge(Fd file, Done done);
+  // Reads a file from where it stands, in jobs of the pool; returns at once.
+  void StoreLarge(Open open, Done done);
 
   // Stores one blob for each content; their ids in the same order.
-  Result<std::vector<repo::Id>> Store(std::span<const ByteView> contents,
-                                           std::stop_token stop);
+  Result<std::vector<repo::Id>> Store(std::span<const ByteView> contents, std::stop_token stop);
 
  private:
   struct LargeFile;

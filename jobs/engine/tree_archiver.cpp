@@ -66,7 +66,7 @@ struct TreeArchiver::Entry {
 };
 
 struct TreeArchiver::Directory {
-  DirectoryPtr parent;  // none for the source
+  DirectoryPtr parent;     // none for the source
   Entry* entry = nullptr;  // in the parent's slice
   std::string path;        // below the source, with a leading '/'; "" for the source itself
   std::size_t depth = 0;
@@ -299,8 +299,8 @@ std::size_t TreeArchiver::StartSlice(const DirectoryPtr& directory) {
   const std::size_t ranges = (count + kRange - 1) / kRange;
   d.pending.store(ranges, std::memory_order_relaxed);
   for (std::size_t range = 0; range + 1 < ranges; ++range)
-    pool_.Post(kRangeJobs, std::make_unique<RangeJob>(*this, directory, range * kRange,
-                                                      (range + 1) * kRange));
+    pool_.Post(kRangeJobs,
+               std::make_unique<RangeJob>(*this, directory, range * kRange, (range + 1) * kRange));
   return (ranges - 1) * kRange;
 }
 
@@ -332,8 +332,7 @@ Result<void> TreeArchiver::Finish(Directory& directory, std::stop_token stop) {
     for (std::size_t i = 0; !directory.encoded && i < directory.same; ++i)
       TRY_VOID(directory.tree.Add(before[i]));
     const std::string text = directory.tree.Finish();
-    TRY(const repo::SavedBlob saved,
-        repository_.SaveBlob(BlobType::kTree, AsBytes(text), stop));
+    TRY(const repo::SavedBlob saved, repository_.SaveBlob(BlobType::kTree, AsBytes(text), stop));
     tally_.Blob(BlobType::kTree, text.size(), saved);
     entry.node.subtree = saved.id;
   }
@@ -428,19 +427,23 @@ Result<void> TreeArchiver::VisitFile(const DirectoryPtr& directory, Entry& entry
     return {};
   }
   if (WaitsForOtherName(directory, entry)) return {};
-  // O_NONBLOCK: the name may have become a FIFO since.
-  Fd fd(::openat(directory->fd.get(), entry.node.name.c_str(),
-                 O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (!fd.valid()) {
-    FileDone(*directory, entry, {{}, 0, errno});
-    return {};
-  }
   if (entry.node.size < kSmallFile) {
+    const Fd fd = OpenFile(*directory, entry);
+    if (!fd.valid()) {
+      FileDone(*directory, entry, {{}, 0, errno});
+      return {};
+    }
     TRY(const bool added, small.Add(entry, fd, status, stop));
     if (added) return {};
   }
-  StoreLarge(directory, entry, std::move(fd), stop);
+  StoreLarge(directory, entry, stop);
   return {};
+}
+
+Fd TreeArchiver::OpenFile(const Directory& directory, const Entry& entry) {
+  // O_NONBLOCK: the name may have become a FIFO since.
+  return Fd(::openat(directory.fd.get(), entry.node.name.c_str(),
+                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 }
 
 // A further name of a file that another thread reads is finished by that thread.
@@ -463,25 +466,30 @@ bool TreeArchiver::WaitsForOtherName(const DirectoryPtr& directory, Entry& entry
   return false;
 }
 
-void TreeArchiver::StoreLarge(const DirectoryPtr& directory, Entry& entry, Fd fd,
-                              std::stop_token stop) {
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
-    return FileDone(*directory, entry, {{}, 0, ESTALE});
-  entry.node = NodeFromStat(std::move(entry.node.name), status);
-  ReadExtrasOf(*directory, entry, fd.get());
+void TreeArchiver::StoreLarge(const DirectoryPtr& directory, Entry& entry, std::stop_token stop) {
   directory->pending.fetch_add(1, std::memory_order_relaxed);
-  contents_.StoreLarge(
-      std::move(fd),
-      [this, directory, &entry, status, stop](Fd file, Content content) -> Result<void> {
-        struct stat after {};
-        const bool steady = ::fstat(file.get(), &after) == 0 && SameFile(status, after) &&
-                            static_cast<std::uint64_t>(status.st_size) == content.size;
-        if (!steady && content.read_errno == 0) tally_.ChangedWhileRead();
-        file = {};
-        FileDone(*directory, entry, content);
-        return PartDone(directory, stop);
-      });
+  const auto seen = std::make_shared<struct stat>();
+  const auto open = [this, directory, &entry, seen] {
+    Fd fd = OpenFile(*directory, entry);
+    if (!fd.valid() || ::fstat(fd.get(), seen.get()) != 0) return Fd();
+    if (!S_ISREG(seen->st_mode)) {
+      errno = ESTALE;
+      return Fd();
+    }
+    entry.node = NodeFromStat(std::move(entry.node.name), *seen);
+    ReadExtrasOf(*directory, entry, fd.get());
+    return fd;
+  };
+  const auto done = [this, directory, &entry, seen, stop](const Fd& fd,
+                                                          const Content& content) -> Result<void> {
+    struct stat after {};
+    const bool steady = fd.valid() && ::fstat(fd.get(), &after) == 0 && SameFile(*seen, after) &&
+                        static_cast<std::uint64_t>(after.st_size) == content.size;
+    if (!steady && content.read_errno == 0) tally_.ChangedWhileRead();
+    FileDone(*directory, entry, content);
+    return PartDone(directory, stop);
+  };
+  contents_.StoreLarge(open, done);
 }
 
 void TreeArchiver::FileDone(Directory& directory, Entry& entry, const Content& content) {

@@ -1,5 +1,5 @@
-// Stores a directory with everything below it: lists, looks at every entry, compares with the parent
-// snapshot, stores what changed and writes the trees, on all threads of a pool.
+// Stores a directory with everything below it: lists, looks at every entry, compares with the
+// parent snapshot, stores what changed and writes the trees, on all threads of a pool.
 //
 // A directory is worked on in slices of its names. A slice is looked at in ranges, each a job that
 // also reads the range's small files; large files and directories become jobs of their own. When
@@ -33,7 +33,7 @@ namespace holdfast::engine {
 
 struct TreeArchiverOptions {
   const ExcludeList* excludes = nullptr;
-  std::string exclude_prefix;     // before a path when it is matched
+  std::string exclude_prefix;    // before a path when it is matched
   bool one_file_system = false;  // directories on other file systems are stored empty
 };
 
@@ -46,8 +46,8 @@ class TreeArchiver {
   // Runs the pool until everything is stored. The source's node with its tree; nullopt when the
   // source itself cannot be read, which the tally then says. `before` is the source's tree in the
   // parent snapshot. Errors of the repository, and Cancelled.
-  Result<std::optional<repo::Node>> Run(Fd source, repo::Node node,
-                                        std::optional<repo::Id> before, std::stop_token stop);
+  Result<std::optional<repo::Node>> Run(Fd source, repo::Node node, std::optional<repo::Id> before,
+                                        std::stop_token stop);
 
  private:
   struct Entry;
@@ -75,7 +75,8 @@ class TreeArchiver {
   void ReadExtrasOf(Directory& directory, Entry& entry, int fd);
   Result<void> VisitFile(const DirectoryPtr& directory, Entry& entry, const struct stat& status,
                          SmallFiles& small, std::stop_token stop);
-  void StoreLarge(const DirectoryPtr& directory, Entry& entry, Fd fd, std::stop_token stop);
+  void StoreLarge(const DirectoryPtr& directory, Entry& entry, std::stop_token stop);
+  static Fd OpenFile(const Directory& directory, const Entry& entry);
   bool WaitsForOtherName(const DirectoryPtr& directory, Entry& entry);
   // The file's content is stored, or could not be read: for this name, and for others that wait.
   void FileDone(Directory& directory, Entry& entry, const Content& content);

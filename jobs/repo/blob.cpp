@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <new>
+#include <optional>
 
 #include <spdlog/fmt/fmt.h>
 #include <zstd.h>
@@ -15,11 +16,27 @@ struct FreeZstd {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
 
+// zstd's level 1 looks for matches of seven bytes in large inputs, too long for database pages:
+// five cost nothing more and make them smaller than level 3 does, in two thirds of its time.
+constexpr int kAutoLevel = 1;
+constexpr int kAutoMinMatch = 5;
+constexpr int kMaxLevel = 12;
+
 // One thread's compressor and the buffer it fills; both grow to the largest blob seen.
 struct Compressor {
   std::unique_ptr<ZSTD_CCtx, FreeZstd> context{ZSTD_createCCtx()};
   std::unique_ptr<std::uint8_t[]> buffer;
   std::size_t capacity = 0;
+  std::optional<Compression> set_for;
+
+  void SetFor(Compression compression) {
+    if (set_for == compression) return;
+    const bool max = compression == Compression::kMax;
+    ZSTD_CCtx_reset(context.get(), ZSTD_reset_session_and_parameters);
+    ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, max ? kMaxLevel : kAutoLevel);
+    if (!max) ZSTD_CCtx_setParameter(context.get(), ZSTD_c_minMatch, kAutoMinMatch);
+    set_for = compression;
+  }
 
   void Reserve(std::size_t size) {
     if (size <= capacity) return;
@@ -27,8 +44,6 @@ struct Compressor {
     capacity = size;
   }
 };
-
-int ZstdLevel(Compression compression) { return compression == Compression::kMax ? 12 : 3; }
 
 ZSTD_DCtx* ThreadDecompressor() {
   thread_local const std::unique_ptr<ZSTD_DCtx, FreeZstd> context(ZSTD_createDCtx());
@@ -58,9 +73,9 @@ ByteView Compress(ByteView content, Compression compression) {
   if (!compressor.context) throw std::bad_alloc();
   if (content.empty()) return {};
   compressor.Reserve(ZSTD_compressBound(content.size()));
-  const std::size_t size =
-      ZSTD_compressCCtx(compressor.context.get(), compressor.buffer.get(), compressor.capacity,
-                        content.data(), content.size(), ZstdLevel(compression));
+  compressor.SetFor(compression);
+  const std::size_t size = ZSTD_compress2(compressor.context.get(), compressor.buffer.get(),
+                                          compressor.capacity, content.data(), content.size());
   if (ZSTD_isError(size) || size >= content.size()) return {};
   return {compressor.buffer.get(), size};
 }

@@ -48,8 +48,8 @@ inline constexpr std::uint64_t kMaxBlobSize = 1ULL << 30;
 
 enum class Compression {
   kOff,   // data stays as it is; trees and JSON are compressed all the same, as restic does
-  kAuto,  // zstd level 3
-  kMax,   // zstd level 12, slower by ten times for a few percent
+  kAuto,  // zstd, as fast as the rest of the work: see blob.cpp
+  kMax,   // zstd level 12, slower by twenty times for a few percent
 };
 
 // Compresses into a buffer that belongs to the calling thread and is valid until its next call

@@ -1,6 +1,7 @@
 #include "jobs/repo/crypto.h"
 
 #include <algorithm>
+#include <atomic>
 #include <climits>
 #include <new>
 #include <stdexcept>
@@ -46,12 +47,45 @@ struct FreeMac {
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, FreeCipher>;
 using MacContext = std::unique_ptr<EVP_MAC_CTX, FreeMac>;
 
-// One context per thread and use: making one costs more than sealing a small blob. It keeps the
-// last key's schedule until the thread ends, as the key itself lives about as long.
-EVP_CIPHER_CTX* ThreadCipher() {
-  thread_local const CipherContext context(EVP_CIPHER_CTX_new());
-  Require(context != nullptr);
-  return context.get();
+// A thread's cipher with the key schedule it used last: making one costs more than sealing a small
+// blob. Schedules are told apart by serial number, as addresses are used again.
+class KeyedCipher {
+ public:
+  explicit KeyedCipher(const EVP_CIPHER* cipher) : cipher_(cipher), context_(EVP_CIPHER_CTX_new()) {
+    Require(context_ != nullptr);
+  }
+
+  // Ready for a message; `iv` is null for a cipher without one.
+  EVP_CIPHER_CTX* Start(std::uint64_t serial, const std::uint8_t* key, const std::uint8_t* iv) {
+    const bool known = serial == serial_;
+    Require(EVP_EncryptInit_ex(context_.get(), known ? nullptr : cipher_, nullptr,
+                               known ? nullptr : key, iv) == 1);
+    serial_ = serial;
+    return context_.get();
+  }
+
+ private:
+  const EVP_CIPHER* const cipher_;
+  const CipherContext context_;
+  std::uint64_t serial_ = 0;  // of no key
+};
+
+std::uint64_t NextSerial() {
+  static std::atomic<std::uint64_t> last = 0;
+  return ++last;
+}
+
+// Random bytes are drawn for many IVs at a time.
+void FillIv(std::span<std::uint8_t> iv) {
+  constexpr std::size_t kDrawn = 256 * kIvSize;
+  thread_local std::array<std::uint8_t, kDrawn> drawn;
+  thread_local std::size_t used = kDrawn;
+  if (used == kDrawn) {
+    Require(RAND_bytes(drawn.data(), static_cast<int>(kDrawn)) == 1);
+    used = 0;
+  }
+  std::copy_n(drawn.data() + used, kIvSize, iv.data());
+  used += kIvSize;
 }
 
 EVP_MAC_CTX* ThreadPoly1305() {
@@ -96,7 +130,8 @@ void Key::Unmap::operator()(std::uint8_t* page) const {
   munmap(page, PageSize());
 }
 
-Key::Key(std::span<const std::uint8_t, kSize> material) : page_(MapSecretPage()) {
+Key::Key(std::span<const std::uint8_t, kSize> material)
+    : page_(MapSecretPage()), serial_(NextSerial()) {
   std::ranges::copy(material, page_.get());
 }
 
@@ -121,26 +156,22 @@ bool Key::Valid() const {
 std::array<std::uint8_t, kMacSize> Key::Mac(ByteView iv, ByteView ciphertext) const {
   std::array<std::uint8_t, 32> once;
   std::copy_n(page_.get() + kMacKeyR, 16, once.begin());
-  EVP_CIPHER_CTX* aes = ThreadCipher();
-  Require(EVP_EncryptInit_ex(aes, EVP_aes_128_ecb(), nullptr, page_.get() + kMacKeyK, nullptr) ==
-          1);
-  Update(aes, iv.data(), once.data() + 16, kIvSize);
+  thread_local KeyedCipher aes(EVP_aes_128_ecb());
+  Update(aes.Start(serial_, page_.get() + kMacKeyK, nullptr), iv.data(), once.data() + 16, kIvSize);
   const auto tag = Poly1305(once, ciphertext);
   Wipe(once);
   return tag;
 }
 
 void Key::Crypt(ByteView iv, ByteView in, std::uint8_t* out) const {
-  EVP_CIPHER_CTX* aes = ThreadCipher();
-  Require(EVP_EncryptInit_ex(aes, EVP_aes_256_ctr(), nullptr, page_.get() + kEncryptionKey,
-                             iv.data()) == 1);
-  Update(aes, in.data(), out, in.size());
+  thread_local KeyedCipher aes(EVP_aes_256_ctr());
+  Update(aes.Start(serial_, page_.get() + kEncryptionKey, iv.data()), in.data(), out, in.size());
 }
 
 void Key::Seal(ByteView plaintext, std::span<std::uint8_t> out) const {
   const auto iv = out.first(kIvSize);
   const auto ciphertext = out.subspan(kIvSize, plaintext.size());
-  Require(RAND_bytes(iv.data(), kIvSize) == 1);
+  FillIv(iv);
   Crypt(iv, plaintext, ciphertext.data());
   std::ranges::copy(Mac(iv, ciphertext), ciphertext.data() + ciphertext.size());
 }

@@ -62,6 +62,7 @@ class Key {
   void Crypt(ByteView iv, ByteView in, std::uint8_t* out) const;
 
   std::unique_ptr<std::uint8_t[], Unmap> page_;
+  std::uint64_t serial_;  // no other key in this process has had it
 };
 
 }  // namespace holdfast::repo
