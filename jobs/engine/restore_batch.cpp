@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "jobs/engine/directory.h"
 #include "jobs/engine/metadata.h"
+#include "jobs/repo/parallel.h"
 
 namespace holdfast::engine {
 namespace {
@@ -24,6 +25,8 @@ constexpr std::size_t kMaxOpenFiles = 128;
 // The block of every common file system: a hole of less frees nothing.
 constexpr std::size_t kBlock = 4096;
 constexpr std::size_t kCompareSize = 256 * 1024;
+// What one thread fetches at a time; neighbours further apart than kGap are apart for all.
+constexpr std::uint64_t kPortion = std::uint64_t{4} << 20;
 
 bool AllZero(ByteView bytes) {
   return bytes.front() == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
@@ -58,6 +61,13 @@ int WriteSparse(int fd, ByteView bytes, std::uint64_t offset) {
   return WriteAll(fd, bytes.subspan(start), offset + start);
 }
 
+// The content of a file that is empty so far.
+int WriteNew(int fd, ByteView content) {
+  if (content.size() < kBlock) return WriteAll(fd, content, 0);
+  if (::ftruncate(fd, static_cast<off_t>(content.size())) != 0) return errno;
+  return WriteSparse(fd, content, 0);
+}
+
 struct Split {
   std::string directory;
   std::string name;
@@ -86,36 +96,34 @@ bool HasContent(int fd, std::uint64_t offset, std::uint64_t length, const repo::
   return hash.Finish() == id.bytes;
 }
 
-RestoreBatch::RestoreBatch(repo::Repository& repository, int target, bool verify, Meter& meter,
-                           RestoreReport& report, std::stop_token stop)
+RestoreBatch::RestoreBatch(repo::Repository& repository, int target, std::size_t threads,
+                           bool verify, Meter& meter, RestoreReport& report, std::stop_token stop)
     : repository_(repository),
       target_(target),
+      threads_(threads),
       verify_(verify),
       meter_(meter),
       report_(report),
       stop_(std::move(stop)) {}
 
 void RestoreBatch::StartFile(File file) {
-  Planned planned;
+  Planned& planned = files_.emplace_back();
   static_cast<File&>(planned) = std::move(file);
   planned.node.content.reset();
   planned.created = planned.exists;
-  files_.push_back(std::move(planned));
 }
 
 Result<void> RestoreBatch::AddPiece(const repo::PackedBlob& place, std::uint64_t offset) {
-  if (files_.back().failed) return {};
   const auto [known, added] =
       pack_numbers_.try_emplace(place.pack, static_cast<std::uint32_t>(packs_.size()));
   if (added) packs_.push_back(place.pack);
   pieces_.push_back(
-      {known->second, static_cast<std::uint32_t>(files_.size() - 1), offset, place.blob});
+      {known->second, static_cast<std::uint32_t>(files_.size() - 1), offset, place.blob, false});
+  ++files_.back().pieces;
   ++files_.back().pending;
   if (pieces_.size() >= kMaxPieces) return FlushPieces();
   return {};
 }
-
-void RestoreBatch::FailFile(std::string_view reason) { Fail(files_.back(), reason); }
 
 void RestoreBatch::EndFile() { files_.back().ended = true; }
 
@@ -131,126 +139,211 @@ bool RestoreBatch::full() const {
   return files_.size() + links_.size() + directories_.size() >= kMaxEntries;
 }
 
+Result<void> RestoreBatch::Parallel(std::size_t count, const Work& work) const {
+  return repo::InParallel(threads_, count, work, stop_);
+}
+
 Result<void> RestoreBatch::Flush() {
   TRY_VOID(FlushPieces());
-  for (std::uint32_t i = 0; i < files_.size(); ++i) TRY_VOID(FinishFile(i));
+  TRY_VOID(Parallel(files_.size(), [&](std::size_t i, std::stop_token) {
+    return FinishFile(static_cast<std::uint32_t>(i));
+  }));
   open_by_file_.clear();
   open_.clear();
   files_.clear();
   for (const Link& link : links_) MakeLink(link);
   links_.clear();
-  for (const Directory& directory : directories_) FinishDirectory(directory);
-  directories_.clear();
-  return {};
+  return FinishDirectories();
 }
 
 Result<void> RestoreBatch::FlushPieces() {
-  std::ranges::sort(pieces_, {}, [](const Piece& piece) {
-    return std::tuple(piece.pack, piece.blob.offset, piece.file, piece.offset);
-  });
-  for (auto first = pieces_.begin(); first != pieces_.end();) {
-    const auto last = std::find_if(first, pieces_.end(),
-                                   [&](const Piece& piece) { return piece.pack != first->pack; });
-    TRY_VOID(FetchPack(packs_[first->pack], std::span(first, last)));
-    first = last;
-  }
-  if (verify_) VerifyPieces();
+  TRY_VOID(ComparePieces());
+  TRY_VOID(FetchPieces());
+  if (verify_) TRY_VOID(VerifyPieces());
   pieces_.clear();
   packs_.clear();
   pack_numbers_.clear();
   return {};
 }
 
-Result<void> RestoreBatch::FetchPack(const repo::Id& pack, std::span<const Piece> pieces) {
+// Marks the pieces that files on disk have already, from an earlier restore or from before.
+Result<void> RestoreBatch::ComparePieces() {
+  return Parallel(pieces_.size(), [&](std::size_t i, std::stop_token) -> Result<void> {
+    Piece& piece = pieces_[i];
+    Planned& file = files_[piece.file];
+    if (!file.exists || HasFailed(file)) return {};
+    const FilePtr fd = Open(piece.file);
+    if (!fd) return Failed(piece.file, "open", errno);
+    const std::uint64_t length = piece.blob.PlainLength();
+    piece.present = HasContent(fd->get(), piece.offset, length, piece.blob.handle.id);
+    if (piece.present) {
+      --file.pending;
+      meter_.AddBytes(length);
+    }
+    return {};
+  });
+}
+
+Result<void> RestoreBatch::FetchPieces() {
+  std::ranges::sort(pieces_, {}, [](const Piece& piece) {
+    return std::tuple(piece.present, piece.pack, piece.blob.offset, piece.file, piece.offset);
+  });
+  const auto portions = Portions();
+  return Parallel(portions.size(), [&](std::size_t i, std::stop_token stop) {
+    return Fetch(portions[i], std::move(stop));
+  });
+}
+
+// The pieces to be fetched, sorted, in portions of one pack each.
+std::vector<std::span<const RestoreBatch::Piece>> RestoreBatch::Portions() const {
+  std::vector<std::span<const Piece>> portions;
+  const auto end = std::ranges::find(pieces_, true, &Piece::present);
+  for (auto first = pieces_.begin(); first != end;) {
+    // A blob that several files want is fetched once: its pieces stay together.
+    auto last = std::next(first);
+    while (last != end && last->pack == first->pack &&
+           (last->blob.offset == std::prev(last)->blob.offset ||
+            std::uint64_t{last->blob.offset} + last->blob.length - first->blob.offset <= kPortion))
+      ++last;
+    portions.emplace_back(first, last);
+    first = last;
+  }
+  return portions;
+}
+
+Result<void> RestoreBatch::Fetch(std::span<const Piece> pieces, std::stop_token stop) {
+  const repo::Id& pack = packs_[pieces.front().pack];
   std::vector<repo::Blob> blobs;
   for (const Piece& piece : pieces) {
     if (blobs.empty() || blobs.back().offset != piece.blob.offset) blobs.push_back(piece.blob);
   }
-  std::size_t delivered = 0;
-  const auto read = repository_.LoadBlobs(
+  return repository_.LoadBlobs(
       pack, blobs,
-      [&](const repo::Blob& blob, Result<Bytes> content) {
-        ++delivered;
-        return Deliver(blob, std::move(content), pieces);
+      [&](const repo::Blob& blob, Result<ByteView> content) {
+        return Deliver(blob, std::move(content), pieces, stop);
       },
-      stop_);
-  if (read) return {};
-  // A pack that is gone or cut short: its blobs may lie in others too.
-  const Code code = read.error().code;
-  if (delivered != 0 || (code != Code::kNotFound && code != Code::kCorrupt)) return read;
-  for (const repo::Blob& blob : blobs)
-    TRY_VOID(Deliver(blob, tl::make_unexpected(read.error()), pieces));
-  return {};
+      stop);
 }
 
-// `pieces` are all that this pack serves, by blob offset.
-Result<void> RestoreBatch::Deliver(const repo::Blob& blob, Result<Bytes> content,
-                                   std::span<const Piece> pieces) {
-  if (stop_.stop_requested()) return holdfast::Fail(Code::kCancelled, "the restore was stopped");
-  report_.bytes_fetched += blob.length;
-  if (!content) content = repository_.LoadBlob(blob.handle, stop_);
-  const Code code = content ? Code::kInternal : content.error().code;
-  if (!content && code != Code::kNotFound && code != Code::kCorrupt)
-    return tl::make_unexpected(content.error());
+// `pieces` are all that this portion serves, by blob offset. A damaged blob may lie elsewhere, too.
+Result<void> RestoreBatch::Deliver(const repo::Blob& blob, Result<ByteView> content,
+                                   std::span<const Piece> pieces, std::stop_token stop) {
+  if (stop.stop_requested()) return holdfast::Fail(Code::kCancelled, "the restore was stopped");
+  Bytes other;
+  if (!content) {
+    auto loaded = repository_.LoadBlob(blob.handle, stop);
+    const Code code = loaded ? Code::kInternal : loaded.error().code;
+    if (!loaded && code != Code::kNotFound && code != Code::kCorrupt)
+      return tl::make_unexpected(loaded.error());
+    if (loaded) {
+      other = *std::move(loaded);
+      content = ByteView(other);
+    }
+  }
+  {
+    const std::lock_guard lock(report_mutex_);
+    report_.bytes_fetched += blob.length;
+    if (!content) report_.damaged = true;
+  }
   const auto wanted = std::ranges::equal_range(
       pieces, blob.offset, {}, [](const Piece& piece) { return piece.blob.offset; });
   for (const Piece& piece : wanted) {
-    --files_[piece.file].pending;
-    if (content) {
-      TRY_VOID(WritePiece(piece, *content));
-    } else {
-      report_.damaged = true;
-      Fail(files_[piece.file], content.error().message);
+    Planned& file = files_[piece.file];
+    if (!content) {
+      Fail(file, content.error().message);
+      --file.pending;
+      continue;
     }
+    --file.pending;
+    TRY_VOID(file.IsWhole() ? RestoreWhole(piece.file, &blob.handle.id, *content)
+                            : WritePiece(piece, *content));
   }
+  return {};
+}
+
+Result<void> RestoreBatch::RestoreWhole(std::uint32_t index, const repo::Id* id, ByteView content) {
+  Planned& file = files_[index];
+  file.finished = true;
+  const Fd fd =
+      OpenBeneath(target_, file.path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK, 0600);
+  if (!fd.valid()) return Failed(index, "create", errno);
+  if (const int error = WriteNew(fd.get(), content)) return Failed(index, "write", error);
+  if (verify_ && id != nullptr && !HasContent(fd.get(), 0, content.size(), *id)) Mismatched(file);
+  const std::uint64_t failures = ApplyMetadata({-1, "", fd.get()}, file.node);
+  meter_.AddFiles(1);
+  meter_.AddBytes(content.size());
+  const std::lock_guard lock(report_mutex_);
+  report_.bytes_written += content.size();
+  report_.metadata_failures += failures;
+  ++report_.files_written;
   return {};
 }
 
 Result<void> RestoreBatch::WritePiece(const Piece& piece, ByteView content) {
   Planned& file = files_[piece.file];
-  if (file.failed) return {};
-  const int fd = Open(piece.file);
-  if (fd < 0) return Failed(piece.file, "open for writing", errno);
-  const int error =
-      file.exists ? WriteAll(fd, content, piece.offset) : WriteSparse(fd, content, piece.offset);
+  if (HasFailed(file)) return {};
+  const FilePtr fd = Open(piece.file);
+  if (!fd) return Failed(piece.file, "open for writing", errno);
+  const int error = file.exists ? WriteAll(fd->get(), content, piece.offset)
+                                : WriteSparse(fd->get(), content, piece.offset);
   if (error != 0) return Failed(piece.file, "write", error);
-  report_.bytes_written += content.size();
   meter_.AddBytes(content.size());
+  const std::lock_guard lock(files_mutex_);
+  const std::lock_guard report_lock(report_mutex_);
+  report_.bytes_written += content.size();
+  if (!std::exchange(file.changed, true)) ++report_.files_written;
   return {};
 }
 
-void RestoreBatch::VerifyPieces() {
-  std::ranges::sort(pieces_, {},
-                    [](const Piece& piece) { return std::tuple(piece.file, piece.offset); });
-  for (const Piece& piece : pieces_) {
-    Planned& file = files_[piece.file];
-    if (file.failed) continue;
-    const int fd = Open(piece.file);
-    if (fd >= 0 && HasContent(fd, piece.offset, piece.blob.PlainLength(), piece.blob.handle.id))
-      continue;
-    file.failed = true;
+Result<void> RestoreBatch::VerifyPieces() {
+  return Parallel(pieces_.size(), [&](std::size_t i, std::stop_token) -> Result<void> {
+    if (!pieces_[i].present && !files_[pieces_[i].file].finished) Verify(pieces_[i]);
+    return {};
+  });
+}
+
+void RestoreBatch::Verify(const Piece& piece) {
+  Planned& file = files_[piece.file];
+  if (HasFailed(file)) return;
+  const FilePtr fd = Open(piece.file);
+  if (fd && HasContent(fd->get(), piece.offset, piece.blob.PlainLength(), piece.blob.handle.id))
+    return;
+  Mismatched(file);
+}
+
+void RestoreBatch::Mismatched(Planned& file) {
+  const std::lock_guard lock(files_mutex_);
+  const std::lock_guard report_lock(report_mutex_);
+  if (!std::exchange(file.failed, true))
     report_.mismatched.Add(file.path, "differs from the snapshot when read back");
-  }
 }
 
 Result<void> RestoreBatch::FinishFile(std::uint32_t index) {
   Planned& file = files_[index];
-  if (file.failed || !file.ended) return {};
+  if (HasFailed(file) || !file.ended || file.finished) return {};
+  if (file.IsWhole()) return RestoreWhole(index, nullptr, {});
   meter_.AddFiles(1);
   Place place{-1, "", -1};
   Fd parent;
+  FilePtr fd;
   const Split split = SplitPath(file.path);
-  if (file.created && !open_by_file_.contains(index)) {
+  if (file.exists && !file.changed) {
     // Not for writing: a file that needed no change may be read-only.
     parent = OpenBeneath(target_, split.directory, O_PATH | O_DIRECTORY);
     place = {parent.get(), split.name.c_str(), -1};
   } else {
-    place.fd = Open(index);
-    if (place.fd < 0) return Failed(index, "create", errno);
+    fd = Open(index);
+    if (!fd) return Failed(index, "create", errno);
+    place.fd = fd->get();
   }
-  report_.metadata_failures += ApplyMetadata(place, file.node);
+  CountMetadata(ApplyMetadata(place, file.node));
   Close(index);
   return {};
+}
+
+void RestoreBatch::CountMetadata(std::uint64_t failures) {
+  const std::lock_guard lock(report_mutex_);
+  report_.metadata_failures += failures;
 }
 
 void RestoreBatch::MakeLink(const Link& link) {
@@ -266,35 +359,56 @@ void RestoreBatch::MakeLink(const Link& link) {
   report_.failed.Add(link.path, FromErrno("hard link to " + Printable(link.first), errno).message);
 }
 
-void RestoreBatch::FinishDirectory(const Directory& directory) {
-  const Fd fd = OpenBeneath(target_, directory.path, O_RDONLY | O_DIRECTORY);
-  if (!fd.valid()) {
-    report_.failed.Add(directory.path, FromErrno("open directory", errno).message);
-    return;
-  }
-  report_.metadata_failures += ApplyMetadata({-1, "", fd.get()}, directory.node);
+// Those that lock their owner out come last and in order, the deepest first: who is not root could
+// not reach what lies below them any more.
+Result<void> RestoreBatch::FinishDirectories() {
+  const auto open_to_owner = [](const Directory& directory) {
+    return (repo::PosixMode(directory.node.mode) & 0700) == 0700;
+  };
+  const auto closed = std::ranges::stable_partition(directories_, open_to_owner);
+  const auto open = static_cast<std::size_t>(closed.begin() - directories_.begin());
+  TRY_VOID(Parallel(open, [&](std::size_t i, std::stop_token) -> Result<void> {
+    FinishDirectory(directories_[i]);
+    return {};
+  }));
+  for (const Directory& directory : closed) FinishDirectory(directory);
+  directories_.clear();
+  return {};
 }
 
-int RestoreBatch::Open(std::uint32_t index) {
+void RestoreBatch::FinishDirectory(const Directory& directory) {
+  const Fd fd = OpenBeneath(target_, directory.path, O_RDONLY | O_DIRECTORY);
+  const int error = errno;
+  const std::uint64_t failures = fd.valid() ? ApplyMetadata({-1, "", fd.get()}, directory.node) : 0;
+  const std::lock_guard lock(report_mutex_);
+  report_.metadata_failures += failures;
+  if (!fd.valid()) report_.failed.Add(directory.path, FromErrno("open directory", error).message);
+}
+
+RestoreBatch::FilePtr RestoreBatch::Open(std::uint32_t index) {
+  const std::lock_guard lock(files_mutex_);
   if (const auto known = open_by_file_.find(index); known != open_by_file_.end()) {
     open_.splice(open_.begin(), open_, known->second);
-    return open_.front().fd.get();
+    return open_.front().fd;
   }
   Planned& file = files_[index];
   const int create = file.created ? 0 : O_CREAT | O_EXCL;
   Fd fd = OpenBeneath(target_, file.path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | create,
                       file.created ? 0 : 0600);
-  if (!fd.valid()) return -1;
-  if (!file.created && ::ftruncate(fd.get(), static_cast<off_t>(file.size)) != 0) return -1;
-  if (!file.created) ++report_.files_written;
+  if (!fd.valid()) return nullptr;
+  if (!file.created && ::ftruncate(fd.get(), static_cast<off_t>(file.size)) != 0) return nullptr;
   file.created = true;
-  if (open_.size() >= kMaxOpenFiles) Close(open_.back().file);
-  open_.push_front({index, std::move(fd)});
+  if (open_.size() >= kMaxOpenFiles) {
+    open_by_file_.erase(open_.back().file);
+    open_.pop_back();
+  }
+  open_.push_front({index, std::make_shared<const Fd>(std::move(fd))});
   open_by_file_[index] = open_.begin();
-  return open_.front().fd.get();
+  return open_.front().fd;
 }
 
 void RestoreBatch::Close(std::uint32_t index) {
+  const std::lock_guard lock(files_mutex_);
   const auto known = open_by_file_.find(index);
   if (known == open_by_file_.end()) return;
   open_.erase(known->second);
@@ -310,7 +424,14 @@ Result<void> RestoreBatch::Failed(std::uint32_t index, std::string_view what, in
 }
 
 void RestoreBatch::Fail(Planned& file, std::string_view reason) {
+  const std::lock_guard lock(files_mutex_);
+  const std::lock_guard report_lock(report_mutex_);
   if (!std::exchange(file.failed, true)) report_.failed.Add(file.path, reason);
+}
+
+bool RestoreBatch::HasFailed(const Planned& file) const {
+  const std::lock_guard lock(files_mutex_);
+  return file.failed;
 }
 
 }  // namespace holdfast::engine

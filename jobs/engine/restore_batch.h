@@ -1,12 +1,19 @@
-// A bounded part of a restore, carried out in the order of the packs: planned pieces of files are
-// fetched pack by pack with few requests, then files, hard links and directories are finished.
+// A bounded part of a restore: planned pieces of files are compared with what is on disk, fetched
+// in the order of the packs with few requests, written and read back, on several threads; then
+// files, hard links and directories get their metadata.
 //
-// Memory: about 100 bytes a piece and 500 a file, for at most kMaxPieces and kMaxEntries, plus what
-// Repository::LoadBlobs holds at a time. A larger file is written in several rounds.
+// Memory: about 100 bytes a piece and 500 a file, for at most kMaxPieces and kMaxEntries; and for
+// each thread what Repository::LoadBlobs holds. A larger file is written in several rounds.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <list>
+#include <memory>
+#include <mutex>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <unordered_map>
@@ -38,25 +45,23 @@ struct RestoreReport {
 // Compares `length` bytes of an open file with a blob's id. False also when they cannot be read.
 bool HasContent(int fd, std::uint64_t offset, std::uint64_t length, const repo::Id& id);
 
-// Not safe from many threads.
+// Planned and flushed by one thread; Flush itself uses several.
 class RestoreBatch {
  public:
   struct File {
     std::string path;  // below the target
     repo::Node node;   // its content is in the pieces
     std::uint64_t size = 0;
-    bool exists = false;  // to be overwritten in place; otherwise the name is free
+    bool exists = false;  // to be overwritten in place, where it differs; else the name is free
   };
 
   // `target` is the open root; repository, meter and report outlive the batch.
-  RestoreBatch(repo::Repository& repository, int target, bool verify, Meter& meter,
-               RestoreReport& report, std::stop_token stop);
+  RestoreBatch(repo::Repository& repository, int target, std::size_t threads, bool verify,
+               Meter& meter, RestoreReport& report, std::stop_token stop);
 
   // A file, then its pieces, then the end of it.
   void StartFile(File file);
   Result<void> AddPiece(const repo::PackedBlob& place, std::uint64_t offset);
-  // The file cannot be completed; nothing more is written to it.
-  void FailFile(std::string_view reason);
   void EndFile();
 
   // A further name of a file that is in this batch or stands already.
@@ -70,17 +75,24 @@ class RestoreBatch {
   Result<void> Flush();
 
  private:
+  using FilePtr = std::shared_ptr<const Fd>;
   struct Planned : File {
-    std::uint32_t pending = 0;  // pieces not yet written
+    std::uint32_t pieces = 0;                // all of them
+    std::atomic<std::uint32_t> pending = 0;  // those that are not written yet
     bool ended = false;
-    bool created = false;
+    bool created = false;  // guarded by files_mutex_, as are the next two
+    bool changed = false;  // something was written
     bool failed = false;
+    bool finished = false;  // by RestoreWhole
+
+    bool IsWhole() const { return ended && !exists && pieces <= 1; }
   };
   struct Piece {
     std::uint32_t pack = 0;  // index into packs_
     std::uint32_t file = 0;  // index into files_
     std::uint64_t offset = 0;
     repo::Blob blob;
+    bool present = false;  // on disk already
   };
   struct Link {
     std::string first, path;
@@ -91,40 +103,56 @@ class RestoreBatch {
   };
   struct OpenFile {
     std::uint32_t file = 0;
-    Fd fd;
+    FilePtr fd;
   };
+  using Work = std::function<Result<void>(std::size_t, std::stop_token)>;
 
+  Result<void> Parallel(std::size_t count, const Work& work) const;
   Result<void> FlushPieces();
-  Result<void> FetchPack(const repo::Id& pack, std::span<const Piece> pieces);
-  Result<void> Deliver(const repo::Blob& blob, Result<Bytes> content,
-                       std::span<const Piece> pieces);
+  Result<void> ComparePieces();
+  Result<void> FetchPieces();
+  std::vector<std::span<const Piece>> Portions() const;
+  Result<void> Fetch(std::span<const Piece> pieces, std::stop_token stop);
+  Result<void> Deliver(const repo::Blob& blob, Result<ByteView> content,
+                       std::span<const Piece> pieces, std::stop_token stop);
+  // A new file of one piece, or none: made, written, read back and finished at once.
+  Result<void> RestoreWhole(std::uint32_t index, const repo::Id* id, ByteView content);
   Result<void> WritePiece(const Piece& piece, ByteView content);
-  void VerifyPieces();
+  Result<void> VerifyPieces();
+  void Verify(const Piece& piece);
+  void Mismatched(Planned& file);
+  void CountMetadata(std::uint64_t failures);
   Result<void> FinishFile(std::uint32_t index);
   void MakeLink(const Link& link);
+  Result<void> FinishDirectories();
   void FinishDirectory(const Directory& directory);
 
-  // The file open for writing, created when need be; invalid with errno.
-  int Open(std::uint32_t index);
+  // The file open for writing, created when need be; nullptr with errno.
+  FilePtr Open(std::uint32_t index);
   void Close(std::uint32_t index);
   // NoSpace for a full disk, otherwise the file is marked and in the report.
   Result<void> Failed(std::uint32_t index, std::string_view what, int error_number);
   void Fail(Planned& file, std::string_view reason);
+  bool HasFailed(const Planned& file) const;
 
   repo::Repository& repository_;
   const int target_;
+  const std::size_t threads_;
   const bool verify_;
   Meter& meter_;
-  RestoreReport& report_;
+  RestoreReport& report_;  // guarded by report_mutex_ during Flush
   const std::stop_token stop_;
 
-  std::vector<Planned> files_;
+  std::deque<Planned> files_;
   std::vector<Piece> pieces_;
   std::vector<repo::Id> packs_;
   std::unordered_map<repo::Id, std::uint32_t> pack_numbers_;
   std::vector<Link> links_;
   std::vector<Directory> directories_;
-  std::list<OpenFile> open_;  // most recently used first
+
+  mutable std::mutex files_mutex_;
+  std::mutex report_mutex_;
+  std::list<OpenFile> open_;  // most recently used first; guarded by files_mutex_
   std::unordered_map<std::uint32_t, std::list<OpenFile>::iterator> open_by_file_;
 };
 

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <climits>
 #include <map>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -103,6 +104,11 @@ class Counter final : public TreeVisitor {
   PathFilter& filter_;
 };
 
+std::size_t ThreadsFor(const RestoreOptions& options) {
+  if (options.threads != 0) return options.threads;
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
 class Restorer final : public TreeVisitor {
  public:
   Restorer(repo::Repository& repository, const RestoreOptions& options, PathFilter filter,
@@ -113,7 +119,8 @@ class Restorer final : public TreeVisitor {
         target_(std::move(target)),
         meter_(meter),
         stop_(stop),
-        batch_(repository, target_.get(), options.verify, meter, report_, stop) {}
+        batch_(repository, target_.get(), ThreadsFor(options), options.verify, meter, report_,
+               stop) {}
 
   Result<RestoreReport> Run(const Node& root);
 
@@ -378,7 +385,7 @@ bool Restorer::RestoredAsLink(const std::string& path, const Node& node, Existin
   return true;
 }
 
-// Plans what `old` does not hold already; an invalid `old` means that there is no file.
+// `old` is the file on disk, if there is one; it gets its size, and what differs is written.
 Result<void> Restorer::PlanContent(const std::string& path, const Node& node, Fd old) {
   static const std::vector<repo::Id> kNothing;
   const std::vector<repo::Id>& content = node.content ? *node.content : kNothing;
@@ -401,21 +408,13 @@ Result<void> Restorer::PlanContent(const std::string& path, const Node& node, Fd
 
   batch_.StartFile({path, node, size, old.valid()});
   std::uint64_t offset = 0;
-  bool changed = false;
   for (const repo::Id& id : content) {
     if (stop_.stop_requested()) return Fail(Code::kCancelled, "the restore was stopped");
     const auto place = repository_.index().Lookup({BlobType::kData, id});
-    const std::uint64_t length = place->blob.PlainLength();
-    if (old.valid() && HasContent(old.get(), offset, length, id)) {
-      meter_.AddBytes(length);
-    } else {
-      changed = true;
-      TRY_VOID(batch_.AddPiece(*place, offset));
-    }
-    offset += length;
+    TRY_VOID(batch_.AddPiece(*place, offset));
+    offset += place->blob.PlainLength();
   }
   batch_.EndFile();
-  if (old.valid() && changed) ++report_.files_written;
   return {};
 }
 

@@ -38,6 +38,8 @@ struct RestoreOptions {
   // Removes what the snapshot does not have from the directories restored (lost+found stays).
   bool delete_extra = false;
   bool verify = true;  // reads back what was written
+  // 0: one for each processor this process may use. More when a store answers slowly.
+  std::size_t threads = 0;
 };
 
 // Invalid, with a sentence, when the target exists and is no directory. Makes nothing: a wrong path

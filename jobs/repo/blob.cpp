@@ -80,13 +80,24 @@ ByteView Compress(ByteView content, Compression compression) {
   return {compressor.buffer.get(), size};
 }
 
-Result<Bytes> Decompress(ByteView frame, std::uint64_t size) {
-  Bytes content(size);
+namespace {
+
+// Corrupt unless `frame` is zstd of exactly as many bytes as there is room for.
+Result<void> DecompressInto(ByteView frame, std::span<std::uint8_t> content) {
   const std::size_t written = ZSTD_decompressDCtx(ThreadDecompressor(), content.data(),
                                                   content.size(), frame.data(), frame.size());
   if (ZSTD_isError(written))
     return Fail(Code::kCorrupt, fmt::format("zstd: {}", ZSTD_getErrorName(written)));
-  if (written != size) return Fail(Code::kCorrupt, "zstd: the content is shorter than declared");
+  if (written != content.size())
+    return Fail(Code::kCorrupt, "zstd: the content is shorter than declared");
+  return {};
+}
+
+}  // namespace
+
+Result<Bytes> Decompress(ByteView frame, std::uint64_t size) {
+  Bytes content(size);
+  TRY_VOID(DecompressInto(frame, content));
   return content;
 }
 
@@ -115,22 +126,31 @@ Result<Bytes> DecompressUpTo(ByteView frame, std::uint64_t limit) {
   }
 }
 
-Result<Bytes> OpenBlob(const Key& key, const Blob& blob, std::span<std::uint8_t> sealed) {
+Result<ByteView> BlobOpener::Open(const Blob& blob, std::span<std::uint8_t> sealed) {
   const auto fail = [&](std::string_view what) {
     return tl::make_unexpected(Damaged(blob.handle, what));
   };
   if (blob.PlainLength() > kMaxBlobSize) return fail("larger than any blob");
-  const auto opened = key.OpenInPlace(sealed);
+  const auto opened = key_.OpenInPlace(sealed);
   if (!opened) return fail(opened.error().message);
-  Result<Bytes> content = Bytes();
+  std::span<std::uint8_t> content = *opened;
   if (blob.uncompressed_length != 0) {
-    content = Decompress(*opened, blob.uncompressed_length);
-    if (!content) return fail(content.error().message);
-  } else {
-    content->assign(opened->begin(), opened->end());
+    if (blob.uncompressed_length > capacity_) {
+      buffer_ = std::make_unique_for_overwrite<std::uint8_t[]>(blob.uncompressed_length);
+      capacity_ = blob.uncompressed_length;
+    }
+    content = {buffer_.get(), blob.uncompressed_length};
+    if (const auto done = DecompressInto(*opened, content); !done)
+      return fail(done.error().message);
   }
-  if (Id::Of(*content) != blob.handle.id) return fail("the content does not have this id");
+  if (Id::Of(content) != blob.handle.id) return fail("the content does not have this id");
   return content;
+}
+
+Result<Bytes> OpenBlob(const Key& key, const Blob& blob, std::span<std::uint8_t> sealed) {
+  BlobOpener opener(key);
+  TRY(const ByteView content, opener.Open(blob, sealed));
+  return Bytes(content.begin(), content.end());
 }
 
 }  // namespace holdfast::repo

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,8 +64,24 @@ Result<Bytes> Decompress(ByteView frame, std::uint64_t size);
 // The same for content of unknown size: Corrupt beyond `limit`.
 Result<Bytes> DecompressUpTo(ByteView frame, std::uint64_t limit);
 
-// Opens what a pack holds for `blob`, decompresses it and compares its hash with the id. `sealed`
-// is overwritten. Corrupt, naming the blob, when anything does not fit.
+// Opens what packs hold, one blob after the other, in a buffer that is used again. Not safe from
+// many threads.
+class BlobOpener {
+ public:
+  explicit BlobOpener(const Key& key) : key_(key) {}
+
+  // Opens what a pack holds for `blob`, decompresses it and compares its hash with the id. `sealed`
+  // is overwritten; the content lies in it or in this object, until the next call. Corrupt, naming
+  // the blob, when anything does not fit; sizes are checked before memory is taken.
+  Result<ByteView> Open(const Blob& blob, std::span<std::uint8_t> sealed);
+
+ private:
+  const Key& key_;
+  std::unique_ptr<std::uint8_t[]> buffer_;
+  std::size_t capacity_ = 0;
+};
+
+// The same for a single blob.
 Result<Bytes> OpenBlob(const Key& key, const Blob& blob, std::span<std::uint8_t> sealed);
 
 }  // namespace holdfast::repo

@@ -1,9 +1,7 @@
 #include "jobs/repo/repository.h"
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
-#include <thread>
 #include <unordered_set>
 #include <utility>
 
@@ -11,6 +9,7 @@
 
 #include "base/clock.h"
 #include "jobs/repo/pack_uploader.h"
+#include "jobs/repo/parallel.h"
 
 namespace holdfast::repo {
 namespace {
@@ -22,7 +21,7 @@ using storage::Handle;
 constexpr std::uint64_t kMaxUnpacked = 256ULL << 20;
 constexpr std::uint8_t kCompressedJson = 2;  // the envelope's version byte
 constexpr std::uint64_t kMaxGap = 256 * 1024;
-constexpr std::uint64_t kMaxRead = 32ULL << 20;
+constexpr std::uint64_t kMaxRead = 4ULL << 20;
 // Small files are bound by the store's latency, not by the processor.
 constexpr std::size_t kLoaders = 8;
 
@@ -78,35 +77,6 @@ Bytes MakeEnvelope(ByteView content) {
   Bytes envelope{kCompressedJson};
   envelope.insert(envelope.end(), compressed.begin(), compressed.end());
   return envelope;
-}
-
-// Calls `work` once for each number below `count`, on a few threads; the first Error stops the rest
-// and is returned.
-Result<void> InParallel(std::size_t count,
-                        const std::function<Result<void>(std::size_t, std::stop_token)>& work,
-                        std::stop_token stop) {
-  std::stop_source all;
-  const std::stop_callback forward(stop, [&] { all.request_stop(); });
-  std::atomic<std::size_t> next = 0;
-  std::mutex mutex;
-  std::optional<Error> failure;
-  const auto run = [&] {
-    for (std::size_t i = next++; i < count && !all.stop_requested(); i = next++) {
-      Result<void> done = work(i, all.get_token());
-      if (done) continue;
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::move(done).error();
-      all.request_stop();
-    }
-  };
-  {
-    std::vector<std::jthread> threads;
-    for (std::size_t i = 1; i < std::min(count, kLoaders); ++i) threads.emplace_back(run);
-    run();
-  }
-  if (failure) return tl::make_unexpected(*std::move(failure));
-  if (stop.stop_requested()) return Fail(Code::kCancelled, "stopped while reading");
-  return {};
 }
 
 // Sorted blobs that one request fetches.
@@ -271,7 +241,7 @@ Result<std::vector<Id>> Repository::ReadIndexFiles(std::span<const FileEntry> fi
     superseded.insert(superseded.end(), ids.begin(), ids.end());
     return {};
   };
-  TRY_VOID(InParallel(files.size(), read, stop));
+  TRY_VOID(InParallel(kLoaders, files.size(), read, stop));
   return superseded;
 }
 
@@ -343,26 +313,33 @@ Result<Tree> Repository::LoadTree(const Id& id, std::stop_token stop) {
   return Named(repo::Describe(handle), DecodeTree(text));
 }
 
-Result<void> Repository::LoadBlobs(
-    const Id& pack, std::span<const Blob> blobs,
-    const std::function<Result<void>(const Blob&, Result<Bytes>)>& visit, std::stop_token stop) {
+Result<void> Repository::LoadBlobs(const Id& pack, std::span<const Blob> blobs,
+                                   const BlobVisitor& visit, std::stop_token stop) {
   std::vector<Blob> sorted(blobs.begin(), blobs.end());
   std::ranges::sort(sorted, {}, &Blob::offset);
   const std::string name = Describe(FileType::kPack, pack);
+  BlobOpener opener(key_);
   for (const Range& range : MakeRanges(sorted)) {
     Result<Bytes> read = Named(name, storage_.Load({FileType::kPack, pack.Hex()}, range.offset,
                                                    range.end - range.offset, stop));
     if (!read && read.error().code == Code::kCancelled)
       return tl::make_unexpected(std::move(read).error());
+    std::uint64_t opened_to = 0;
     for (const Blob& blob : range.blobs) {
       if (!read) {
         TRY_VOID(visit(blob, tl::make_unexpected(read.error())));
         continue;
       }
-      // A copy, because blobs of a hostile index may overlap and opening works in place.
-      const auto at = read->begin() + static_cast<std::ptrdiff_t>(blob.offset - range.offset);
-      Bytes sealed(at, at + blob.length);
-      TRY_VOID(visit(blob, Named(name, OpenBlob(key_, blob, sealed))));
+      std::span<std::uint8_t> sealed =
+          std::span(*read).subspan(blob.offset - range.offset, blob.length);
+      // Blobs are opened in place; those of a hostile index may overlap one that was.
+      Bytes copy;
+      if (blob.offset < opened_to) {
+        TRY(copy, storage_.Load({FileType::kPack, pack.Hex()}, blob.offset, blob.length, stop));
+        sealed = copy;
+      }
+      opened_to = std::max(opened_to, std::uint64_t{blob.offset} + blob.length);
+      TRY_VOID(visit(blob, Named(name, opener.Open(blob, sealed))));
     }
   }
   return {};
@@ -413,7 +390,7 @@ Result<std::vector<Snapshot>> Repository::ListSnapshots(std::stop_token stop) {
     TRY(snapshots[i], ReadSnapshot(files[i], each));
     return {};
   };
-  TRY_VOID(InParallel(files.size(), read, stop));
+  TRY_VOID(InParallel(kLoaders, files.size(), read, stop));
   const auto when = [](const Snapshot& snapshot) { return std::pair(snapshot.time, snapshot.id); };
   std::ranges::sort(snapshots, {}, when);
   return snapshots;

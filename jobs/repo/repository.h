@@ -127,10 +127,11 @@ class Repository {
   Result<Tree> LoadTree(const Id& id, std::stop_token stop);
 
   // Reads blobs of one pack with few requests: neighbours less than 256 KiB apart share one, of at
-  // most 32 MiB. `visit` gets each blob once, by offset, with its content or the Error for this
-  // blob alone; an Error it returns ends the reading.
-  Result<void> LoadBlobs(const Id& pack, std::span<const Blob> blobs,
-                         const std::function<Result<void>(const Blob&, Result<Bytes>)>& visit,
+  // most 4 MiB unless a single blob is larger. `visit` gets each blob once, by offset, with its
+  // content, valid during the call, or the Error for this blob alone; an Error it returns ends the
+  // reading.
+  using BlobVisitor = std::function<Result<void>(const Blob&, Result<ByteView>)>;
+  Result<void> LoadBlobs(const Id& pack, std::span<const Blob> blobs, const BlobVisitor& visit,
                          std::stop_token stop);
 
   // --- Snapshots ---

@@ -340,7 +340,7 @@ TEST_F(RepositoryTest, ReadsAPackInFewRequests) {
   int bad = 0;
   std::uint32_t offset = 0;
   ASSERT_TRUE(repository->LoadBlobs(pack, blobs,
-                                    [&](const Blob& blob, Result<Bytes> content) -> Result<void> {
+                                    [&](const Blob& blob, Result<ByteView> content) -> Result<void> {
                                       EXPECT_GE(blob.offset, offset);
                                       offset = blob.offset;
                                       ++(content ? good : bad);
