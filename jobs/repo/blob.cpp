@@ -8,6 +8,8 @@
 #include <spdlog/fmt/fmt.h>
 #include <zstd.h>
 
+#include "jobs/repo/hash_many.h"
+
 namespace holdfast::repo {
 namespace {
 
@@ -126,30 +128,46 @@ Result<Bytes> DecompressUpTo(ByteView frame, std::uint64_t limit) {
   }
 }
 
-Result<ByteView> BlobOpener::Open(const Blob& blob, std::span<std::uint8_t> sealed) {
+Result<ByteView> BlobOpener::Unseal(const Sealed& sealed, Buffer& buffer) {
+  const Blob& blob = sealed.blob;
   const auto fail = [&](std::string_view what) {
     return tl::make_unexpected(Damaged(blob.handle, what));
   };
   if (blob.PlainLength() > kMaxBlobSize) return fail("larger than any blob");
-  const auto opened = key_.OpenInPlace(sealed);
+  const auto opened = key_.OpenInPlace(sealed.bytes);
   if (!opened) return fail(opened.error().message);
-  std::span<std::uint8_t> content = *opened;
-  if (blob.uncompressed_length != 0) {
-    if (blob.uncompressed_length > capacity_) {
-      buffer_ = std::make_unique_for_overwrite<std::uint8_t[]>(blob.uncompressed_length);
-      capacity_ = blob.uncompressed_length;
-    }
-    content = {buffer_.get(), blob.uncompressed_length};
-    if (const auto done = DecompressInto(*opened, content); !done)
-      return fail(done.error().message);
+  if (blob.uncompressed_length == 0) return ByteView(*opened);
+  if (blob.uncompressed_length > buffer.capacity) {
+    buffer.bytes = std::make_unique_for_overwrite<std::uint8_t[]>(blob.uncompressed_length);
+    buffer.capacity = blob.uncompressed_length;
   }
-  if (Id::Of(content) != blob.handle.id) return fail("the content does not have this id");
-  return content;
+  const std::span content(buffer.bytes.get(), blob.uncompressed_length);
+  if (const auto done = DecompressInto(*opened, content); !done) return fail(done.error().message);
+  return ByteView(content);
+}
+
+std::vector<Result<ByteView>> BlobOpener::Open(std::span<const Sealed> blobs) {
+  std::vector<Result<ByteView>> results;
+  std::vector<ByteView> contents;
+  for (const Sealed& sealed : blobs) {
+    results.push_back(Unseal(sealed, buffers_[results.size()]));
+    contents.push_back(results.back().value_or(ByteView()));
+  }
+  std::array<Id, kTogether> ids;
+  HashMany(contents, std::span(ids).first(contents.size()));
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results[i] && ids[i] != blobs[i].blob.handle.id)
+      results[i] =
+          tl::make_unexpected(Damaged(blobs[i].blob.handle, "the content does not have this id"));
+  }
+  return results;
 }
 
 Result<Bytes> OpenBlob(const Key& key, const Blob& blob, std::span<std::uint8_t> sealed) {
   BlobOpener opener(key);
-  TRY(const ByteView content, opener.Open(blob, sealed));
+  const BlobOpener::Sealed only{blob, sealed};
+  auto opened = opener.Open(std::span(&only, 1));
+  TRY(const ByteView content, std::move(opened.front()));
   return Bytes(content.begin(), content.end());
 }
 

@@ -1,11 +1,13 @@
 // Blobs: the pieces of files and the trees, compressed and sealed one by one (FORMAT.md, "Blobs").
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -64,21 +66,34 @@ Result<Bytes> Decompress(ByteView frame, std::uint64_t size);
 // The same for content of unknown size: Corrupt beyond `limit`.
 Result<Bytes> DecompressUpTo(ByteView frame, std::uint64_t limit);
 
-// Opens what packs hold, one blob after the other, in a buffer that is used again. Not safe from
-// many threads.
+// Opens what packs hold, in buffers that are used again. Not safe from many threads.
 class BlobOpener {
  public:
+  // Blobs opened together are hashed side by side (hash_many.h).
+  static constexpr std::size_t kTogether = 2;
+
   explicit BlobOpener(const Key& key) : key_(key) {}
 
-  // Opens what a pack holds for `blob`, decompresses it and compares its hash with the id. `sealed`
-  // is overwritten; the content lies in it or in this object, until the next call. Corrupt, naming
-  // the blob, when anything does not fit; sizes are checked before memory is taken.
-  Result<ByteView> Open(const Blob& blob, std::span<std::uint8_t> sealed);
+  struct Sealed {
+    Blob blob;
+    std::span<std::uint8_t> bytes;  // overwritten; no two may overlap
+  };
+
+  // Opens, decompresses and compares with the ids, up to kTogether blobs. A content lies in its
+  // sealed bytes or in this object, until the next call. Corrupt, naming the blob, when anything
+  // does not fit; sizes are checked before memory is taken.
+  std::vector<Result<ByteView>> Open(std::span<const Sealed> blobs);
 
  private:
+  struct Buffer {
+    std::unique_ptr<std::uint8_t[]> bytes;
+    std::size_t capacity = 0;
+  };
+
+  Result<ByteView> Unseal(const Sealed& sealed, Buffer& buffer);
+
   const Key& key_;
-  std::unique_ptr<std::uint8_t[]> buffer_;
-  std::size_t capacity_ = 0;
+  std::array<Buffer, kTogether> buffers_;
 };
 
 // The same for a single blob.

@@ -21,9 +21,25 @@ Id Id::Random() {
 
 Result<Id> Id::Parse(std::string_view hex) {
   if (hex.size() != 2 * kSize) return Fail(Code::kInvalid, "an id has 64 hex digits");
-  TRY(const Bytes bytes, FromHex(hex));
+  // Index files and trees have millions of these: no memory is taken.
+  static constexpr auto kDigit = [] {
+    std::array<std::int8_t, 256> digits{};
+    digits.fill(-1);
+    for (int i = 0; i < 16; ++i) {
+      digits[static_cast<std::uint8_t>("0123456789abcdef"[i])] = static_cast<std::int8_t>(i);
+      digits[static_cast<std::uint8_t>("0123456789ABCDEF"[i])] = static_cast<std::int8_t>(i);
+    }
+    return digits;
+  }();
   Id id;
-  std::ranges::copy(bytes, id.bytes.begin());
+  int wrong = 0;
+  for (std::size_t i = 0; i < kSize; ++i) {
+    const int high = kDigit[static_cast<std::uint8_t>(hex[2 * i])];
+    const int low = kDigit[static_cast<std::uint8_t>(hex[2 * i + 1])];
+    wrong |= high | low;
+    id.bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
+  }
+  if (wrong < 0) return Fail(Code::kInvalid, "an id has a character that is no hex digit");
   return id;
 }
 

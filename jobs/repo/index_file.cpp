@@ -1,4 +1,6 @@
-#include <nlohmann/json.hpp>
+#include <utility>
+
+#include <simdjson.h>
 #include <spdlog/fmt/fmt.h>
 
 #include "jobs/repo/index.h"
@@ -7,146 +9,96 @@
 namespace holdfast::repo {
 namespace {
 
-enum class Field {
-  kOther,
-  kPacks,
-  kSupersedes,
-  kId,
-  kBlobs,
-  kType,
-  kOffset,
-  kLength,
-  kUncompressedLength
-};
+using simdjson::ondemand::array;
+using simdjson::ondemand::object;
+using simdjson::ondemand::value;
 
-// How deep each part of the document is nested: {"packs": [{"blobs": [{...}]}]}.
-constexpr std::size_t kRoot = 1;
-constexpr std::size_t kList = 2;
-constexpr std::size_t kPack = 3;
-constexpr std::size_t kBlob = 5;
-
-Field FieldOf(std::string_view key) {
-  if (key == "id") return Field::kId;
-  if (key == "type") return Field::kType;
-  if (key == "offset") return Field::kOffset;
-  if (key == "length") return Field::kLength;
-  if (key == "uncompressed_length") return Field::kUncompressedLength;
-  if (key == "packs") return Field::kPacks;
-  if (key == "blobs") return Field::kBlobs;
-  if (key == "supersedes") return Field::kSupersedes;
-  return Field::kOther;
+bool AtEnd(simdjson::ondemand::document& document) {
+  return document.current_location().error() == simdjson::OUT_OF_BOUNDS;
 }
 
-// Takes the parser's events; holds one pack at a time. Fields it does not know are passed over.
-class IndexReader final : public nlohmann::json_sax<nlohmann::json> {
- public:
-  explicit IndexReader(const std::function<Result<void>(PackEntry&&)>& visit) : visit_(visit) {}
+Error Bad(std::string_view what) { return {Code::kCorrupt, fmt::format("index: {}", what)}; }
 
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return !AtBlob() || Bad("negative number"); }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
+bool ReadText(value json, std::string_view& text) { return json.get_string().get(text) == 0; }
 
-  bool number_unsigned(number_unsigned_t value) override {
-    if (!AtBlob()) return true;
-    switch (fields_[kBlob]) {
-      case Field::kOffset:
-        return Store(value, UINT32_MAX, blob_.offset);
-      case Field::kLength:
-        return Store(value, kMaxBlobSize + kSealOverhead, blob_.length);
-      case Field::kUncompressedLength:
-        return Store(value, kMaxBlobSize, blob_.uncompressed_length);
-      default:
-        return true;
-    }
-  }
+bool ReadId(value json, Id& id) {
+  std::string_view text;
+  if (!ReadText(json, text)) return false;
+  const Result<Id> parsed = Id::Parse(text);
+  if (parsed) id = *parsed;
+  return parsed.has_value();
+}
 
-  bool string(string_t& text) override {
-    if (AtBlob()) return BlobString(text);
-    if (depth_ == kPack && InPacks() && fields_[kPack] == Field::kId)
-      return StoreId(text, pack_.id);
-    if (depth_ == kList && fields_[kRoot] == Field::kSupersedes)
-      return StoreId(text, supersedes_.emplace_back());
-    return true;
-  }
+bool ReadNumber(value json, std::uint64_t limit, std::uint32_t& number) {
+  std::uint64_t wide = 0;
+  if (json.get_uint64().get(wide) != 0 || wide > limit) return false;
+  number = static_cast<std::uint32_t>(wide);
+  return true;
+}
 
-  bool start_object(std::size_t) override {
-    if (++depth_ == kPack) pack_ = {};
-    if (depth_ == kBlob) blob_ = {};
-    if (depth_ == kBlob) typed_ = false;
-    return true;
-  }
-  bool start_array(std::size_t) override { return ++depth_ != kRoot || Bad("not an object"); }
-  bool key(string_t& name) override {
-    if (depth_ <= kBlob) fields_[depth_] = FieldOf(name);
-    return true;
-  }
-  bool end_array() override {
-    --depth_;
-    return true;
-  }
-  bool end_object() override {
-    const bool done = AtBlob() ? EndBlob() : depth_ != kPack || !InPacks() || EndPack();
-    --depth_;
-    return done;
-  }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
-    return Bad("not valid JSON");
-  }
+bool ReadType(value json, BlobType& type) {
+  std::string_view text;
+  if (!ReadText(json, text) || (text != "data" && text != "tree")) return false;
+  type = text == "data" ? BlobType::kData : BlobType::kTree;
+  return true;
+}
 
-  std::vector<Id> TakeSupersedes() { return std::move(supersedes_); }
-  Error TakeError() { return std::move(error_); }
+// Calls `member` for each member of an object that is not null; fields it does not know are its to
+// pass over. False when it says so, or for what is no JSON.
+template <typename Member>
+bool ForEachMember(object json, const Member& member) {
+  for (auto field : json) {
+    std::string_view key;
+    value content;
+    bool null = false;
+    if (field.unescaped_key().get(key) != 0 || field.value().get(content) != 0 ||
+        content.is_null().get(null) != 0)
+      return false;
+    if (!null && !member(key, content)) return false;
+  }
+  return true;
+}
 
- private:
-  bool InPacks() const { return fields_[kRoot] == Field::kPacks; }
-  bool AtBlob() const { return depth_ == kBlob && InPacks() && fields_[kPack] == Field::kBlobs; }
+// Calls `item` for each of a list.
+template <typename Item>
+bool ForEachItem(value json, const Item& item) {
+  array list;
+  if (json.get_array().get(list) != 0) return false;
+  for (auto element : list) {
+    value content;
+    if (element.get(content) != 0 || !item(content)) return false;
+  }
+  return true;
+}
 
-  bool Bad(std::string_view what) {
-    error_ = {Code::kCorrupt, fmt::format("index: {}", what)};
-    return false;
-  }
-  bool Store(std::uint64_t value, std::uint64_t limit, std::uint32_t& to) {
-    if (value > limit) return Bad("a blob is larger than any blob");
-    to = static_cast<std::uint32_t>(value);
+bool ReadBlob(value json, Blob& blob) {
+  object members;
+  if (json.get_object().get(members) != 0) return false;
+  bool typed = false;
+  const auto read = [&](std::string_view key, value content) {
+    if (key == "id") return ReadId(content, blob.handle.id);
+    if (key == "type") return typed = ReadType(content, blob.handle.type);
+    if (key == "offset") return ReadNumber(content, UINT32_MAX, blob.offset);
+    if (key == "length") return ReadNumber(content, kMaxBlobSize + kSealOverhead, blob.length);
+    if (key == "uncompressed_length")
+      return ReadNumber(content, kMaxBlobSize, blob.uncompressed_length);
     return true;
-  }
-  bool StoreId(const std::string& text, Id& to) {
-    const Result<Id> id = Id::Parse(text);
-    if (!id) return Bad("malformed id");
-    to = *id;
-    return true;
-  }
-  bool BlobString(const std::string& text) {
-    if (fields_[kBlob] == Field::kId) return StoreId(text, blob_.handle.id);
-    if (fields_[kBlob] != Field::kType) return true;
-    if (text != "data" && text != "tree") return Bad("unknown blob type");
-    blob_.handle.type = text == "data" ? BlobType::kData : BlobType::kTree;
-    typed_ = true;
-    return true;
-  }
-  bool EndBlob() {
-    if (blob_.handle.id.IsNull() || !typed_ || blob_.length < kSealOverhead)
-      return Bad("a blob lacks its id, type or length");
-    pack_.blobs.push_back(blob_);
-    return true;
-  }
-  bool EndPack() {
-    if (pack_.id.IsNull()) return Bad("a pack lacks its id");
-    const Result<void> visited = visit_(std::move(pack_));
-    if (!visited) error_ = visited.error();
-    return visited.has_value();
-  }
+  };
+  return ForEachMember(members, read) && typed && !blob.handle.id.IsNull() &&
+         blob.length >= kSealOverhead;
+}
 
-  const std::function<Result<void>(PackEntry&&)>& visit_;
-  std::size_t depth_ = 0;
-  std::array<Field, kBlob + 1> fields_{};  // the current member at each depth
-  PackEntry pack_;
-  Blob blob_;
-  bool typed_ = false;
-  std::vector<Id> supersedes_;
-  Error error_{Code::kCorrupt, "index: not valid JSON"};
-};
+bool ReadPack(value json, PackEntry& pack) {
+  object members;
+  if (json.get_object().get(members) != 0) return false;
+  const auto read = [&](std::string_view key, value content) {
+    if (key == "id") return ReadId(content, pack.id);
+    if (key != "blobs") return true;
+    return ForEachItem(content,
+                       [&](value blob) { return ReadBlob(blob, pack.blobs.emplace_back()); });
+  };
+  return ForEachMember(members, read) && !pack.id.IsNull();
+}
 
 void AppendBlob(std::string& text, const Blob& blob) {
   JsonObjectWriter object(text);
@@ -195,10 +147,30 @@ std::string EncodeIndex(std::span<const PackEntry> packs, std::span<const Id> su
 
 Result<std::vector<Id>> DecodeIndex(ByteView text,
                                     const std::function<Result<void>(PackEntry&&)>& visit) {
-  IndexReader reader(visit);
-  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &reader))
-    return tl::make_unexpected(reader.TakeError());
-  return reader.TakeSupersedes();
+  simdjson::ondemand::parser parser;
+  const simdjson::padded_string padded(AsText(text));
+  simdjson::ondemand::document document;
+  object root;
+  if (parser.iterate(padded).get(document) != 0 || document.get_object().get(root) != 0)
+    return tl::make_unexpected(Bad("not a JSON object"));
+
+  std::vector<Id> supersedes;
+  Result<void> visited;
+  const auto visit_pack = [&](value json) {
+    PackEntry pack;
+    if (!ReadPack(json, pack)) return false;
+    visited = visit(std::move(pack));
+    return visited.has_value();
+  };
+  const bool read = ForEachMember(root, [&](std::string_view key, value content) {
+    if (key == "packs") return ForEachItem(content, visit_pack);
+    if (key != "supersedes") return true;
+    return ForEachItem(content, [&](value id) { return ReadId(id, supersedes.emplace_back()); });
+  });
+  if (!visited) return tl::make_unexpected(visited.error());
+  if (!read || !AtEnd(document))
+    return tl::make_unexpected(Bad("malformed, or a pack or blob lacks its id, type or length"));
+  return supersedes;
 }
 
 }  // namespace holdfast::repo

@@ -317,30 +317,43 @@ Result<void> Repository::LoadBlobs(const Id& pack, std::span<const Blob> blobs,
                                    const BlobVisitor& visit, std::stop_token stop) {
   std::vector<Blob> sorted(blobs.begin(), blobs.end());
   std::ranges::sort(sorted, {}, &Blob::offset);
-  const std::string name = Describe(FileType::kPack, pack);
   BlobOpener opener(key_);
   for (const Range& range : MakeRanges(sorted)) {
-    Result<Bytes> read = Named(name, storage_.Load({FileType::kPack, pack.Hex()}, range.offset,
-                                                   range.end - range.offset, stop));
+    Result<Bytes> read = Named(
+        Describe(FileType::kPack, pack),
+        storage_.Load({FileType::kPack, pack.Hex()}, range.offset, range.end - range.offset, stop));
     if (!read && read.error().code == Code::kCancelled)
       return tl::make_unexpected(std::move(read).error());
-    std::uint64_t opened_to = 0;
-    for (const Blob& blob : range.blobs) {
-      if (!read) {
-        TRY_VOID(visit(blob, tl::make_unexpected(read.error())));
-        continue;
-      }
-      std::span<std::uint8_t> sealed =
-          std::span(*read).subspan(blob.offset - range.offset, blob.length);
-      // Blobs are opened in place; those of a hostile index may overlap one that was.
-      Bytes copy;
-      if (blob.offset < opened_to) {
-        TRY(copy, storage_.Load({FileType::kPack, pack.Hex()}, blob.offset, blob.length, stop));
-        sealed = copy;
-      }
-      opened_to = std::max(opened_to, std::uint64_t{blob.offset} + blob.length);
-      TRY_VOID(visit(blob, Named(name, opener.Open(blob, sealed))));
+    if (read) {
+      TRY_VOID(VisitRange(pack, range.blobs, *read, opener, visit));
+      continue;
     }
+    for (const Blob& blob : range.blobs) TRY_VOID(visit(blob, tl::make_unexpected(read.error())));
+  }
+  return {};
+}
+
+Result<void> Repository::VisitRange(const Id& pack, std::span<const Blob> blobs,
+                                    std::span<std::uint8_t> bytes, BlobOpener& opener,
+                                    const BlobVisitor& visit) const {
+  const std::uint64_t start = blobs.front().offset;
+  std::uint64_t opened_to = start;
+  while (!blobs.empty()) {
+    std::vector<BlobOpener::Sealed> together;
+    while (together.size() < std::min(blobs.size(), BlobOpener::kTogether)) {
+      const Blob& blob = blobs[together.size()];
+      // Blobs are opened where they lie. Only a false index lets them overlap.
+      if (blob.offset < opened_to)
+        return Fail(Code::kCorrupt, Describe(FileType::kPack, pack) + ": " +
+                                        repo::Describe(blob.handle) + " overlaps another blob");
+      opened_to = std::uint64_t{blob.offset} + blob.length;
+      together.push_back({blob, bytes.subspan(blob.offset - start, blob.length)});
+    }
+    auto contents = opener.Open(together);
+    for (std::size_t i = 0; i < together.size(); ++i)
+      TRY_VOID(
+          visit(together[i].blob, Named(Describe(FileType::kPack, pack), std::move(contents[i]))));
+    blobs = blobs.subspan(together.size());
   }
   return {};
 }

@@ -149,6 +149,9 @@ class Repository {
 
   Result<std::vector<Id>> ReadIndexFiles(std::span<const FileEntry> files, std::stop_token stop);
   Result<std::uint64_t> StoreBlob(const BlobHandle& handle, ByteView content, std::stop_token stop);
+  Result<void> VisitRange(const Id& pack, std::span<const Blob> blobs,
+                          std::span<std::uint8_t> bytes, BlobOpener& opener,
+                          const BlobVisitor& visit) const;
   Result<Bytes> LoadStored(const PackedBlob& place, std::stop_token stop);
   Result<Snapshot> ReadSnapshot(const FileEntry& file, std::stop_token stop);
 

@@ -6,7 +6,6 @@
 #include <spdlog/fmt/fmt.h>
 #include <sys/stat.h>
 
-#include "base/json.h"
 #include "jobs/repo/json_text.h"
 
 namespace holdfast::repo {
@@ -119,180 +118,6 @@ void AppendNode(std::string& text, const Node& node) {
   object.Close();
 }
 
-// Reads the members of one node; what is missing or null stays at its default, as in Go, and what
-// has another type is remembered as an error.
-class NodeReader {
- public:
-  explicit NodeReader(const Json& object) : object_(object) {}
-
-  bool good() const { return good_; }
-
-  std::string String(const char* name) {
-    const Json* value = Member(name);
-    if (value == nullptr || !Expect(value->is_string())) return {};
-    return value->get<std::string>();
-  }
-
-  template <typename Number>
-  Number Unsigned(const char* name) {
-    const Json* value = Member(name);
-    if (value == nullptr || !Expect(value->is_number_unsigned())) return 0;
-    const auto number = value->get<std::uint64_t>();
-    return Expect(number <= std::numeric_limits<Number>::max()) ? static_cast<Number>(number) : 0;
-  }
-
-  FileTime Time(const char* name) {
-    const Json* value = Member(name);
-    if (value == nullptr || !Expect(value->is_string())) return {};
-    return Get(ParseFileTime(value->get_ref<const std::string&>()));
-  }
-
-  std::optional<Id> OptionalId(const char* name) {
-    const Json* value = Member(name);
-    if (value == nullptr) return std::nullopt;
-    return ReadId(*value);
-  }
-
-  std::optional<std::vector<Id>> Ids(const char* name) {
-    const Json* value = Member(name);
-    if (value == nullptr || !Expect(value->is_array())) return std::nullopt;
-    std::vector<Id> ids;
-    ids.reserve(value->size());
-    for (const Json& item : *value) ids.push_back(ReadId(item));
-    return ids;
-  }
-
-  std::string Base64(const char* name) {
-    const Bytes bytes = Get(Base64Decode(String(name)));
-    return std::string(AsText(bytes));
-  }
-
-  std::vector<ExtendedAttribute> Attributes(const char* name) {
-    std::vector<ExtendedAttribute> attributes;
-    const Json* value = Member(name);
-    if (value == nullptr || !Expect(value->is_array())) return attributes;
-    for (const Json& item : *value) {
-      NodeReader reader(item);
-      attributes.push_back({reader.String("name"), reader.Base64("value")});
-      Expect(reader.good());
-    }
-    return attributes;
-  }
-
-  std::string Raw(const char* name) {
-    const Json* value = Member(name);
-    return value == nullptr ? std::string() : DumpJson(*value);
-  }
-
-  template <typename T>
-  T Get(Result<T> result) {
-    return Expect(result.has_value()) ? *std::move(result) : T{};
-  }
-
-  bool Expect(bool good) {
-    good_ = good_ && good;
-    return good;
-  }
-
- private:
-  const Json* Member(const char* name) {
-    if (!Expect(object_.is_object())) return nullptr;
-    const auto found = object_.find(name);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
-  }
-
-  Id ReadId(const Json& value) {
-    if (!Expect(value.is_string())) return {};
-    return Get(Id::Parse(value.get_ref<const std::string&>()));
-  }
-
-  const Json& object_;
-  bool good_ = true;
-};
-
-// A type that this program does not know is kept as irregular: it cannot be restored, but the rest
-// of its directory can.
-NodeType ReadType(std::string_view name) {
-  const auto found = std::ranges::find(kTypeNames, name);
-  return found == kTypeNames.end() ? NodeType::kIrregular
-                                   : static_cast<NodeType>(found - kTypeNames.begin());
-}
-
-bool SafeName(std::string_view name) {
-  return !name.empty() && name != "." && name != ".." && name.find('/') == name.npos &&
-         name.find('\0') == name.npos;
-}
-
-Result<Node> ReadNode(const Json& json) {
-  NodeReader reader(json);
-  Node node;
-  node.name = reader.Get(GoUnquote(reader.String("name")));
-  node.type = ReadType(reader.String("type"));
-  node.mode = reader.Unsigned<std::uint32_t>("mode");
-  node.mtime = reader.Time("mtime");
-  node.atime = reader.Time("atime");
-  node.ctime = reader.Time("ctime");
-  node.uid = reader.Unsigned<std::uint32_t>("uid");
-  node.gid = reader.Unsigned<std::uint32_t>("gid");
-  node.user = reader.String("user");
-  node.group = reader.String("group");
-  node.inode = reader.Unsigned<std::uint64_t>("inode");
-  node.device_id = reader.Unsigned<std::uint64_t>("device_id");
-  node.size = reader.Unsigned<std::uint64_t>("size");
-  node.links = reader.Unsigned<std::uint64_t>("links");
-  node.link_target = reader.String("linktarget");
-  if (std::string raw = reader.Base64("linktarget_raw"); !raw.empty())
-    node.link_target = std::move(raw);
-  node.extended_attributes = reader.Attributes("extended_attributes");
-  node.generic_attributes = reader.Raw("generic_attributes");
-  node.device = reader.Unsigned<std::uint64_t>("device");
-  node.content = reader.Ids("content");
-  node.subtree = reader.OptionalId("subtree");
-  node.error = reader.String("error");
-  if (!reader.good()) return Fail(Code::kCorrupt, "tree: a node is malformed");
-  if (!SafeName(node.name))
-    return Fail(Code::kCorrupt, fmt::format("tree: \"{}\" is no file name", GoQuote(node.name)));
-  return node;
-}
-
-// Takes each node as soon as it is parsed and lets the parser drop it.
-class TreeReader {
- public:
-  // The parser's callback: false drops the value.
-  bool operator()(int depth, Json::parse_event_t event, Json& value) {
-    using Event = Json::parse_event_t;
-    if (depth > kMaxDepth) Fail({Code::kCorrupt, "tree: nested too deep"});
-    if (event == Event::key && depth == 1) in_nodes_ = value == "nodes";
-    if (event != Event::object_end || depth != kNodeDepth || !in_nodes_) return !error_;
-    if (!error_) Add(ReadNode(value));
-    return false;
-  }
-
-  Result<Tree> Take(bool parsed) {
-    if (error_) return tl::make_unexpected(*std::move(error_));
-    if (!parsed) return holdfast::Fail(Code::kCorrupt, "tree: not valid JSON");
-    return std::move(tree_);
-  }
-
- private:
-  static constexpr int kNodeDepth = 2;  // {"nodes": [{...}]}
-  static constexpr int kMaxDepth = 64;
-
-  void Add(Result<Node> node) {
-    if (!node) return Fail(std::move(node).error());
-    if (!tree_.nodes.empty() && node->name <= tree_.nodes.back().name)
-      return Fail({Code::kCorrupt, "tree: names are not in order"});
-    tree_.nodes.push_back(*std::move(node));
-  }
-  void Fail(Error error) {
-    if (!error_) error_ = std::move(error);
-  }
-
-  Tree tree_;
-  bool in_nodes_ = false;
-  std::optional<Error> error_;
-};
-
 }  // namespace
 
 std::string_view NodeTypeName(NodeType type) { return kTypeNames[static_cast<std::size_t>(type)]; }
@@ -368,12 +193,6 @@ Result<std::string> EncodeTree(const Tree& tree) {
   TreeBuilder builder;
   for (const Node& node : tree.nodes) TRY_VOID(builder.Add(node));
   return builder.Finish();
-}
-
-Result<Tree> DecodeTree(ByteView text) {
-  TreeReader reader;
-  const Json rest = Json::parse(text.begin(), text.end(), std::ref(reader), false);
-  return reader.Take(rest.is_object());
 }
 
 }  // namespace holdfast::repo
