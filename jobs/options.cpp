@@ -51,7 +51,8 @@ void AddList(CLI::App& verb, const std::string& name, std::vector<std::string>& 
 void AddCommon(CLI::App& verb, Typed& typed) {
   engine::SessionOptions& session = typed.options.session;
   verb.add_option("-r,--repo", session.location,
-                  "Repository: /path or s3:https://host/bucket/prefix [RESTIC_REPOSITORY]");
+                  "Repository: /path, s3:https://host/bucket/prefix, azure:container:/prefix or "
+                  "gs:bucket:/prefix [RESTIC_REPOSITORY]");
   verb.add_option("-p,--password-file", session.password_file,
                   "File with the repository's password [RESTIC_PASSWORD_FILE]; or set "
                   "HOLDFAST_PASSWORD or RESTIC_PASSWORD");
@@ -176,12 +177,7 @@ void FromEnvironment(engine::SessionOptions& session, const Environment& environ
     if (session.password.empty()) session.password = environment("RESTIC_PASSWORD");
     if (session.password.empty()) session.password_file = environment("RESTIC_PASSWORD_FILE");
   }
-  session.storage.s3_credentials.access_key_id = environment("AWS_ACCESS_KEY_ID");
-  session.storage.s3_credentials.secret_access_key = environment("AWS_SECRET_ACCESS_KEY");
-  session.storage.s3_credentials.session_token = environment("AWS_SESSION_TOKEN");
-  session.storage.s3_region = environment("AWS_REGION");
-  if (session.storage.s3_region.empty())
-    session.storage.s3_region = environment("AWS_DEFAULT_REGION");
+  storage::ReadEnvironment(environment, session.storage);
 }
 
 Result<void> FinishRetry(Typed& typed) {

@@ -24,7 +24,7 @@ struct Ending {
 };
 
 // `environment` gives a variable's value, "" when unset; it is asked for RESTIC_REPOSITORY,
-// HOLDFAST_PASSWORD, RESTIC_PASSWORD, RESTIC_PASSWORD_FILE and the AWS_ variables.
+// HOLDFAST_PASSWORD, RESTIC_PASSWORD, RESTIC_PASSWORD_FILE and those of storage::ReadEnvironment.
 tl::expected<Options, Ending> ParseOptions(
     const std::vector<std::string>& arguments,
     const std::function<std::string(const char*)>& environment);

@@ -99,6 +99,10 @@ int OnProgress(const Exchange* exchange, curl_off_t /*down_total*/, curl_off_t /
   return exchange->stop.stop_requested() ? 1 : 0;
 }
 
+bool HasBody(const HttpRequest& request) {
+  return request.method == "PUT" || request.method == "POST";
+}
+
 HeaderList MakeHeaders(const HttpRequest& request) {
   HeaderList list;
   const auto append = [&](const std::string& line) {
@@ -109,21 +113,22 @@ HeaderList MakeHeaders(const HttpRequest& request) {
   };
   for (const auto& [name, value] : request.headers) append(fmt::format("{}: {}", name, value));
   append("Expect:");  // waiting for "100 Continue" would cost a round trip per object
-  if (request.method == "PUT") append("Content-Type: application/octet-stream");
+  if (HasBody(request) && !request.headers.contains("content-type"))
+    append("Content-Type: application/octet-stream");
   return list;
 }
 
 void SetMethod(CURL* easy, const HttpRequest& request) {
   if (request.method == "HEAD") {
     curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-  } else if (request.method == "PUT") {
+  } else if (HasBody(request)) {
     // POSTFIELDS rather than UPLOAD: curl can then send the body again by itself when a kept
     // connection turns out to be dead.
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                      static_cast<curl_off_t>(request.body.size()));
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
                      request.body.empty() ? "" : AsText(request.body).data());
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   } else {
     curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
@@ -145,6 +150,7 @@ void SetConnection(CURL* easy, const HttpOptions& options) {
                    static_cast<long>(options.connect_timeout.count()));
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_timeout.count()));
+  if (!options.use_proxy) curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
   if (!options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
 }
 
@@ -176,16 +182,19 @@ Error ErrorOf(CURLcode code, std::string_view detail, const Exchange& exchange,
     case CURLE_OPERATION_TIMEDOUT:
       return {Code::kTimeout, fmt::format("{} does not answer in time: {}", where, words)};
     case CURLE_COULDNT_RESOLVE_HOST:
-      return {
-          Code::kUnavailable,
-          fmt::format("the name of {} does not resolve: check spec.s3.endpoint and DNS", where)};
+      return {Code::kUnavailable, fmt::format("the name of {} does not resolve: check {} and DNS",
+                                              where, options.endpoint_setting)};
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return {Code::kUnavailable,
+              fmt::format("the name of the proxy for {} does not resolve: check https_proxy, "
+                          "http_proxy and no_proxy in the environment",
+                          where)};
     case CURLE_COULDNT_CONNECT:
       return {Code::kUnavailable, fmt::format("cannot connect to {}: {}", where, words)};
     case CURLE_PEER_FAILED_VERIFICATION:
       return {Code::kUnavailable,
-              fmt::format("the certificate of {} is not trusted: {}; give its authority in "
-                          "spec.s3.caBundle",
-                          where, words)};
+              fmt::format("the certificate of {} is not trusted: {}; give its authority in {}",
+                          where, words, options.ca_setting)};
     case CURLE_SSL_CACERT_BADFILE:
       return {Code::kInvalid,
               fmt::format("{} is no readable bundle of certificates: {}", options.ca_file, words)};
@@ -234,6 +243,14 @@ std::string HttpResponse::Header(const std::string& name) const {
   return found == headers.end() ? "" : found->second;
 }
 
+bool HttpResponse::IsDelimited() const {
+  return !Header("content-length").empty() || !Header("transfer-encoding").empty();
+}
+
+std::string HostOf(const std::string& endpoint) {
+  return endpoint.substr(endpoint.find("://") + 3);
+}
+
 Http::Http(HttpOptions options) : options_(std::move(options)), pool_(std::make_unique<Pool>()) {
   InitializeCurlOnce();
 }
@@ -251,6 +268,7 @@ Result<HttpResponse> Http::Send(const HttpRequest& request, const std::stop_toke
   SetMethod(easy.get(), request);
   curl_easy_setopt(easy.get(), CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(easy.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(request.time_limit.count()));
   curl_easy_setopt(easy.get(), CURLOPT_ERRORBUFFER, detail.data());
   const CURLcode code = curl_easy_perform(easy.get());
   pool_->GiveBack(std::move(easy));

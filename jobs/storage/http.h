@@ -16,6 +16,10 @@ namespace holdfast::storage {
 
 struct HttpOptions {
   std::string ca_file;  // PEM bundle that replaces the system's; empty for the system's
+  // What the user corrects when the server is not found or not trusted, for messages.
+  std::string endpoint_setting = "spec.s3.endpoint";
+  std::string ca_setting = "spec.s3.caBundle";
+  bool use_proxy = true;  // the environment's, if it has one for the host
   std::chrono::milliseconds connect_timeout{15'000};  // name, connection and TLS together
   // An answer may take any time while bytes move; this long without one is a Timeout. Whole
   // seconds.
@@ -26,9 +30,11 @@ struct HttpRequest {
   std::string method;
   std::string url;
   std::map<std::string, std::string> headers;
-  ByteView body;  // must stay valid during Send; sent with PUT only
+  ByteView body;  // must stay valid during Send; sent with PUT and POST only
   // A successful answer may have at most this many bytes of body, another one kErrorBodyLimit.
   std::uint64_t max_body = 0;
+  // The whole exchange may take this long; zero for as long as bytes move.
+  std::chrono::milliseconds time_limit{0};
 };
 
 struct HttpResponse {
@@ -37,9 +43,14 @@ struct HttpResponse {
   Bytes body;
 
   bool IsSuccess() const { return status >= 200 && status < 300; }
+  // Whether the end of the body was marked, so that a cut one would have been noticed.
+  bool IsDelimited() const;
   // "" when absent.
   std::string Header(const std::string& name) const;
 };
+
+// "host:port" of "https://host:port".
+std::string HostOf(const std::string& endpoint);
 
 inline constexpr std::uint64_t kErrorBodyLimit = 64 << 10;  // what exceeds it is dropped
 

@@ -2,10 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "jobs/storage/azure.h"
+#include "jobs/storage/encoding.h"
+#include "jobs/storage/gcs.h"
 #include "jobs/storage/local.h"
+#include "jobs/storage/location.h"
 #include "jobs/storage/s3.h"
 
 namespace holdfast::storage {
@@ -13,18 +18,9 @@ namespace {
 
 using Opened = Result<std::unique_ptr<Backend>>;
 
-constexpr std::string_view kForms =
-    "write /path, local:/path or s3:https://host[:port]/bucket[/prefix]";
-
-tl::unexpected<Error> WrongForm(std::string_view location, std::string_view why) {
-  return Fail(Code::kInvalid,
-              fmt::format("\"{}\" is no location, as {}: {}", location, why, kForms));
-}
-
-std::string_view TrimSlashes(std::string_view text) {
-  while (text.starts_with('/')) text.remove_prefix(1);
-  while (text.ends_with('/')) text.remove_suffix(1);
-  return text;
+const Clock& SystemTime() {
+  static const SystemClock clock;
+  return clock;
 }
 
 Opened OpenLocal(std::string_view path, const OpenOptions& /*options*/) {
@@ -32,41 +28,111 @@ Opened OpenLocal(std::string_view path, const OpenOptions& /*options*/) {
   return std::make_unique<Local>(std::string(path));
 }
 
-// Splits "https://host/bucket/prefix" into the three fields of S3Options.
-Result<S3Options> ParseS3Location(std::string_view url) {
-  const std::size_t scheme_end = url.find("://");
-  const std::string_view scheme = url.substr(0, scheme_end);
-  if (scheme_end == std::string_view::npos || (scheme != "https" && scheme != "http"))
-    return WrongForm(url, "it does not start with s3:https:// or s3:http://");
-  if (url.find_first_of("@?#") != std::string_view::npos)
-    return WrongForm(url.substr(0, scheme_end), "it has no place for credentials or queries");
-  const std::size_t host_end = std::min(url.find('/', scheme_end + 3), url.size());
-  if (host_end == scheme_end + 3) return WrongForm(url, "the host is missing");
-  const std::string_view path = TrimSlashes(url.substr(host_end));
-  const std::size_t bucket_end = std::min(path.find('/'), path.size());
-  if (bucket_end == 0) return WrongForm(url, "the bucket is missing");
-  S3Options options;
-  options.endpoint = url.substr(0, host_end);
-  options.bucket = path.substr(0, bucket_end);
-  options.prefix = TrimSlashes(path.substr(bucket_end));
-  return options;
+HttpOptions HttpFor(const OpenOptions& options, const char* endpoint_setting,
+                    const char* ca_setting) {
+  HttpOptions http;
+  http.ca_file = options.ca_file;
+  http.endpoint_setting = endpoint_setting;
+  http.ca_setting = ca_setting;
+  return http;
+}
+
+std::string TokenService(const OpenOptions& options) {
+  if (!options.s3_token_service.empty()) return options.s3_token_service;
+  if (options.s3_region.empty()) return "https://sts.amazonaws.com";
+  const char* country = options.s3_region.starts_with("cn-") ? ".cn" : "";
+  return fmt::format("https://sts.{}.amazonaws.com{}", options.s3_region, country);
+}
+
+std::shared_ptr<CredentialsSource> S3Keys(const OpenOptions& options) {
+  const Credentials& fixed = options.s3_credentials;
+  if (!fixed.access_key_id.empty() && !fixed.secret_access_key.empty())
+    return FixedCredentials(fixed);
+  if (!options.s3_role_arn.empty() && !options.s3_role_token_file.empty())
+    return WebIdentityCredentials({options.s3_role_arn, options.s3_role_token_file,
+                                   options.s3_role_session, TokenService(options)},
+                                  HttpFor(options, "AWS_ENDPOINT_URL_STS", "spec.s3.caBundle"),
+                                  SystemTime());
+  if (!options.s3_credentials_file.empty())
+    return CredentialsFile(options.s3_credentials_file, options.s3_profile);
+  return nullptr;
 }
 
 Opened OpenS3(std::string_view url, const OpenOptions& options) {
-  TRY(S3Options s3, ParseS3Location(url));
-  if (options.s3_credentials.access_key_id.empty() ||
-      options.s3_credentials.secret_access_key.empty())
+  S3Options s3;
+  TRY(s3.address, ParseS3Location(url));
+  s3.credentials = S3Keys(options);
+  if (!s3.credentials)
     return Fail(Code::kDenied,
                 fmt::format("there are no credentials for {}: the Secret that "
                             "spec.s3.credentialsSecret names must have AWS_ACCESS_KEY_ID and "
                             "AWS_SECRET_ACCESS_KEY",
-                            s3.endpoint));
+                            s3.address.endpoint));
   s3.region = options.s3_region;
   s3.virtual_host_style = options.s3_virtual_host_style;
-  s3.credentials = options.s3_credentials;
-  s3.http.ca_file = options.ca_file;
-  static const SystemClock clock;
-  return std::make_unique<S3>(std::move(s3), clock);
+  s3.http = HttpFor(options, "spec.s3.endpoint", "spec.s3.caBundle");
+  return std::make_unique<S3>(std::move(s3), SystemTime());
+}
+
+Result<AzureCredentials> AzureKeys(const OpenOptions& options) {
+  AzureCredentials credentials;
+  credentials.sas = options.azure_sas;
+  if (credentials.sas.starts_with('?')) credentials.sas.erase(0, 1);
+  const Result<Bytes> key = FromBase64(options.azure_key);
+  if (!key && credentials.sas.empty())
+    return Fail(Code::kInvalid,
+                "AZURE_ACCOUNT_KEY is no base64: correct it in the Secret that "
+                "spec.azure.credentialsSecret names");
+  if (key) credentials.key = *key;
+  if (credentials.key.empty() && credentials.sas.empty())
+    return Fail(Code::kDenied,
+                "there are no credentials for Azure: the Secret that "
+                "spec.azure.credentialsSecret names must have AZURE_ACCOUNT_KEY or "
+                "AZURE_ACCOUNT_SAS");
+  return credentials;
+}
+
+Opened OpenAzure(std::string_view rest, const OpenOptions& options) {
+  TRY(AzureLocation location, ParseAzureLocation(rest));
+  AzureOptions azure;
+  azure.location = fmt::format("azure:{}", rest);
+  azure.account = location.account.empty() ? options.azure_account : location.account;
+  if (azure.account.empty())
+    return Fail(Code::kInvalid, "no Azure account is named: set AZURE_ACCOUNT_NAME");
+  azure.account_path = std::move(location.account_path);
+  azure.address = std::move(location.address);
+  if (azure.address.endpoint.empty())
+    azure.address.endpoint =
+        fmt::format("https://{}.blob.{}", azure.account,
+                    options.azure_suffix.empty() ? "core.windows.net" : options.azure_suffix);
+  TRY(azure.credentials, AzureKeys(options));
+  azure.http = HttpFor(options, "spec.azure.account", "spec.azure.caBundle");
+  return std::make_unique<Azure>(std::move(azure), SystemTime());
+}
+
+std::string WithScheme(std::string host) {
+  while (host.ends_with('/')) host.pop_back();
+  return host.find("://") == std::string::npos ? "http://" + host : host;
+}
+
+std::shared_ptr<TokenSource> GoogleTokens(const OpenOptions& options, const HttpOptions& http) {
+  if (!options.google_access_token.empty()) return FixedToken(options.google_access_token);
+  if (!options.google_key_file.empty())
+    return ServiceAccountTokens(options.google_key_file, http, SystemTime());
+  if (!options.gcs_emulator.empty()) return FixedToken("");
+  const std::string& host = options.google_metadata_host;
+  return MetadataTokens(WithScheme(host.empty() ? "metadata.google.internal" : host), http,
+                        SystemTime());
+}
+
+Opened OpenGcs(std::string_view rest, const OpenOptions& options) {
+  GcsOptions gcs;
+  TRY(gcs.address, ParseGcsLocation(rest));
+  gcs.address.endpoint = options.gcs_emulator.empty() ? "https://storage.googleapis.com"
+                                                      : WithScheme(options.gcs_emulator);
+  gcs.http = HttpFor(options, "STORAGE_EMULATOR_HOST", "--ca-file");
+  gcs.tokens = GoogleTokens(options, gcs.http);
+  return std::make_unique<Gcs>(std::move(gcs));
 }
 
 struct Scheme {
@@ -78,9 +144,40 @@ struct Scheme {
 constexpr std::array kSchemes = {
     Scheme{"local:", OpenLocal},
     Scheme{"s3:", OpenS3},
+    Scheme{"azure:", OpenAzure},
+    Scheme{"gs:", OpenGcs},
 };
 
 }  // namespace
+
+void ReadEnvironment(const std::function<std::string(const char*)>& environment,
+                     OpenOptions& options) {
+  const auto either = [&](const char* first, const char* second) {
+    std::string value = environment(first);
+    return value.empty() ? environment(second) : value;
+  };
+  const auto or_else = [&](const char* name, const char* fallback) {
+    std::string value = environment(name);
+    return value.empty() ? std::string(fallback) : value;
+  };
+  options.s3_credentials = {environment("AWS_ACCESS_KEY_ID"), environment("AWS_SECRET_ACCESS_KEY"),
+                            environment("AWS_SESSION_TOKEN")};
+  options.s3_role_arn = environment("AWS_ROLE_ARN");
+  options.s3_role_token_file = environment("AWS_WEB_IDENTITY_TOKEN_FILE");
+  options.s3_role_session = or_else("AWS_ROLE_SESSION_NAME", "holdfast-mover");
+  options.s3_token_service = environment("AWS_ENDPOINT_URL_STS");
+  options.s3_credentials_file = environment("AWS_SHARED_CREDENTIALS_FILE");
+  options.s3_profile = or_else("AWS_PROFILE", "default");
+  options.s3_region = either("AWS_REGION", "AWS_DEFAULT_REGION");
+  options.azure_account = environment("AZURE_ACCOUNT_NAME");
+  options.azure_key = environment("AZURE_ACCOUNT_KEY");
+  options.azure_sas = environment("AZURE_ACCOUNT_SAS");
+  options.azure_suffix = environment("AZURE_ENDPOINT_SUFFIX");
+  options.google_access_token = environment("GOOGLE_ACCESS_TOKEN");
+  options.google_key_file = environment("GOOGLE_APPLICATION_CREDENTIALS");
+  options.google_metadata_host = environment("GCE_METADATA_HOST");
+  options.gcs_emulator = environment("STORAGE_EMULATOR_HOST");
+}
 
 Result<std::unique_ptr<Backend>> Open(std::string_view location, const OpenOptions& options) {
   if (location.starts_with('/')) return OpenLocal(location, options);

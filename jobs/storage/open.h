@@ -1,6 +1,7 @@
 // From a repository's location in text to the backend that serves it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,16 +11,43 @@
 
 namespace holdfast::storage {
 
-// What a location does not say. Storage reads no environment: the mover's main fills this.
+// What a location does not say.
 struct OpenOptions {
-  Credentials s3_credentials;
-  std::string s3_region;  // empty: found out
-  bool s3_virtual_host_style = false;
   std::string ca_file;  // PEM bundle that replaces the system's; empty for the system's
+
+  Credentials s3_credentials;       // first choice, when there are any
+  std::string s3_role_arn;          // second choice, with the token in the next
+  std::string s3_role_token_file;   // the service account's token
+  std::string s3_role_session;      // the run's name in the provider's log
+  std::string s3_token_service;     // "https://sts..."; empty for Amazon's
+  std::string s3_credentials_file;  // third choice
+  std::string s3_profile;           // in that file; empty for "default"
+  std::string s3_region;            // empty: found out
+  bool s3_virtual_host_style = false;
+
+  std::string azure_account;
+  std::string azure_key;  // in base64
+  std::string azure_sas;
+  std::string azure_suffix;  // of the cloud's hosts; empty for "core.windows.net"
+
+  std::string google_access_token;   // first choice
+  std::string google_key_file;       // second choice; without either, the metadata server
+  std::string google_metadata_host;  // empty for metadata.google.internal
+  std::string gcs_emulator;          // "http://host:port", or without "http://"
 };
 
-// "/path" or "local:/path"; "s3:https://host[:port]/bucket[/prefix]" or the same with http. Nothing
-// is contacted. Invalid, with the right form, for anything else; Denied without S3 credentials.
+// Storage reads no environment: `environment` gives a variable's value, "" when unset. Takes over
+// the variables that restic and the clouds' own tools know: AWS_ACCESS_KEY_ID,
+// AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE,
+// AWS_ROLE_SESSION_NAME, AWS_ENDPOINT_URL_STS, AWS_SHARED_CREDENTIALS_FILE, AWS_PROFILE,
+// AWS_REGION, AWS_DEFAULT_REGION; AZURE_ACCOUNT_NAME, AZURE_ACCOUNT_KEY, AZURE_ACCOUNT_SAS,
+// AZURE_ENDPOINT_SUFFIX; GOOGLE_APPLICATION_CREDENTIALS, GOOGLE_ACCESS_TOKEN, GCE_METADATA_HOST,
+// STORAGE_EMULATOR_HOST.
+void ReadEnvironment(const std::function<std::string(const char*)>& environment,
+                     OpenOptions& options);
+
+// "/path" or "local:/path", or one of location.h's forms after "s3:", "azure:", "gs:". Nothing is
+// contacted. Invalid, with the right form, for anything else; Denied without credentials.
 Result<std::unique_ptr<Backend>> Open(std::string_view location, const OpenOptions& options);
 
 }  // namespace holdfast::storage

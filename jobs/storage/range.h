@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string_view>
 
@@ -16,5 +17,8 @@ Result<void> CheckStop(const std::stop_token& stop);
 // from `offset` when it is 0. Corrupt when the object is too short.
 Result<std::uint64_t> BytesInRange(std::string_view what, std::uint64_t size, std::uint64_t offset,
                                    std::uint64_t length);
+
+// A decimal number and nothing else.
+std::optional<std::uint64_t> ParseNumber(std::string_view text);
 
 }  // namespace holdfast::storage

@@ -2,77 +2,76 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
+#include <memory>
 #include <mutex>
 
 #include "base/clock.h"
-#include "jobs/storage/backend.h"
-#include "jobs/storage/http.h"
-#include "jobs/storage/s3_signing.h"
+#include "jobs/storage/object_store.h"
+#include "jobs/storage/parts.h"
+#include "jobs/storage/s3_credentials.h"
+#include "jobs/storage/s3_xml.h"
+#include "jobs/storage/store_clock.h"
 
 namespace holdfast::storage {
 
-struct S3Listing;
-
 struct S3Options {
-  std::string endpoint;  // "https://host[:port]"
-  std::string bucket;
-  std::string prefix;               // without '/' at either end; may be empty
+  StoreAddress address;
   std::string region;               // empty: us-east-1 until the store names another
   bool virtual_host_style = false;  // bucket in the host name instead of the path
-  Credentials credentials;
+  std::shared_ptr<CredentialsSource> credentials;
   HttpOptions http;
+  PartOptions parts;
 };
 
 // Learns from the store's answers, each once: the bucket's region, the difference between the
-// clocks, and that it does not know conditional writes. An object is sent in one PUT, so that it
-// may have at most 5 GiB.
-class S3 final : public Backend {
+// clocks, that it does not know conditional writes; and, whenever it says so, that keys expired.
+class S3 final : public ObjectStore {
  public:
-  // `clock` must outlive it.
-  S3(S3Options options, const Clock& clock);
+  // `clock` and `sleeper` must outlive it.
+  S3(S3Options options, const Clock& clock, Sleeper& sleeper = SystemSleeper());
 
-  // AlreadyExists from stores that know If-None-Match; others replace the object.
+  // AlreadyExists from stores that know If-None-Match; others replace the object. What fails in
+  // parts is given up at the store, too; if it cannot be told within ten seconds (one, after a
+  // stop), the parts stay there until the bucket's lifecycle rule removes them.
   Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) override;
-  // At most 1 GiB when `length` is 0: what a store sends is not trusted to end.
-  Result<Bytes> Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
-                     std::stop_token stop) override;
-  Result<FileInfo> Stat(const Handle& handle, std::stop_token stop) override;
-  Result<void> List(FileType type, const std::function<Result<void>(const FileInfo&)>& visit,
-                    std::stop_token stop) override;
-  Result<void> Remove(const Handle& handle, std::stop_token stop) override;
   std::string Location() const override;
 
  private:
-  struct Call;
+  struct Upload;
 
-  Result<std::string> KeyOf(const Handle& handle) const;
+  Result<HttpResponse> Send(const StoreCall& call, const std::stop_token& stop) override;
+  Error ErrorOf(const StoreCall& call, const HttpResponse& response) const override;
+  Result<ListingPage> ParsePage(ByteView body) const override { return ParseS3Listing(body); }
+  StoreCall PageCall(const std::string& prefix, const std::string& next, int limit) const override;
+  // A HEAD is refused without a body.
+  bool TellsMissingPlace(const StoreCall& call) const override { return call.method != "HEAD"; }
+
   std::string Host(const std::string& region) const;
-  HttpRequest BuildRequest(const Call& call, const std::string& region) const;
-  // The answer after at most one correction each of region and clock.
-  Result<HttpResponse> Send(const Call& call, const std::stop_token& stop);
-  bool Learn(const HttpResponse& response, const std::string& region_used);
-  Result<void> Put(const std::string& key, ByteView data, bool guarded,
-                   const std::stop_token& stop);
-  Result<Bytes> CheckLoaded(const std::string& key, HttpResponse response, std::uint64_t offset,
-                            std::uint64_t length) const;
-  Result<Bytes> ExplainBadRange(const Handle& handle, std::uint64_t offset, std::uint64_t length,
-                                const std::stop_token& stop);
-  Result<void> RequireBucket(const std::stop_token& stop);
-  Result<S3Listing> ListPage(const Call& call, const std::stop_token& stop);
-  Result<void> ListConfig(const std::function<Result<void>(const FileInfo&)>& visit,
-                          const std::stop_token& stop);
-  Error ErrorFor(const Call& call, const HttpResponse& response) const;
+  HttpRequest BuildRequest(const StoreCall& call, const std::string& region,
+                           const Credentials& credentials) const;
+  bool LearnRegion(const HttpResponse& response, const std::string& region_used);
+  Result<bool> RenewKeys(const StoreCall& call, const HttpResponse& response,
+                         const Credentials& used, const std::stop_token& stop);
   std::string Region() const;
 
+  // s3_upload.cpp. With `guarded`, the store is asked to keep an existing object and to check the
+  // sums again when it stores (buckets with Object Lock demand sums).
+  Result<void> Put(const std::string& key, ByteView data, bool guarded,
+                   const std::stop_token& stop);
+  Result<void> PutInParts(const std::string& key, ByteView data, bool guarded,
+                          const std::stop_token& stop);
+  Result<Upload> Begin(const std::string& key, bool guarded, const std::stop_token& stop);
+  Result<S3Part> PutPart(const Upload& upload, std::size_t index, ByteView part,
+                         const std::stop_token& stop);
+  Result<void> Complete(const Upload& upload, const std::vector<S3Part>& parts,
+                        const std::stop_token& stop);
+  void Abort(const Upload& upload, bool in_haste);
+
   const S3Options options_;
-  const Clock& clock_;
-  Http http_;
+  StoreClock clock_;
   mutable std::mutex mutex_;
-  std::string region_;                         // guarded by mutex_
-  std::atomic<std::int64_t> skew_seconds_{0};  // the store's clock minus ours
+  std::string region_;  // guarded by mutex_
   std::atomic<bool> guarded_put_{true};
-  std::atomic<bool> bucket_seen_{false};
 };
 
 }  // namespace holdfast::storage

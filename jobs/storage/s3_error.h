@@ -5,21 +5,21 @@
 
 #include "base/error.h"
 #include "jobs/storage/s3_xml.h"
+#include "jobs/storage/store_error.h"
 
 namespace holdfast::storage {
 
 struct S3Failure {
-  int status = 0;
+  StoreRefusal refusal;
   bool is_head = false;  // the answer to a HEAD never has a body
-  S3ErrorBody body;
   std::string redirect;  // the Location header
-  std::string endpoint;
-  std::string bucket;
-  std::string action;  // "PUT prefix/keys/0123..."
 };
 
 // NotFound only when the store itself says that the object is absent: the 404 of a proxy or of an
 // unknown user must not pass for it.
 Error ErrorForS3(const S3Failure& failure);
+
+// Whether the code says that the session's keys are no longer good.
+bool SaysExpired(const std::string& s3_code);
 
 }  // namespace holdfast::storage

@@ -3,19 +3,14 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include "base/hex.h"
+#include "jobs/storage/encoding.h"
 
 namespace holdfast::storage {
 namespace {
 
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
-
-bool IsUnreserved(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '.' || c == '_' || c == '~';
-}
 
 // "20130524T000000Z": ISO 8601 without its separators.
 std::string BasicTime(TimePoint now) {
@@ -50,33 +45,6 @@ Sha256Digest SigningKey(const Credentials& credentials, std::string_view date,
 }
 
 }  // namespace
-
-std::string UriEncode(std::string_view text, bool keep_slash) {
-  std::string encoded;
-  for (const char c : text) {
-    if (IsUnreserved(c) || (keep_slash && c == '/'))
-      encoded += c;
-    else
-      encoded += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return encoded;
-}
-
-std::string Base64(ByteView bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL ends it with a zero
-  const int length = EVP_EncodeBlock(reinterpret_cast<std::uint8_t*>(text.data()), bytes.data(),
-                                     static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(length));
-  return text;
-}
-
-std::string QueryText(const std::map<std::string, std::string>& query) {
-  std::string text;
-  for (const auto& [name, value] : query)
-    text += fmt::format("{}{}={}", text.empty() ? "" : "&", UriEncode(name, false),
-                        UriEncode(value, false));
-  return text;
-}
 
 void Sign(SignedRequest& request, const Credentials& credentials, std::string_view region,
           const Sha256Digest& payload, TimePoint now) {

@@ -15,6 +15,8 @@ struct Credentials {
   std::string access_key_id;
   std::string secret_access_key;
   std::string session_token;  // empty for long-lived keys
+
+  friend bool operator==(const Credentials&, const Credentials&) = default;
 };
 
 // What is signed. Names and values of `query` are plain text; names of `headers` are lower case.
@@ -29,13 +31,5 @@ struct SignedRequest {
 // Adds host, x-amz-date, x-amz-content-sha256, x-amz-security-token and authorization.
 void Sign(SignedRequest& request, const Credentials& credentials, std::string_view region,
           const Sha256Digest& payload, TimePoint now);
-
-// RFC 3986 with upper-case hex: all but letters, digits and "-._~" escaped; '/' only on request.
-std::string UriEncode(std::string_view text, bool keep_slash);
-
-std::string Base64(ByteView bytes);
-
-// "a=1&b=2", encoded and sorted: both what is signed and what is sent.
-std::string QueryText(const std::map<std::string, std::string>& query);
 
 }  // namespace holdfast::storage

@@ -1,24 +1,11 @@
 #include "jobs/storage/s3_xml.h"
 
-#include <pugixml.hpp>
-
-#include "jobs/storage/http.h"
+#include "jobs/storage/xml.h"
 
 namespace holdfast::storage {
 namespace {
 
-// Depth is not a danger here: pugixml parses and frees without recursion, and expands no entities
-// but XML's own five.
-Result<pugi::xml_node> Parse(pugi::xml_document& document, ByteView body, const char* root) {
-  const pugi::xml_parse_result parsed = document.load_buffer(body.data(), body.size());
-  if (!parsed)
-    return Fail(Code::kUnavailable, std::string("the answer is not XML: ") + parsed.description());
-  const pugi::xml_node node = document.child(root);
-  if (!node) return Fail(Code::kUnavailable, std::string("the answer is XML without ") + root);
-  return node;
-}
-
-S3Listing::Entry EntryOf(const pugi::xml_node& contents, bool encoded) {
+ListingPage::Entry EntryOf(const pugi::xml_node& contents, bool encoded) {
   std::string key = contents.child_value("Key");
   return {encoded ? UrlDecode(std::move(key)) : std::move(key),
           contents.child("Size").text().as_ullong()};
@@ -28,23 +15,66 @@ S3Listing::Entry EntryOf(const pugi::xml_node& contents, bool encoded) {
 
 S3ErrorBody ParseS3Error(ByteView body) {
   pugi::xml_document document;
-  const Result<pugi::xml_node> error = Parse(document, body, "Error");
-  if (!error) return {};
-  return {error->child_value("Code"), error->child_value("Message"), error->child_value("Region")};
+  if (!document.load_buffer(body.data(), body.size())) return {};
+  pugi::xml_node error = document.child("Error");
+  if (!error) error = document.child("ErrorResponse").child("Error");
+  return {error.child_value("Code"), error.child_value("Message"), error.child_value("Region")};
 }
 
-Result<S3Listing> ParseS3Listing(ByteView body) {
+Result<ListingPage> ParseS3Listing(ByteView body) {
   pugi::xml_document document;
-  TRY(const pugi::xml_node root, Parse(document, body, "ListBucketResult"));
+  TRY(const pugi::xml_node root, ParseXml(document, body, "ListBucketResult"));
   const bool encoded = std::string_view(root.child_value("EncodingType")) == "url";
-  S3Listing listing;
+  ListingPage listing;
   for (const pugi::xml_node& contents : root.children("Contents"))
     listing.entries.push_back(EntryOf(contents, encoded));
   if (!root.child("IsTruncated").text().as_bool()) return listing;
-  listing.next_token = root.child_value("NextContinuationToken");
-  if (listing.next_token.empty())
+  listing.next = root.child_value("NextContinuationToken");
+  if (listing.next.empty())
     return Fail(Code::kUnavailable, "the listing goes on, but does not say where");
   return listing;
+}
+
+Result<std::string> ParseS3UploadId(ByteView body) {
+  pugi::xml_document document;
+  TRY(const pugi::xml_node root, ParseXml(document, body, "InitiateMultipartUploadResult"));
+  std::string id = root.child_value("UploadId");
+  if (id.empty()) return Fail(Code::kUnavailable, "the answer names no upload");
+  return id;
+}
+
+std::string CompleteUploadXml(const std::vector<S3Part>& parts) {
+  pugi::xml_document document;
+  pugi::xml_node upload = document.append_child("CompleteMultipartUpload");
+  upload.append_attribute("xmlns") = "http://s3.amazonaws.com/doc/2006-03-01/";
+  unsigned number = 0;
+  for (const S3Part& part : parts) {
+    pugi::xml_node node = upload.append_child("Part");
+    node.append_child("PartNumber").text() = ++number;
+    node.append_child("ETag").text() = part.etag.c_str();
+    if (!part.sha256.empty()) node.append_child("ChecksumSHA256").text() = part.sha256.c_str();
+  }
+  return XmlText(document);
+}
+
+Result<void> ParseS3Completed(ByteView body) {
+  pugi::xml_document document;
+  TRY(const pugi::xml_node root, ParseXml(document, body, "CompleteMultipartUploadResult"));
+  if (*root.child_value("ETag") == '\0')
+    return Fail(Code::kUnavailable, "the answer does not say what was stored");
+  return {};
+}
+
+Result<S3SessionKeys> ParseAssumedRole(ByteView body) {
+  pugi::xml_document document;
+  TRY(const pugi::xml_node root, ParseXml(document, body, "AssumeRoleWithWebIdentityResponse"));
+  const pugi::xml_node keys = root.child("AssumeRoleWithWebIdentityResult").child("Credentials");
+  const Result<TimePoint> expiration = ParseTime(keys.child_value("Expiration"));
+  S3SessionKeys found{keys.child_value("AccessKeyId"), keys.child_value("SecretAccessKey"),
+                      keys.child_value("SessionToken"), expiration.value_or(TimePoint{})};
+  if (!expiration || found.access_key_id.empty() || found.secret_access_key.empty())
+    return Fail(Code::kUnavailable, "the answer has no keys, or does not say until when");
+  return found;
 }
 
 }  // namespace holdfast::storage

@@ -17,8 +17,7 @@ namespace holdfast::storage {
 
 struct Place {
   std::string name;
-  // A backend over a fresh, empty place. NotSupported when the place cannot be had here and that
-  // was allowed: the test is then skipped.
+  // A backend over a fresh, empty place.
   std::function<Result<std::unique_ptr<Backend>>()> make;
 
   friend std::ostream& operator<<(std::ostream& out, const Place& place) {

@@ -27,9 +27,18 @@ Made MakeVirtualHost() {
   return std::make_unique<S3>(gateway->FreshVirtualHostOptions(), kClock);
 }
 
+// Every object of some size goes in parts.
+Made MakeInParts() {
+  TRY(Gateway * gateway, Gateway::Shared(Transport::kPlain));
+  S3Options options = gateway->FreshOptions();
+  options.parts = {.threshold = 250'000, .part_size = std::size_t{5} << 20, .at_once = 2};
+  return std::make_unique<S3>(options, kClock);
+}
+
 INSTANTIATE_TEST_SUITE_P(S3, BackendContract,
                          testing::Values(Place{"Plain", MakePlain}, Place{"Tls", MakeTls},
-                                         Place{"VirtualHost", MakeVirtualHost}),
+                                         Place{"VirtualHost", MakeVirtualHost},
+                                         Place{"InParts", MakeInParts}),
                          testing::PrintToStringParamName());
 
 // What only a real server can show.
@@ -71,7 +80,7 @@ TEST_F(GatewayTest, ListsMoreThanOnePage) {
 
 TEST_F(GatewayTest, MissingBucketIsNoPlaceForEveryCall) {
   S3Options options = plain_->FreshOptions();
-  options.bucket = "no-such-bucket";
+  options.address.place = "no-such-bucket";
   const Handle handle{FileType::kPack, ObjectName(1)};
   const auto visit = [](const FileInfo&) -> Result<void> { return {}; };
   EXPECT_EQ(S3(options, kClock).Save(handle, AsBytes("x"), {}).error().code, kNoPlace);
@@ -80,15 +89,18 @@ TEST_F(GatewayTest, MissingBucketIsNoPlaceForEveryCall) {
   EXPECT_EQ(S3(options, kClock).List(FileType::kPack, visit, {}).error().code, kNoPlace);
   EXPECT_EQ(S3(options, kClock).Remove(handle, {}).error().code, kNoPlace);
   EXPECT_EQ(ErrorOfLoad(options).message, "bucket \"no-such-bucket\" does not exist at " +
-                                              options.endpoint +
+                                              options.address.endpoint +
                                               ": create it or correct spec.s3.bucket");
 }
 
 TEST_F(GatewayTest, WrongKeysAreDenied) {
   S3Options options = plain_->FreshOptions();
-  options.credentials.secret_access_key = "wrong";
+  Credentials keys = options.credentials->Get({}).value();
+  keys.secret_access_key = "wrong";
+  options.credentials = FixedCredentials(keys);
   EXPECT_EQ(ErrorOfLoad(options).code, Code::kDenied);
-  options.credentials.access_key_id = "nobody";
+  keys.access_key_id = "nobody";
+  options.credentials = FixedCredentials(keys);
   EXPECT_EQ(ErrorOfLoad(options).code, Code::kDenied);
 }
 

@@ -1,4 +1,4 @@
-"""The programs of the cluster, built from pinned Go modules and cached by their source.
+"""The programs of the cluster and of tests, from pinned modules and cached by their source.
 
 A cache entry's name holds a hash of everything the binary depends on, so a changed
 go.mod or main.go builds a new one and an old checkout still finds its own.
@@ -9,6 +9,7 @@ import fcntl
 import functools
 import hashlib
 import os
+import pathlib
 import shutil
 import subprocess
 import time
@@ -24,14 +25,54 @@ _KUBERNETES_VERSION = f"-X {_VERSION}.gitVersion={KUBERNETES} -X {_VERSION}.gitM
 
 @dataclasses.dataclass(frozen=True)
 class Tool:
+    """A Go program."""
     name: str
     module: str          # the folder below tools/
     package: str = "."
     ldflags: str = ""
+    in_cluster: bool = True
 
     @property
     def source(self):
         return layout.HERE / "tools" / self.module
+
+    @property
+    def key(self):
+        return self.package, self.ldflags, _go_version()
+
+    def make(self, target, log):
+        """Writes the program to `target`; the exit code of what made it."""
+        command = [_go(), "build", "-ldflags", f"-s -w {self.ldflags}", "-o", target, self.package]
+        return subprocess.call(command, cwd=self.source, env=_environment(), stdout=log, stderr=log)
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeTool:
+    """A program of an npm package, with what it needs beside it. Its lock file is written by
+    `npm install --package-lock-only --omit=dev --omit-lockfile-registry-resolved`."""
+    name: str
+    module: str
+    script: str          # below node_modules/
+    in_cluster: bool = False
+
+    @property
+    def source(self):
+        return layout.HERE / "tools" / self.module
+
+    @property
+    def key(self):
+        return self.script, *_npm()
+
+    def make(self, target, log):
+        for file in ("package.json", "package-lock.json"):
+            shutil.copy(self.source / file, target.parent)
+        command = [*_npm(), "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+        path = f"{pathlib.Path(_npm()[0]).parent}:{os.environ['PATH']}"
+        code = subprocess.call(command, cwd=target.parent, env={**os.environ, "PATH": path}, stdout=log, stderr=log)
+        script = target.parent / "node_modules" / self.script
+        target.write_text(f'#!/bin/sh\nexec "{_node()}" "{script}" "$@"\n')
+        target.chmod(0o755)
+        return code
 
 
 ALL = [
@@ -44,6 +85,9 @@ ALL = [
     Tool("coredns", "coredns"),
     Tool("local-path-provisioner", "local-path-provisioner", "github.com/rancher/local-path-provisioner"),
     Tool("pause", "pause"),
+    # What only tests need.
+    Tool("fake-gcs-server", "fake-gcs-server", "github.com/fsouza/fake-gcs-server", in_cluster=False),
+    NodeTool("azurite-blob", "azurite", "azurite/dist/src/blob/main.js"),
 ]
 
 
@@ -58,9 +102,9 @@ def _path(tool):
 
 @functools.cache
 def _hash(tool):
-    digest = hashlib.sha256(repr((tool.package, tool.ldflags, _go_version())).encode())
+    digest = hashlib.sha256(repr(tool.key).encode())
     for file in sorted(tool.source.iterdir()):
-        if file.suffix in (".go", ".mod", ".sum"):
+        if file.suffix in (".go", ".mod", ".sum", ".json"):
             digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]
 
@@ -81,14 +125,29 @@ def _go_version():
     return run("asking Go its version", _go(), "env", "GOVERSION", env=_environment())
 
 
+@functools.cache
+def _node():
+    """The node command: the PATH's, or the one tests/setup/install-packages made."""
+    found = shutil.which("node") if shutil.which("npm") else None
+    found = found or shutil.which("node", path=str(layout.CACHE / "node/bin"))
+    if not found:
+        raise StepError("looking for Node.js", "no `node` and `npm` commands; run tests/setup/install-packages")
+    return found
+
+
+def _npm():
+    own = pathlib.Path(_node()).parent.parent / "lib/node_modules/npm/bin/npm-cli.js"
+    return [_node(), str(own)] if own.exists() else [shutil.which("npm")]
+
+
 def _environment():
     return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-trimpath -buildvcs=false"}
 
 
-def build():
+def build(for_tests=False):
     """Builds what the cache lacks. Instant when it lacks nothing."""
     for tool in ALL:
-        if not _path(tool).exists():
+        if (tool.in_cluster or for_tests) and not _path(tool).exists():
             _build(tool)
 
 
@@ -104,10 +163,9 @@ def _build(tool):
         print(f"building {tool.name}...", flush=True)
         unfinished = target.with_suffix(".new")
         with open(log, "w") as output:
-            code = subprocess.call([_go(), "build", "-ldflags", f"-s -w {tool.ldflags}", "-o", unfinished, tool.package],
-                                   cwd=tool.source, env=_environment(), stdout=output, stderr=output)
+            code = tool.make(unfinished, output)
         if code != 0:
-            raise StepError(f"building {tool.name}", f"go build: exit code {code}", log)
+            raise StepError(f"building {tool.name}", f"exit code {code}", log)
         unfinished.rename(target)
         print(f"built {tool.name} in {time.monotonic() - started:.0f} s", flush=True)
 
@@ -115,6 +173,7 @@ def _build(tool):
 def bin_folder():
     """A folder for PATH with the tools that people and tests call by hand."""
     names = ["kubectl", "helm", "kubeconform", "versitygw"]
+    names += [tool.name for tool in ALL if not tool.in_cluster and _path(tool).exists()]
     key = hashlib.sha256(" ".join(str(path(name)) for name in names).encode()).hexdigest()[:12]
     folder = layout.CACHE / "bin" / key
     folder.mkdir(parents=True, exist_ok=True)
