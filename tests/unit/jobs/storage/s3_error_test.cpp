@@ -8,7 +8,7 @@ namespace holdfast::storage {
 namespace {
 
 S3Failure Failure(int status, const std::string& code) {
-  return {status, false, {code, "words", ""}, "", "https://store", "shop", "GET keys/1"};
+  return {{status, code, "words", "https://store", "shop", "GET keys/1"}, false, ""};
 }
 
 struct Row {
@@ -27,9 +27,9 @@ TEST_P(S3ErrorCodes, HaveTheirMeaning) {
 INSTANTIATE_TEST_SUITE_P(
     Table, S3ErrorCodes,
     testing::Values(
-        Row{404, "NoSuchBucket", kNoPlace}, Row{404, "NoSuchKey", Code::kNotFound},
-        Row{404, "XAdminUserNotFound", Code::kDenied}, Row{404, "", Code::kInvalid},
-        Row{403, "InvalidAccessKeyId", Code::kDenied},
+        Row{404, "NoSuchBucket", kNoPlace}, Row{404, "NoSuchUpload", Code::kUnavailable},
+        Row{404, "NoSuchKey", Code::kNotFound}, Row{404, "XAdminUserNotFound", Code::kDenied},
+        Row{404, "", Code::kInvalid}, Row{403, "InvalidAccessKeyId", Code::kDenied},
         Row{403, "SignatureDoesNotMatch", Code::kDenied}, Row{403, "AccessDenied", Code::kDenied},
         Row{400, "ExpiredToken", Code::kDenied}, Row{400, "InvalidToken", Code::kDenied},
         Row{403, "RequestTimeTooSkewed", Code::kDenied}, Row{401, "", Code::kDenied},

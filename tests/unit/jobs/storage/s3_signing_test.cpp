@@ -63,24 +63,5 @@ TEST(S3SigningTest, SessionTokenIsPartOfTheSignature) {
   EXPECT_NE(request.headers.at("authorization").find("x-amz-security-token"), std::string::npos);
 }
 
-TEST(S3SigningTest, UriEncoding) {
-  EXPECT_EQ(UriEncode("AZaz09-._~", false), "AZaz09-._~");
-  EXPECT_EQ(UriEncode("a b+c/d$\xC3\xA4", false), "a%20b%2Bc%2Fd%24%C3%A4");
-  EXPECT_EQ(UriEncode("/a/b c", true), "/a/b%20c");
-}
-
-TEST(S3SigningTest, QueryIsSortedAndEncoded) {
-  EXPECT_EQ(QueryText({{"prefix", "a/b"}, {"list-type", "2"}, {"x", ""}}),
-            "list-type=2&prefix=a%2Fb&x=");
-  EXPECT_EQ(QueryText({}), "");
-}
-
-// RFC 4648 section 10.
-TEST(S3SigningTest, Base64) {
-  EXPECT_EQ(Base64(AsBytes("")), "");
-  EXPECT_EQ(Base64(AsBytes("f")), "Zg==");
-  EXPECT_EQ(Base64(AsBytes("foobar")), "Zm9vYmFy");
-}
-
 }  // namespace
 }  // namespace holdfast::storage

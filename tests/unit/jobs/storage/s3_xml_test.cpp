@@ -15,7 +15,7 @@ TEST(S3XmlTest, ReadsAListing) {
          <Contents><Key>a+b%2Bc/%C3%A4</Key><Size>5368709120</Size></Contents>
          <Contents><Key>d</Key><Size>0</Size></Contents></ListBucketResult>)"));
   ASSERT_TRUE(listing);
-  EXPECT_EQ(listing->next_token, "to&ken");
+  EXPECT_EQ(listing->next, "to&ken");
   ASSERT_EQ(listing->entries.size(), 2u);
   EXPECT_EQ(listing->entries[0].key, "a b+c/\xC3\xA4");
   EXPECT_EQ(listing->entries[0].size, 5'368'709'120u);
@@ -48,6 +48,37 @@ TEST(S3XmlTest, DeepNestingIsHarmless) {
   std::string closed = body;
   for (int i = 0; i < 100'000; ++i) closed += "</a>";
   EXPECT_FALSE(ParseS3Listing(AsBytes(closed)));
+}
+
+TEST(S3XmlTest, UploadIsCompletedByNumberAndTag) {
+  EXPECT_EQ(CompleteUploadXml({{"\"a&b\"", "sum"}, {"c", ""}}),
+            "<?xml version=\"1.0\"?>"
+            "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+            "<Part><PartNumber>1</PartNumber><ETag>\"a&amp;b\"</ETag>"
+            "<ChecksumSHA256>sum</ChecksumSHA256></Part>"
+            "<Part><PartNumber>2</PartNumber><ETag>c</ETag></Part></CompleteMultipartUpload>");
+}
+
+TEST(S3XmlTest, OnlyTheRightDocumentMeansCompleted) {
+  EXPECT_TRUE(
+      ParseS3Completed(AsBytes("\n  <CompleteMultipartUploadResult><ETag>x</ETag>"
+                               "</CompleteMultipartUploadResult>")));
+  for (const char* body : {"", "  ", "<Error><Code>InternalError</Code></Error>",
+                           "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>",
+                           "<CompleteMultipartUploadResult><ETag>x</ETag>"})
+    EXPECT_EQ(ParseS3Completed(AsBytes(body)).error().code, Code::kUnavailable) << body;
+}
+
+TEST(S3XmlTest, ReadsTheKeysOfARole) {
+  const auto keys = ParseAssumedRole(AsBytes(
+      "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>"
+      "<AccessKeyId>id</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>"
+      "<SessionToken>token</SessionToken><Expiration>2026-08-01T13:00:00Z</Expiration>"
+      "</Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"));
+  ASSERT_TRUE(keys);
+  EXPECT_EQ(keys->session_token, "token");
+  EXPECT_EQ(keys->expiration, ParseTime("2026-08-01T13:00:00Z").value());
+  EXPECT_FALSE(ParseAssumedRole(AsBytes("<AssumeRoleWithWebIdentityResponse/>")));
 }
 
 TEST(HttpTextTest, Dates) {
