@@ -1,5 +1,8 @@
 #include "jobs/storage/store_error.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include <fmt/format.h>
 
 namespace holdfast::storage {
@@ -32,12 +35,35 @@ Code CodeForStatus(int status) {
   }
 }
 
+bool MayBeOfASecret(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+         std::string_view("+/=_%.-").find(c) != std::string_view::npos;
+}
+
+// A store's sentence may quote what it was sent. Keys, tokens and signatures are long words, and
+// the shortest has 40 characters; no word that helps anybody is as long.
+std::string WithoutSecrets(std::string_view sentence) {
+  constexpr std::size_t kLongest = 500;
+  constexpr std::ptrdiff_t kLongWord = 32;
+  std::string text;
+  for (auto at = sentence.begin(); at != sentence.end() && text.size() < kLongest;) {
+    const auto end = std::find_if_not(at, sentence.end(), MayBeOfASecret);
+    if (end == at) {
+      text += *at++;
+      continue;
+    }
+    text += end - at < kLongWord ? std::string(at, end) : "...";
+    at = end;
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string AnswerText(const StoreRefusal& refusal) {
   std::string text = std::to_string(refusal.status);
-  if (!refusal.code.empty()) text += " " + refusal.code;
-  if (!refusal.message.empty()) text += " (" + refusal.message + ")";
+  if (!refusal.code.empty()) text += " " + WithoutSecrets(refusal.code);
+  if (!refusal.message.empty()) text += " (" + WithoutSecrets(refusal.message) + ")";
   return text;
 }
 

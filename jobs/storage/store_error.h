@@ -32,7 +32,8 @@ Error ErrorFor(const StoreRefusal& refusal, std::span<const Meaning> meanings);
 
 Error AbsentObject(const StoreRefusal& refusal);
 
-// "503 SlowDown (please reduce your request rate)"
+// "503 SlowDown (please reduce your request rate)", with long words left out: a store may quote a
+// token that it was sent.
 std::string AnswerText(const StoreRefusal& refusal);
 
 }  // namespace holdfast::storage

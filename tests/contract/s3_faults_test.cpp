@@ -8,7 +8,8 @@
 #include "jobs/storage/retry.h"
 #include "jobs/storage/s3.h"
 #include "tests/contract/backend_contract.h"
-#include "tests/contract/scripted_server.h"
+#include "tests/contract/s3_scene.h"
+#include "tests/unit/jobs/storage/manual_sleeper.h"
 
 namespace holdfast::storage {
 namespace {
@@ -17,37 +18,7 @@ using testing::HasSubstr;
 using testing::Not;
 using Then = Answer::Then;
 
-class FixedClock final : public Clock {
- public:
-  TimePoint Now() const override { return ParseTime("2026-08-01T12:00:00Z").value(); }
-};
-
-const FixedClock kClock;
-const Handle kConfig{FileType::kConfig, ""};
-const Handle kPack{FileType::kPack, ObjectName(1)};
 constexpr auto kIgnore = [](const FileInfo&) -> Result<void> { return {}; };
-
-S3Options OptionsFor(const std::string& endpoint) {
-  S3Options options;
-  options.address = {endpoint, "bucket", ""};
-  options.credentials = FixedCredentials({"key", "secret", ""});
-  options.http.stall_timeout = std::chrono::seconds(1);
-  return options;
-}
-
-// A server with a script and a backend that talks to it.
-struct Scene {
-  explicit Scene(std::vector<Answer> script)
-      : server(std::move(script)), s3(OptionsFor(server.endpoint()), kClock) {}
-
-  Code CodeOfLoad(std::uint64_t offset = 0, std::uint64_t length = 0) {
-    const Result<Bytes> loaded = s3.Load(kPack, offset, length, {});
-    return loaded ? Code::kGone : loaded.error().code;
-  }
-
-  ScriptedServer server;
-  S3 s3;
-};
 
 std::string Page(const std::string& inner) {
   return "<?xml version=\"1.0\"?><ListBucketResult>" + inner + "</ListBucketResult>";
@@ -299,6 +270,25 @@ TEST(S3FaultTest, EndlessErrorPageIsCut) {
   const Error error = scene.s3.Load(kPack, 0, 0, {}).error();
   EXPECT_EQ(error.code, Code::kUnavailable);
   EXPECT_LT(error.message.size(), 1000u);
+}
+
+TEST(S3FaultTest, TemporaryRedirectThatNamesTheRegionIsSignedAgain) {
+  Scene scene(
+      {Refusal(307, "TemporaryRedirect",
+               {{"x-amz-bucket-region", "eu-central-1"}, {"Location", "https://evil.example/"}}),
+       Reply(200, {}, "a")});
+  EXPECT_EQ(AsText(scene.s3.Load(kPack, 0, 0, {}).value()), "a");
+}
+
+TEST(S3FaultTest, RetryAfterHoldsForEveryRequest) {
+  ScriptedServer server({Refusal(503, "SlowDown", {{"Retry-After", "4"}}), Reply(200, {}, "a")});
+  ManualSleeper sleeper;
+  S3 s3(OptionsFor(server.endpoint()), kClock, sleeper);
+  EXPECT_EQ(s3.Load(kPack, 0, 0, {}).error().code, Code::kUnavailable);
+  EXPECT_TRUE(sleeper.slept().empty()) << "whether to come again is for others to say";
+  EXPECT_TRUE(s3.Load(kConfig, 0, 0, {}));
+  ASSERT_EQ(sleeper.slept().size(), 1u);
+  EXPECT_GE(sleeper.slept()[0], std::chrono::seconds(4));
 }
 
 TEST(S3FaultTest, SessionTokenIsSentAndSigned) {

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -51,6 +52,27 @@ void SendAll(int connection, std::string_view bytes) {
 void AwaitClientsEnd(int connection) {
   std::string ignored;
   while (Receive(connection, ignored)) ignored.clear();
+}
+
+bool PassOn(int from, int to) {
+  std::string piece;
+  if (!Receive(from, piece)) return false;
+  SendAll(to, piece);
+  return true;
+}
+
+void Tunnel(int connection, int port) {
+  const int other = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  bool open = ::connect(other, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  std::array<pollfd, 2> ends = {{{connection, POLLIN, 0}, {other, POLLIN, 0}}};
+  while (open && ::poll(ends.data(), ends.size(), -1) > 0)
+    for (std::size_t i = 0; i < 2 && open; ++i)
+      if (ends[i].revents != 0) open = PassOn(ends[i].fd, ends[1 - i].fd);
+  ::close(other);
 }
 
 // Closing with this option discards what is unsent and sends RST.
@@ -139,6 +161,7 @@ void ScriptedServer::ServeConnection(int connection) {
     SendAll(connection, answer.bytes);
     if (answer.then == Answer::Then::kKeep) continue;
     if (answer.then == Answer::Then::kHang) AwaitClientsEnd(connection);
+    if (answer.then == Answer::Then::kTunnel) Tunnel(connection, answer.tunnel_port);
     if (answer.then == Answer::Then::kReset) ArmReset(connection);
     return;
   }

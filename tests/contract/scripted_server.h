@@ -13,14 +13,16 @@ namespace holdfast::storage {
 
 struct Answer {
   enum class Then {
-    kKeep,   // wait for the next request on the same connection
-    kClose,  // close in order
-    kReset,  // break the connection off (TCP RST)
-    kHang,   // say nothing more until the client gives up
+    kKeep,    // wait for the next request on the same connection
+    kClose,   // close in order
+    kReset,   // break the connection off (TCP RST)
+    kHang,    // say nothing more until the client gives up
+    kTunnel,  // pass bytes to and fro between the client and `tunnel_port`, as after CONNECT
   };
 
   std::string bytes;
   Then then = Then::kKeep;
+  int tunnel_port = 0;  // on loopback
 };
 
 using HeaderLines = std::vector<std::pair<std::string, std::string>>;

@@ -52,7 +52,7 @@ Result<void> ServerProcess::Start(const std::vector<std::string>& command,
 
 ServerProcess::~ServerProcess() {
   if (pid_ <= 0) return;
-  ::kill(pid_, SIGTERM);
+  ::kill(pid_, SIGKILL);  // it keeps nothing, and in order it would wait for idle connections
   ::waitpid(pid_, nullptr, 0);
 }
 
