@@ -34,7 +34,8 @@ constexpr std::array kMeanings = {
             "spec.s3.credentialsSecret names, or remove it"},
     Meaning{"AccessDenied", Code::kDenied,
             "{endpoint} denies {action} in bucket \"{place}\": allow s3:ListBucket on the bucket "
-            "and s3:GetObject, s3:PutObject and s3:DeleteObject on its objects"},
+            "and s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload on its "
+            "objects"},
     Meaning{"RequestTimeTooSkewed", Code::kDenied,
             "the clocks of this node and of {endpoint} differ too much: set the node's clock"},
     Meaning{"AuthorizationHeaderMalformed", Code::kInvalid,

@@ -71,28 +71,13 @@ class AzuriteTest : public testing::Test {
 };
 
 TEST_F(AzuriteTest, ListsMoreThanOnePage) {
-  constexpr int kObjects = 1001;  // a page has at most 1000
   Azure azure(options_, kClock);
-  for (int i = 0; i < kObjects; ++i)
-    ASSERT_TRUE(azure.Save({FileType::kIndex, ObjectName(i)}, AsBytes("x"), {}));
-  std::map<std::string, int> visits;
-  const auto count = [&](const FileInfo& info) -> Result<void> {
-    ++visits[info.name];
-    return {};
-  };
-  ASSERT_TRUE(azure.List(FileType::kIndex, count, {}));
-  EXPECT_EQ(visits.size(), static_cast<std::size_t>(kObjects));
+  ExpectListsMoreThanOnePage(azure);
 }
 
 TEST_F(AzuriteTest, MissingContainerIsNoPlaceForEveryCall) {
   options_.address.place = "no-such-container";
-  Azure azure(options_, kClock);
-  const auto visit = [](const FileInfo&) -> Result<void> { return {}; };
-  EXPECT_EQ(azure.Save(kPack, AsBytes("x"), {}).error().code, kNoPlace);
-  EXPECT_EQ(azure.Load(kPack, 0, 0, {}).error().code, kNoPlace);
-  EXPECT_EQ(azure.Stat(kPack, {}).error().code, kNoPlace);
-  EXPECT_EQ(azure.List(FileType::kPack, visit, {}).error().code, kNoPlace);
-  EXPECT_EQ(azure.Remove(kPack, {}).error().code, kNoPlace);
+  ExpectMissingPlaceIsNoticed([&] { return std::make_unique<Azure>(options_, kClock); });
   EXPECT_EQ(ErrorOfLoad().message, "container \"no-such-container\" does not exist at " +
                                        options_.address.endpoint +
                                        ": create it or correct spec.azure.container");

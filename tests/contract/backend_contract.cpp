@@ -78,6 +78,25 @@ std::string FreshFolder() {
   return scratch.Next().native();
 }
 
+void ExpectListsMoreThanOnePage(Backend& backend) {
+  Sizes expected;
+  for (int i = 0; i < 1001; ++i) {
+    ASSERT_TRUE(backend.Save({FileType::kIndex, ObjectName(i)}, AsBytes("x"), {}));
+    expected[ObjectName(i)] = 1;
+  }
+  EXPECT_EQ(ListAll(backend, FileType::kIndex), expected);
+}
+
+void ExpectMissingPlaceIsNoticed(const std::function<std::unique_ptr<Backend>()>& make) {
+  const Handle handle{FileType::kPack, ObjectName(1)};
+  const auto visit = [](const FileInfo&) -> Result<void> { return {}; };
+  EXPECT_EQ(make()->Save(handle, AsBytes("x"), {}).error().code, kNoPlace);
+  EXPECT_EQ(make()->Load(handle, 0, 0, {}).error().code, kNoPlace);
+  EXPECT_EQ(make()->Stat(handle, {}).error().code, kNoPlace);
+  EXPECT_EQ(make()->List(FileType::kPack, visit, {}).error().code, kNoPlace);
+  EXPECT_EQ(make()->Remove(handle, {}).error().code, kNoPlace);
+}
+
 void BackendContract::SetUp() {
   auto made = GetParam().make();
   ASSERT_TRUE(made) << made.error().message;

@@ -35,6 +35,11 @@ class BackendContract : public testing::TestWithParam<Place> {
   std::unique_ptr<Backend> backend_;
 };
 
+// What no backend in memory can show: a listing of more than the 1000 objects of a page.
+void ExpectListsMoreThanOnePage(Backend& backend);
+// Each call of a fresh backend over a place that is missing fails with kNoPlace.
+void ExpectMissingPlaceIsNoticed(const std::function<std::unique_ptr<Backend>()>& make);
+
 // The name of the n-th object of a test.
 std::string ObjectName(int number);
 // The same bytes for the same arguments.

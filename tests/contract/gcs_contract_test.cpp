@@ -1,5 +1,3 @@
-#include <map>
-
 #include "jobs/storage/gcs.h"
 #include "tests/contract/backend_contract.h"
 #include "tests/contract/fake_gcs.h"
@@ -32,31 +30,16 @@ class FakeGcsTest : public testing::Test {
 };
 
 TEST_F(FakeGcsTest, ListsMoreThanOnePage) {
-  constexpr int kObjects = 1001;  // a page has at most 1000
   Gcs gcs(options_);
-  for (int i = 0; i < kObjects; ++i)
-    ASSERT_TRUE(gcs.Save({FileType::kIndex, ObjectName(i)}, AsBytes("x"), {}));
-  std::map<std::string, int> visits;
-  const auto count = [&](const FileInfo& info) -> Result<void> {
-    ++visits[info.name];
-    return {};
-  };
-  ASSERT_TRUE(gcs.List(FileType::kIndex, count, {}));
-  EXPECT_EQ(visits.size(), static_cast<std::size_t>(kObjects));
+  ExpectListsMoreThanOnePage(gcs);
 }
 
 TEST_F(FakeGcsTest, MissingBucketIsNoPlaceForEveryCall) {
   options_.address.place = "no-such-bucket";
-  const auto visit = [](const FileInfo&) -> Result<void> { return {}; };
-  const Error saved = Gcs(options_).Save(kPack, AsBytes("x"), {}).error();
-  EXPECT_EQ(saved.code, kNoPlace) << saved.message;
-  EXPECT_EQ(Gcs(options_).Load(kPack, 0, 0, {}).error().code, kNoPlace);
-  EXPECT_EQ(Gcs(options_).Stat(kPack, {}).error().code, kNoPlace);
-  EXPECT_EQ(Gcs(options_).List(FileType::kPack, visit, {}).error().code, kNoPlace);
-  EXPECT_EQ(Gcs(options_).Remove(kPack, {}).error().code, kNoPlace);
-  EXPECT_EQ(saved.message, "bucket \"no-such-bucket\" does not exist at " +
-                               options_.address.endpoint +
-                               ": create it or correct spec.gcs.bucket");
+  ExpectMissingPlaceIsNoticed([&] { return std::make_unique<Gcs>(options_); });
+  EXPECT_EQ(Gcs(options_).Save(kPack, AsBytes("x"), {}).error().message,
+            "bucket \"no-such-bucket\" does not exist at " + options_.address.endpoint +
+                ": create it or correct spec.gcs.bucket");
 }
 
 }  // namespace

@@ -1,5 +1,3 @@
-#include <map>
-
 #include "jobs/storage/s3.h"
 #include "tests/contract/backend_contract.h"
 #include "tests/contract/gateway.h"
@@ -64,30 +62,14 @@ class GatewayTest : public testing::Test {
 };
 
 TEST_F(GatewayTest, ListsMoreThanOnePage) {
-  constexpr int kObjects = 1001;  // a page has at most 1000
   S3 s3(plain_->FreshOptions(), kClock);
-  for (int i = 0; i < kObjects; ++i)
-    ASSERT_TRUE(s3.Save({FileType::kIndex, ObjectName(i)}, AsBytes("x"), {}));
-  std::map<std::string, int> visits;
-  const auto count = [&](const FileInfo& info) -> Result<void> {
-    ++visits[info.name];
-    return {};
-  };
-  ASSERT_TRUE(s3.List(FileType::kIndex, count, {}));
-  EXPECT_EQ(visits.size(), static_cast<std::size_t>(kObjects));
-  for (const auto& [name, number] : visits) EXPECT_EQ(number, 1) << name;
+  ExpectListsMoreThanOnePage(s3);
 }
 
 TEST_F(GatewayTest, MissingBucketIsNoPlaceForEveryCall) {
   S3Options options = plain_->FreshOptions();
   options.address.place = "no-such-bucket";
-  const Handle handle{FileType::kPack, ObjectName(1)};
-  const auto visit = [](const FileInfo&) -> Result<void> { return {}; };
-  EXPECT_EQ(S3(options, kClock).Save(handle, AsBytes("x"), {}).error().code, kNoPlace);
-  EXPECT_EQ(S3(options, kClock).Load(handle, 0, 0, {}).error().code, kNoPlace);
-  EXPECT_EQ(S3(options, kClock).Stat(handle, {}).error().code, kNoPlace);
-  EXPECT_EQ(S3(options, kClock).List(FileType::kPack, visit, {}).error().code, kNoPlace);
-  EXPECT_EQ(S3(options, kClock).Remove(handle, {}).error().code, kNoPlace);
+  ExpectMissingPlaceIsNoticed([&] { return std::make_unique<S3>(options, kClock); });
   EXPECT_EQ(ErrorOfLoad(options).message, "bucket \"no-such-bucket\" does not exist at " +
                                               options.address.endpoint +
                                               ": create it or correct spec.s3.bucket");
