@@ -24,7 +24,8 @@ constexpr std::size_t kSaltSize = 64;
 constexpr std::uint64_t kMaxKdfMemory = 256ULL << 20;
 // restic's calibrated 32768 * 8 * 4, and rustic's 131072 * 8, are 2^20.
 constexpr std::uint64_t kMaxKdfWork = 1ULL << 24;
-constexpr std::chrono::milliseconds kKdfTime{500};  // as restic
+// Every run of a mover derives the key, and most of an incremental backup would be waiting for it.
+constexpr std::chrono::milliseconds kKdfTime{100};
 constexpr std::size_t kMaxKeyFile = 1 << 20;
 
 Result<void> CheckParams(const KdfParams& params) {

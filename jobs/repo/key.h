@@ -23,8 +23,8 @@ struct KdfParams {
   std::uint64_t p = 1;
 };
 
-// n and r as above (32 MiB), p so that one derivation takes about half a second on this machine,
-// at most 8. Takes as long as one derivation with p = 1.
+// n and r as above (32 MiB), p so that one derivation takes about a tenth of a second on this
+// machine, 1 to 8. Takes as long as one derivation with p = 1.
 KdfParams CalibrateKdf();
 
 // The key a password derives. Invalid for parameters that are malformed or would cost more than

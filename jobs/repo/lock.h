@@ -47,8 +47,9 @@ struct LockRequest {
   // a moment ago cannot know who started since.
   std::vector<std::string> dead_holders;
   const Clock* clock = nullptr;  // the system's when not given
-  // Between creating the lock and looking again (restic's 200 ms).
-  std::chrono::milliseconds settle{200};
+  // Between creating the lock and looking again. None is needed where a listing shows what was
+  // stored before it, as every supported store does (docs/design/0004).
+  std::chrono::milliseconds settle{0};
 };
 
 // A held lock; refreshed in the background every kLockRefresh, removed when it goes. The repository

@@ -113,17 +113,16 @@ Result<std::vector<Blob>> ReadPackHeader(storage::Backend& storage, const Key& k
   return DecodePackHeader(key, tail, pack_size).map_error(name);
 }
 
-PackWriter::PackWriter(BlobType type, std::size_t capacity)
-    : type_(type),
-      capacity_(capacity),
-      buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(capacity)) {}
+PackWriter::PackWriter(BlobType type, PackBuffer buffer)
+    : type_(type), buffer_(std::move(buffer)) {}
 
 std::uint8_t* PackWriter::Reserve(const Id& id, std::uint32_t length,
                                   std::uint32_t uncompressed_length) {
   const std::lock_guard lock(mutex_);
   const std::size_t header = (blobs_.size() + 1) * kCompressedEntry + kSealOverhead + kLengthSize;
-  if (closed_ || header > kMaxPackHeader || size_ + length + header > capacity_) return nullptr;
-  std::uint8_t* const place = buffer_.get() + size_;
+  if (closed_ || blobs_.size() >= kMaxPackBlobs || size_ + length + header > buffer_.capacity)
+    return nullptr;
+  std::uint8_t* const place = buffer_.bytes.get() + size_;
   blobs_.push_back({{type_, id}, static_cast<std::uint32_t>(size_), length, uncompressed_length});
   size_ += length;
   ++filling_;
@@ -153,8 +152,8 @@ Result<ByteView> PackWriter::Finish(const Key& key) {
   if (!decoded || *decoded != blobs_)
     return Fail(Code::kInternal,
                 "a pack header does not decode to what was written: faulty memory or a bug");
-  std::ranges::copy(header, buffer_.get() + size_);
-  return ByteView(buffer_.get(), size_ + header.size());
+  std::ranges::copy(header, buffer_.bytes.get() + size_);
+  return ByteView(buffer_.bytes.get(), size_ + header.size());
 }
 
 }  // namespace holdfast::repo

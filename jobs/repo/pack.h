@@ -6,6 +6,7 @@
 #include <mutex>
 #include <span>
 #include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -30,12 +31,28 @@ Result<std::vector<Blob>> DecodePackHeader(const Key& key, ByteView tail, std::u
 Result<std::vector<Blob>> ReadPackHeader(storage::Backend& storage, const Key& key, const Id& pack,
                                          std::uint64_t pack_size, std::stop_token stop);
 
+// Blobs in a pack that we write. Tiny ones fill a pack by their number, so that neither its header
+// nor the index file that lists it takes much memory.
+inline constexpr std::size_t kMaxPackBlobs = 16384;
+
+// Memory for a pack. Made new, it costs a page fault for each 4 KiB that is filled; used again,
+// none.
+struct PackBuffer {
+  std::unique_ptr<std::uint8_t[]> bytes;
+  std::size_t capacity = 0;
+
+  static PackBuffer Make(std::size_t capacity) {
+    return {std::make_unique_for_overwrite<std::uint8_t[]>(capacity), capacity};
+  }
+};
+
 // A pack that is being filled in memory, by many threads at once: Reserve hands out disjoint places
 // under a short lock, and each thread seals straight into its own place.
 class PackWriter {
  public:
-  // `capacity` bounds the whole pack, at most 4 GiB; memory is touched only as it is filled.
-  PackWriter(BlobType type, std::size_t capacity);
+  // The buffer's capacity bounds the whole pack, at most 4 GiB; memory is touched only as it is
+  // filled.
+  PackWriter(BlobType type, PackBuffer buffer);
   // What a pack of one sealed blob of `length` bytes takes.
   static std::size_t CapacityFor(std::size_t length);
 
@@ -53,11 +70,12 @@ class PackWriter {
   // Appends the header, decoded again and compared first, so that bad memory cannot write a bad
   // pack (Internal then). The view is the whole pack; its SHA-256 is its name.
   Result<ByteView> Finish(const Key& key);
+  // Ends the pack's life; its memory may serve another.
+  PackBuffer TakeBuffer() { return std::move(buffer_); }
 
  private:
   const BlobType type_;
-  const std::size_t capacity_;
-  std::unique_ptr<std::uint8_t[]> buffer_;
+  PackBuffer buffer_;
   std::mutex mutex_;
   std::size_t size_ = 0;
   std::size_t filling_ = 0;

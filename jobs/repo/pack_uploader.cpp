@@ -6,8 +6,8 @@
 namespace holdfast::repo {
 namespace {
 
-// restic's bounds: a file of about 8 MiB, and little work lost when the mover dies.
-constexpr std::size_t kFullIndex = 50'000;
+// A file of about 4 MiB, half of restic's, and little work lost when the mover dies.
+constexpr std::size_t kFullIndex = 25'000;
 constexpr std::chrono::minutes kOldIndex{10};
 
 std::size_t Slot(BlobType type) { return static_cast<std::size_t>(type); }
@@ -15,13 +15,13 @@ std::size_t Slot(BlobType type) { return static_cast<std::size_t>(type); }
 }  // namespace
 
 PackUploader::PackUploader(storage::Backend& storage, const Key& key, Index& index,
-                           SaveIndex save_index, std::size_t pack_size, int threads)
+                           SaveIndex save_index, std::size_t pack_size, int threads, int max_packs)
     : storage_(storage),
       key_(key),
       index_(index),
       save_index_(std::move(save_index)),
       pack_size_(pack_size),
-      max_packs_(2 + threads + 1) {
+      max_packs_(max_packs) {
   for (int i = 0; i < threads; ++i)
     workers_.emplace_back([this](std::stop_token stop) { Work(stop); });
 }
@@ -50,12 +50,20 @@ Result<PackUploader::Pack> PackUploader::OpenPack(BlobType type, std::size_t blo
       lock, [&] { return (open && !alone) || packs_ < max_packs_; }, stop));
   if (open && !alone) return open;
   ++packs_;
-  auto pack = std::make_shared<PackWriter>(type, std::max(capacity, pack_size_));
+  auto pack = std::make_shared<PackWriter>(type, TakeBuffer(std::max(capacity, pack_size_)));
   if (!alone) {
     open = pack;
     changed_.notify_all();  // others may wait for this very pack
   }
   return pack;
+}
+
+// With the lock held.
+PackBuffer PackUploader::TakeBuffer(std::size_t capacity) {
+  if (spare_.empty() || capacity > pack_size_) return PackBuffer::Make(capacity);
+  PackBuffer buffer = std::move(spare_.back());
+  spare_.pop_back();
+  return buffer;
 }
 
 Result<void> PackUploader::Add(const BlobHandle& handle, ByteView content,
@@ -100,9 +108,11 @@ void PackUploader::Work(std::stop_token stop) {
     const bool failed = failure_.has_value();
     lock.unlock();
     Result<void> stored = failed ? Result<void>() : Store(*pack, stop);
+    PackBuffer buffer = pack->TakeBuffer();
     pack.reset();
     lock.lock();
     --packs_;
+    if (buffer.capacity == pack_size_) spare_.push_back(std::move(buffer));
     if (!stored && !failure_) failure_ = std::move(stored).error();
     changed_.notify_all();
   }

@@ -30,7 +30,7 @@ class PackUploader {
   using SaveIndex = std::function<Result<void>(ByteView, std::stop_token)>;
 
   PackUploader(storage::Backend& storage, const Key& key, Index& index, SaveIndex save_index,
-               std::size_t pack_size, int threads);
+               std::size_t pack_size, int threads, int max_packs);
   // Abandons what is not stored yet.
   ~PackUploader();
 
@@ -46,6 +46,7 @@ class PackUploader {
   using Pack = std::shared_ptr<PackWriter>;
   using Lock = std::unique_lock<std::mutex>;
 
+  PackBuffer TakeBuffer(std::size_t capacity);
   Result<Pack> OpenPack(BlobType type, std::size_t blob_length, std::stop_token stop);
   Result<void> WaitFor(Lock& lock, const std::function<bool()>& ready, std::stop_token stop);
   void Retire(const Pack& pack);
@@ -60,12 +61,13 @@ class PackUploader {
   Index& index_;
   const SaveIndex save_index_;
   const std::size_t pack_size_;
-  const int max_packs_;
+  const int max_packs_;  // in memory; 3 or more: one open for each type, and one on its way
 
   std::mutex mutex_;  // guards all below
   std::condition_variable_any changed_;
   std::array<Pack, 2> open_;  // by blob type
   std::deque<Pack> queue_;
+  std::vector<PackBuffer> spare_;  // of ordinary packs that were stored
   int packs_ = 0;  // in memory: open, being filled to the end, queued or being stored
   std::optional<Error> failure_;
   std::vector<PackEntry> unsaved_;  // stored packs that no index file lists yet

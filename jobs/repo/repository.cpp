@@ -145,7 +145,7 @@ Repository::Repository(storage::Backend& storage, Key key, Config config,
     return {};
   };
   uploader_ = std::make_unique<PackUploader>(storage_, key_, index_, save_index, options.pack_size,
-                                             options.uploads);
+                                             options.uploads, options.packs);
 }
 
 Repository::~Repository() = default;

@@ -34,9 +34,9 @@ namespace holdfast::repo {
 struct RepositoryOptions {
   std::size_t pack_size = kDefaultPackSize;
   Compression compression = Compression::kAuto;
-  // Background threads that store packs. Packs held in memory at any time: one being filled per
-  // blob type, one per upload, and one more waiting.
-  int uploads = 2;
+  int uploads = 2;  // background threads that store packs
+  // Packs in memory at any time, being filled, waiting or being stored: 3 or more.
+  int packs = 3;
 };
 
 struct InitOptions {

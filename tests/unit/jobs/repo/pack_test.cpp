@@ -78,7 +78,7 @@ TEST(PackHeader, IsReadFromTheEndOfAStoredPack) {
   const Key key = Key::Random();
   storage::Memory memory;
   for (const std::size_t count : {1U, 500U}) {  // 500 entries are more than the first request reads
-    PackWriter pack(BlobType::kData, 1 << 20);
+    PackWriter pack(BlobType::kData, PackBuffer::Make(1 << 20));
     for (std::size_t i = 0; i < count; ++i) {
       std::fill_n(pack.Reserve(Id::Random(), 100, 300), 100, std::uint8_t{7});
       EXPECT_FALSE(pack.Done());
@@ -92,14 +92,14 @@ TEST(PackHeader, IsReadFromTheEndOfAStoredPack) {
 }
 
 TEST(PackWriter, GivesOutNoPlaceBeyondItsSize) {
-  PackWriter pack(BlobType::kData, PackWriter::CapacityFor(1000));
+  PackWriter pack(BlobType::kData, PackBuffer::Make(PackWriter::CapacityFor(1000)));
   EXPECT_EQ(pack.Reserve(Id::Random(), 1001, 0), nullptr);
   EXPECT_NE(pack.Reserve(Id::Random(), 1000, 0), nullptr);
   EXPECT_EQ(pack.Reserve(Id::Random(), 32, 0), nullptr);
 }
 
 TEST(PackWriter, TheLastToFinishOwnsThePack) {
-  PackWriter pack(BlobType::kData, 1 << 20);
+  PackWriter pack(BlobType::kData, PackBuffer::Make(1 << 20));
   ASSERT_NE(pack.Reserve(Id::Random(), 32, 0), nullptr);
   ASSERT_NE(pack.Reserve(Id::Random(), 32, 0), nullptr);
   EXPECT_FALSE(pack.Done());
@@ -111,7 +111,7 @@ TEST(PackWriter, TheLastToFinishOwnsThePack) {
 
 TEST(PackWriter, ManyThreadsFillDisjointPlaces) {
   const Key key = Key::Random();
-  PackWriter pack(BlobType::kData, 1 << 20);
+  PackWriter pack(BlobType::kData, PackBuffer::Make(1 << 20));
   std::vector<std::jthread> threads;
   for (int t = 0; t < 8; ++t)
     threads.emplace_back([&] {
