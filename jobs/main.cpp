@@ -72,7 +72,8 @@ ProgressStyle StyleFor(const Options& options) {
 bool TakesTime(const engine::Request& request) {
   return std::holds_alternative<engine::BackupRequest>(request) ||
          std::holds_alternative<engine::RestoreRequest>(request) ||
-         std::holds_alternative<engine::CheckRequest>(request);
+         std::holds_alternative<engine::CheckRequest>(request) ||
+         std::holds_alternative<engine::PruneRequest>(request);
 }
 
 int Finish(const Options& options, const protocol::MoverResult& result) {

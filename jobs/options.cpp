@@ -32,6 +32,10 @@ struct Typed {
   engine::BackupRequest backup;
   engine::RestoreRequest restore;
   engine::ForgetOptions forget;
+  engine::PruneOptions prune;
+  std::string max_unused = "5%", max_repack, group_by, lock_wait;
+  bool forget_prune = false;
+  CLI::Option* grouped = nullptr;
   engine::CheckRequest check;
   engine::UnlockRequest unlock;
   engine::SnapshotsRequest snapshots;
@@ -66,6 +70,8 @@ void AddCommon(CLI::App& verb, Typed& typed) {
   verb.add_option("--limit-download", typed.limit_download, "Bytes per second at most, like 50Mi");
   verb.add_flag("--no-lock", session.no_lock,
                 "Work without a lock: for repositories that can only be read");
+  verb.add_option("--lock-wait", typed.lock_wait,
+                  "How long to wait while others' locks are in the way, like 30m");
   verb.add_option("--holder", session.holder, "Name in our locks instead of this machine's");
   AddList(verb, "--dead-holder", session.dead_holders,
           "A holder that is gone: its locks are removed first; may be repeated");
@@ -132,6 +138,15 @@ void AddRestore(CLI::App& app, Typed& typed) {
   verb.add_flag("--verify,!--no-verify", restore.verify, "Read back what was written (default)");
 }
 
+void AddPruneOptions(CLI::App& verb, Typed& typed) {
+  verb.add_option("--max-unused", typed.max_unused,
+                  "How much may stay unused: 5% of the repository, a size, or unlimited");
+  verb.add_option("--max-repack", typed.max_repack,
+                  "Move at most this much into new packs; the next run goes on");
+  verb.add_flag("--repack-uncompressed", typed.prune.repack_uncompressed,
+                "Compress what a version 1 repository left (version 2 only)");
+}
+
 void AddForget(CLI::App& app, Typed& typed) {
   CLI::App& verb = AddVerb(app, typed, "forget", "Remove snapshots by retention or by id");
   AddIdentity(verb, typed);
@@ -148,7 +163,18 @@ void AddForget(CLI::App& app, Typed& typed) {
   AddList(verb, "--keep-tag", typed.forget.policy.keep_tags, "Keep snapshots with this tag");
   AddList(verb, "--keep-id", typed.forget.keep_ids,
           "Keep this snapshot, and do not count it; may be repeated");
+  typed.grouped = verb.add_option(
+      "-g,--group-by", typed.group_by,
+      "Count in each group of equal host,paths,tags (any of them) by itself, not in one volume");
   verb.add_flag("-n,--dry-run", typed.forget.dry_run, "Only say what would be removed");
+  verb.add_flag("--prune", typed.forget_prune, "Then free the space, as prune does");
+  AddPruneOptions(verb, typed);
+}
+
+void AddPrune(CLI::App& app, Typed& typed) {
+  CLI::App& verb = AddVerb(app, typed, "prune", "Free the space of what no snapshot uses");
+  AddPruneOptions(verb, typed);
+  verb.add_flag("-n,--dry-run", typed.prune.dry_run, "Only say what would be freed");
 }
 
 void AddOthers(CLI::App& app, Typed& typed) {
@@ -183,6 +209,20 @@ void FromEnvironment(engine::SessionOptions& session, const Environment& environ
 Result<void> FinishRetry(Typed& typed) {
   if (typed.retry_for.empty()) return {};
   TRY(typed.options.session.retry.total, ParseDuration(typed.retry_for));
+  return {};
+}
+
+Result<void> FinishLockWait(Typed& typed) {
+  if (typed.lock_wait.empty()) return {};
+  TRY(typed.options.session.lock_wait, ParseDuration(typed.lock_wait));
+  return {};
+}
+
+Result<void> FinishPrune(Typed& typed) {
+  TRY(typed.prune.max_unused, engine::ParseUnusedLimit(typed.max_unused));
+  if (!typed.max_repack.empty()) {
+    TRY(typed.prune.max_repack, ParseQuantity(typed.max_repack));
+  }
   return {};
 }
 
@@ -222,7 +262,11 @@ Result<engine::Request> FinishForget(Typed& typed, const protocol::Identity& ide
     if (typed.within[i].empty()) continue;
     TRY(request.policy.within[i], engine::ParseCalendarSpan(typed.within[i]));
   }
-  return request;
+  if (typed.grouped->count() != 0) {
+    TRY(request.group_by, engine::ParseGrouping(typed.group_by));
+  }
+  if (typed.forget_prune) return engine::ForgetRequest{request, typed.prune};
+  return engine::ForgetRequest{request, std::nullopt};
 }
 
 Result<engine::Request> FinishRequest(Typed& typed, const std::string& verb) {
@@ -230,6 +274,7 @@ Result<engine::Request> FinishRequest(Typed& typed, const std::string& verb) {
   if (verb == "init") return typed.init;
   if (verb == "restore") return FinishRestore(typed, identity);
   if (verb == "forget") return FinishForget(typed, identity);
+  if (verb == "prune") return engine::PruneRequest{typed.prune};
   if (verb == "check") return typed.check;
   if (verb == "unlock") return typed.unlock;
   if (verb == "snapshots") {
@@ -276,11 +321,12 @@ tl::expected<Options, Ending> ParseOptions(const std::vector<std::string>& argum
   AddBackup(app, typed);
   AddRestore(app, typed);
   AddForget(app, typed);
+  AddPrune(app, typed);
   AddOthers(app, typed);
   if (auto ending = Parse(app, arguments)) return tl::make_unexpected(*std::move(ending));
 
   FromEnvironment(typed.options.session, environment);
-  for (const auto finish : {FinishLimits, FinishRetry})
+  for (const auto finish : {FinishLimits, FinishRetry, FinishLockWait, FinishPrune})
     if (const auto finished = finish(typed); !finished)
       return tl::make_unexpected(Mistake(finished.error()));
   auto request = FinishRequest(typed, app.get_subcommands().front()->get_name());

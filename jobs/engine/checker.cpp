@@ -8,6 +8,7 @@
 
 #include <sys/stat.h>
 
+#include "jobs/engine/pack_size.h"
 #include "jobs/engine/tree_walk.h"
 
 namespace holdfast::engine {
@@ -73,15 +74,6 @@ class TreeChecker final : public TreeVisitor {
   std::string snapshot_;
   std::unordered_set<Id> seen_;
 };
-
-// Blobs, then one header entry each of 37 bytes (type, length, id) or 41 (and the uncompressed
-// length), sealed, then four bytes for the header's length.
-std::uint64_t ImpliedSize(const repo::PackEntry& pack) {
-  std::uint64_t size = repo::kSealOverhead + 4;
-  for (const repo::Blob& blob : pack.blobs)
-    size += blob.length + (blob.uncompressed_length == 0 ? 37 : 41);
-  return size;
-}
 
 struct PackState {
   std::uint64_t size = 0;

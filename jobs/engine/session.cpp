@@ -81,7 +81,7 @@ Try<Session> Session::Connect(const SessionOptions& options) {
 Try<Session> Session::Open(const SessionOptions& options, LockKind lock, std::stop_token stop) {
   TRY(Session session, Connect(options));
   TRY_VOID(session.OpenRepository(stop));
-  if (lock == LockKind::kShared && !options.no_lock) TRY_VOID(session.TakeLock(stop));
+  TRY_VOID(session.TakeLock(lock, stop));
   return session;
 }
 
@@ -121,8 +121,15 @@ Try<void> Session::CreateRepository(std::stop_token stop) {
   return {};
 }
 
-Try<void> Session::TakeLock(std::stop_token stop) {
-  auto lock = repo::Lock::Acquire(*repository_, Holder(), stop);
+Try<void> Session::TakeLock(LockKind kind, std::stop_token stop) {
+  if (kind == LockKind::kExclusive && options_.no_lock)
+    return tl::make_unexpected(Failure(
+        {Code::kInvalid, "this needs the repository for itself alone; leave out --no-lock"}));
+  if (kind == LockKind::kNone || options_.no_lock) return {};
+  repo::LockRequest request = Holder();
+  request.exclusive = kind == LockKind::kExclusive;
+  request.wait = options_.lock_wait;
+  auto lock = repo::Lock::Acquire(*repository_, request, stop);
   if (!lock) return tl::make_unexpected(Failure(std::move(lock).error()));
   lock_ = *std::move(lock);
   return {};

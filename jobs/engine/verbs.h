@@ -14,6 +14,7 @@
 #include "jobs/engine/archiver.h"
 #include "jobs/engine/forget.h"
 #include "jobs/engine/meter.h"
+#include "jobs/engine/pruner.h"
 #include "jobs/engine/restorer.h"
 #include "jobs/engine/session.h"
 #include "jobs/protocol/result.h"
@@ -37,6 +38,15 @@ struct RestoreRequest {
   std::optional<TimePoint> as_of;
 };
 
+struct ForgetRequest {
+  ForgetOptions forget;
+  std::optional<PruneOptions> prune;  // afterwards, when something was removed
+};
+
+struct PruneRequest {
+  PruneOptions prune;
+};
+
 struct CheckRequest {
   bool read_data = false;
 };
@@ -57,8 +67,9 @@ struct LsRequest {
   bool long_format = false;
 };
 
-using Request = std::variant<InitRequest, BackupRequest, RestoreRequest, ForgetOptions,
-                             CheckRequest, UnlockRequest, SnapshotsRequest, LsRequest>;
+using Request =
+    std::variant<InitRequest, BackupRequest, RestoreRequest, ForgetRequest, PruneRequest,
+                 CheckRequest, UnlockRequest, SnapshotsRequest, LsRequest>;
 
 // What every verb is given.
 struct Surroundings {

@@ -285,6 +285,11 @@ Result<SavedBlob> Repository::SaveBlob(BlobType type, ByteView content, std::sto
   return SavedBlob{handle.id, true, *stored};
 }
 
+Result<std::uint64_t> Repository::SaveAgain(const BlobHandle& handle, ByteView content,
+                                            std::stop_token stop) {
+  return StoreBlob(handle, content, stop);
+}
+
 Result<void> Repository::Flush(std::stop_token stop) { return uploader_->Drain(stop); }
 
 Result<Bytes> Repository::LoadStored(const PackedBlob& place, std::stop_token stop) {

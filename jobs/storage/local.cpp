@@ -243,8 +243,9 @@ Result<void> Local::List(FileType type, const Visit& visit, std::stop_token stop
 Result<void> Local::Remove(const Handle& handle, std::stop_token stop) {
   TRY(const fs::path path, FullPath(handle));
   TRY_VOID(CheckStop(stop));
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return Errno("remove", path);
-  return {};
+  if (::unlink(path.c_str()) != 0) return errno == ENOENT ? Result<void>() : Errno("remove", path);
+  // Prune removes index files before the packs they list; power loss must not swap the two.
+  return SyncFolder(path.parent_path());
 }
 
 }  // namespace holdfast::storage

@@ -114,7 +114,7 @@ TEST(OptionsTest, UnderstandsTheOperatorsForget) {
   args.keep_ids = {std::string(64, 'a')};
   const Options options = Emitted(args);
   ExpectRepository(options);
-  const auto& request = std::get<engine::ForgetOptions>(options.request);
+  const auto& request = std::get<engine::ForgetRequest>(options.request).forget;
   EXPECT_EQ(request.identity, args.identity);
   EXPECT_EQ(request.tag, args.tag);
   EXPECT_EQ(request.policy.keep[0], 7);
@@ -127,7 +127,7 @@ TEST(OptionsTest, EveryRetentionRuleHasAnOption) {
       ParseLine({"forget", "--keep-daily=3", "--keep-yearly", "-1", "--keep-within=2m",
                  "--keep-within-weekly=1y", "--keep-tag=pin", "-n"});
   ASSERT_TRUE(options) << options.error().text;
-  const auto& request = std::get<engine::ForgetOptions>(options->request);
+  const auto& request = std::get<engine::ForgetRequest>(options->request).forget;
   EXPECT_THAT(request.policy.keep, ElementsAre(0, 0, 3, 0, 0, -1));
   EXPECT_EQ(request.policy.within[0], (engine::CalendarSpan{0, 2, 0, 0}));
   EXPECT_EQ(request.policy.within[3], (engine::CalendarSpan{1, 0, 0, 0}));
