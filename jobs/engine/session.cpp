@@ -52,6 +52,14 @@ Result<std::string> ReadPasswordFile(const std::string& path) {
 
 }  // namespace
 
+Result<std::string> ReadPassword(const std::string& file, const std::string& text) {
+  if (!file.empty()) return ReadPasswordFile(file);
+  if (!text.empty()) return text;
+  return Fail(Code::kInvalid,
+              "no password is given; name a file with it, or set the variable that "
+              "--help names");
+}
+
 Failure::Failure(Error e) : error(std::move(e)), exit(ExitOf(error)) {}
 
 Session::Session(SessionOptions options, std::unique_ptr<storage::Backend> storage)
@@ -103,6 +111,7 @@ Try<void> Session::OpenRepository(std::stop_token stop) {
         {Code::kDenied, "the password opens no key of the repository at " + storage_->Location() +
                             ": the password is wrong, or it is somebody else's repository"},
         ExitCode::kWrongPassword));
+  key_id_ = (*key)->file;
   auto opened = repo::Repository::Open(*storage_, std::move((*key)->master), {}, stop);
   if (!opened && opened.error().code == Code::kNotFound)
     return tl::make_unexpected(NoRepository(*storage_));
@@ -112,9 +121,9 @@ Try<void> Session::OpenRepository(std::stop_token stop) {
   return {};
 }
 
-Try<void> Session::CreateRepository(std::stop_token stop) {
+Try<void> Session::CreateRepository(const repo::InitOptions& options, std::stop_token stop) {
   TRY(std::string password, Password());
-  auto made = repo::Repository::Init(*storage_, password, {}, stop);
+  auto made = repo::Repository::Init(*storage_, password, options, stop);
   Wipe(password);
   if (!made) return tl::make_unexpected(Failure(std::move(made).error()));
   repository_ = *std::move(made);

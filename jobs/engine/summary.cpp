@@ -66,7 +66,12 @@ std::string Summary(const MoverResult& result) {
                        result.more ? "; more are due, run again" : "") +
            (result.packs_removed != 0 ? PruneSummary(result) : "");
   if (result.verb == "prune") return PruneSummary(result);
-  if (result.verb == "unlock") return result.message + "\n";
+  if (result.verb == "copy")
+    return fmt::format("{} snapshots copied, {} were there; {} of content, {} added\n",
+                       result.snapshots, result.kept, HumanBytes(result.bytes),
+                       HumanBytes(result.bytes_added));
+  const bool says_it = result.verb == "unlock" || result.verb == "key" || result.verb == "migrate";
+  if (says_it && !result.message.empty()) return result.message + "\n";
   return "";
 }
 

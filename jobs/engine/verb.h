@@ -26,6 +26,12 @@ Try<protocol::MoverResult> Execute(const ForgetRequest& request, const Surroundi
                                    std::stop_token stop);
 Try<protocol::MoverResult> Execute(const PruneRequest& request, const Surroundings& around,
                                    std::stop_token stop);
+Try<protocol::MoverResult> Execute(const CopyRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const KeyRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const MigrateRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
 Try<protocol::MoverResult> Execute(const CheckRequest& request, const Surroundings& around,
                                    std::stop_token stop);
 Try<protocol::MoverResult> Execute(const UnlockRequest& request, const Surroundings& around,
@@ -33,6 +39,15 @@ Try<protocol::MoverResult> Execute(const UnlockRequest& request, const Surroundi
 Try<protocol::MoverResult> Execute(const SnapshotsRequest& request, const Surroundings& around,
                                    std::stop_token stop);
 Try<protocol::MoverResult> Execute(const LsRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+
+Try<protocol::MoverResult> Execute(const FindRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const DumpRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const DiffRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const StatsRequest& request, const Surroundings& around,
                                    std::stop_token stop);
 
 // Stops the work when the caller asks or when the lock is lost: then others may think us dead.

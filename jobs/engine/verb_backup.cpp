@@ -14,7 +14,8 @@ using protocol::MoverResult;
 // Fills in the meter's totals while the backup runs already.
 std::jthread StartScan(const ArchiveOptions& options, Meter& meter) {
   return std::jthread([&options, &meter](std::stop_token stop) {
-    const auto excludes = ExcludeList::Parse(options.excludes);
+    if (!options.stdin_name.empty()) return;  // nobody knows how much will come
+    const auto excludes = ExcludeList::Parse(options.excludes, options.iexcludes);
     if (!excludes) return;
     const std::string prefix = options.identity.path.empty() ? options.source : "";
     const auto totals = Scan(options.source, *excludes, prefix, stop);
@@ -41,11 +42,17 @@ Try<MoverResult> Execute(const BackupRequest& request, const Surroundings& aroun
                          std::stop_token stop) {
   MoverResult result;
   // Before anything is contacted: a wrong path is found at once.
-  TRY_VOID(CheckSource(request.archive.source));
+  if (request.archive.stdin_name.empty()) TRY_VOID(CheckSource(request.archive.source));
   TRY(OpenedSnapshots opened, OpenAll(around, LockKind::kShared, stop));
+  ArchiveOptions archive = request.archive;
+  if (!request.parent.empty()) {
+    TRY(const repo::Snapshot parent,
+        opened.session.repository().FindSnapshot(request.parent, stop));
+    archive.parent = parent.id;
+  }
   TRY(const ArchiveReport report, UnderLock(opened.session, stop, [&](std::stop_token inner) {
-        const std::jthread scan = StartScan(request.archive, around.meter);
-        return Archive(opened.session.repository(), opened.snapshots, request.archive, around.meter,
+        const std::jthread scan = StartScan(archive, around.meter);
+        return Archive(opened.session.repository(), opened.snapshots, archive, around.meter,
                        around.clock, inner);
       }));
   around.meter.Finish();

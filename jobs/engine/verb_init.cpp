@@ -6,19 +6,30 @@ namespace {
 using protocol::ExitCode;
 using protocol::MoverResult;
 
+Try<repo::InitOptions> InitOptionsOf(const InitRequest& request, std::stop_token stop) {
+  repo::InitOptions options;
+  options.version = request.version;
+  if (!request.chunker_from) return options;
+  TRY(Session from, Session::Open(*request.chunker_from, LockKind::kNone, stop));
+  options.chunker_polynomial = from.repository().config().chunker_polynomial;
+  return options;
+}
+
 }  // namespace
 
 Try<MoverResult> Execute(const InitRequest& request, const Surroundings& around,
                          std::stop_token stop) {
   MoverResult result;
   TRY(Session session, Session::Connect(around.session));
-  const auto opened = request.open_only || request.if_missing ? session.OpenRepository(stop)
-                                                              : session.CreateRepository(stop);
-  result.created = opened && !request.open_only && !request.if_missing;
-  const bool absent = !opened && opened.error().exit == ExitCode::kNoRepository;
-  if (!opened && !(absent && request.if_missing)) return tl::make_unexpected(opened.error());
-  if (absent) {
-    TRY_VOID(session.CreateRepository(stop));
+  bool create = !request.open_only && !request.if_missing;
+  if (!create) {
+    const auto opened = session.OpenRepository(stop);
+    create = !opened && opened.error().exit == ExitCode::kNoRepository && request.if_missing;
+    if (!opened && !create) return tl::make_unexpected(opened.error());
+  }
+  if (create) {
+    TRY(const repo::InitOptions options, InitOptionsOf(request, stop));
+    TRY_VOID(session.CreateRepository(options, stop));
     result.created = true;
   }
   repo::Repository& repository = session.repository();

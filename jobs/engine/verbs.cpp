@@ -14,9 +14,16 @@ struct Named {
   std::string operator()(const RestoreRequest&) const { return "restore"; }
   std::string operator()(const ForgetRequest&) const { return "forget"; }
   std::string operator()(const PruneRequest&) const { return "prune"; }
+  std::string operator()(const CopyRequest&) const { return "copy"; }
+  std::string operator()(const KeyRequest&) const { return "key"; }
+  std::string operator()(const MigrateRequest&) const { return "migrate"; }
   std::string operator()(const CheckRequest&) const { return "check"; }
   std::string operator()(const UnlockRequest&) const { return "unlock"; }
   std::string operator()(const SnapshotsRequest&) const { return "snapshots"; }
+  std::string operator()(const FindRequest&) const { return "find"; }
+  std::string operator()(const DumpRequest&) const { return "dump"; }
+  std::string operator()(const DiffRequest&) const { return "diff"; }
+  std::string operator()(const StatsRequest&) const { return "stats"; }
   std::string operator()(const LsRequest&) const { return "ls"; }
 };
 

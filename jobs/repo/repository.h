@@ -43,6 +43,8 @@ struct InitOptions {
   int version = kNewestVersion;
   std::optional<KdfParams> kdf;  // calibrated when not given
   RepositoryOptions repository;
+  // That of a repository to share chunks with; a new one when not given.
+  std::optional<Polynomial> chunker_polynomial = {};
 };
 
 struct SavedBlob {

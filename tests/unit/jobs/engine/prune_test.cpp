@@ -34,7 +34,8 @@ Result<PruneReport> TryPrune(storage::Backend& storage, const PruneOptions& opti
 CheckReport CheckAll(storage::Backend& storage) {
   auto repository = OpenRepository(storage);
   Meter meter;
-  return Check(*repository, repository->ListSnapshots({}).value(), true, meter, {}).value();
+  return Check(*repository, repository->ListSnapshots({}).value(), DataSubset::All(), meter, {})
+      .value();
 }
 
 class PruneTest : public testing::Test {
@@ -284,12 +285,12 @@ struct Scene {
   std::vector<Saved> kept;
 
   // Snapshots of random content by writers that know of each other or not, half of them forgotten.
-  explicit Scene(std::uint32_t seed) {
+  explicit Scene(std::uint32_t seed, int snapshots = 8, unsigned files = 30) {
     std::mt19937 random(seed);
     InitRepository(storage);
     auto stranger = OpenRepository(storage);
-    for (int i = 0; i < 8; ++i) {
-      const Content content = RandomContent(random, 5 + static_cast<int>(random() % 30));
+    for (int i = 0; i < snapshots; ++i) {
+      const Content content = RandomContent(random, 5 + static_cast<int>(random() % files));
       auto fresh = OpenRepository(storage);
       const bool alone = random() % 3 == 0;
       const Saved saved{SaveContent(alone ? *stranger : *fresh, content, i), content};
@@ -336,7 +337,7 @@ TEST(PrunePropertyTest, WhateverIsForgottenTheRestStaysWhole) {
 
 // Power loss at every operation in turn, and what the store did last may have come through or not.
 TEST(PrunePropertyTest, InterruptedAnywhereItLosesNothingAndTheNextRunFinishes) {
-  Scene scene(5);
+  Scene scene(5, 5, 12);
   const PruneOptions options{.max_unused = kNothing};
   std::uint64_t operations = 0;
   {
