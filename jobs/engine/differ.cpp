@@ -37,15 +37,6 @@ void Count(DiffSide& side, const Node& node) {
   }
 }
 
-// Everything but the content of files and directories.
-bool SameMetadata(Node a, Node b) {
-  for (Node* const node : {&a, &b}) {
-    node->content.reset();
-    node->subtree.reset();
-  }
-  return a == b;
-}
-
 class Differ {
  public:
   Differ(repo::Repository& repository, bool metadata, const DiffChange& change,
@@ -117,7 +108,7 @@ class Differ {
     if (are_files && before.content != after.content) {
       marks += "M";
       ++report_.changed_files;
-    } else if (metadata_ && !SameMetadata(before, after)) {
+    } else if (metadata_ && before != after) {  // as in restic, also for what lies in a directory
       marks += "U";
     }
     const std::string path = directory + after.name + (after.type == NodeType::kDir ? "/" : "");

@@ -69,12 +69,21 @@ void SetKind(archive_entry* entry, const repo::Node& node, const std::string& ha
   }
 }
 
+// libarchive spells seconds and nanoseconds one after the other, which before 1970 means to count
+// both backwards. Within the second before 1970 it has no spelling.
+void SetTime(archive_entry* entry, const repo::FileTime& time) {
+  constexpr std::uint32_t kSecond = 1'000'000'000;
+  const bool backwards = time.seconds < -1 && time.nanos != 0;
+  archive_entry_set_mtime(entry, time.seconds + (backwards ? 1 : 0),
+                          static_cast<long>(backwards ? kSecond - time.nanos : time.nanos));
+}
+
 void SetAttributes(archive_entry* entry, const repo::Node& node) {
   archive_entry_set_uid(entry, node.uid);
   archive_entry_set_gid(entry, node.gid);
   archive_entry_copy_uname(entry, node.user.c_str());
   archive_entry_copy_gname(entry, node.group.c_str());
-  archive_entry_set_mtime(entry, node.mtime.seconds, static_cast<long>(node.mtime.nanos));
+  SetTime(entry, node.mtime);
   for (const repo::ExtendedAttribute& attribute : node.extended_attributes)
     archive_entry_xattr_add_entry(entry, attribute.name.c_str(), attribute.value.data(),
                                   attribute.value.size());

@@ -60,7 +60,7 @@ TEST_F(ListsTest, DiffMarksAndCounts) {
     changes.push_back(marks + " " + path);
   };
   const DiffReport report = Diff(*repository_, before_.tree, after_.tree, true, note, {}).value();
-  EXPECT_THAT(changes, ElementsAre("M /b/b1", "- /b/b2", "+ /c/", "+ /c/c1"));
+  EXPECT_THAT(changes, ElementsAre("U /b/", "M /b/b1", "- /b/b2", "+ /c/", "+ /c/c1"));
   EXPECT_EQ(report.changed_files, 1u);
   EXPECT_EQ(report.added.files, 1u);
   EXPECT_EQ(report.added.dirs, 1u);
