@@ -70,15 +70,17 @@ ProgressStyle StyleFor(const Options& options) {
 }
 
 bool TakesTime(const engine::Request& request) {
-  return std::holds_alternative<engine::BackupRequest>(request) ||
-         std::holds_alternative<engine::RestoreRequest>(request) ||
-         std::holds_alternative<engine::CheckRequest>(request);
+  const std::string verb = engine::VerbName(request);
+  return verb == "backup" || verb == "restore" || verb == "check" || verb == "prune" ||
+         verb == "forget" || verb == "copy" || verb == "migrate";
 }
 
 int Finish(const Options& options, const protocol::MoverResult& result) {
   const std::string encoded = protocol::Encode(result);
   WriteTerminationMessage(encoded);
-  if (options.json) {
+  // What was dumped is all there is on standard output.
+  const bool dump = std::holds_alternative<engine::DumpRequest>(options.request);
+  if (options.json && !dump) {
     std::cout << encoded << std::endl;
   } else if (!options.quiet) {
     std::cout << engine::Summary(result) << std::flush;

@@ -1,7 +1,7 @@
 #include "jobs/options.h"
 
 #include <algorithm>
-#include <array>
+#include <charconv>
 #include <map>
 #include <memory>
 #include <utility>
@@ -10,165 +10,15 @@
 
 #include "base/clock.h"
 #include "base/quantity.h"
+#include "jobs/engine/exclude.h"
+#include "jobs/options_verbs.h"
 
 namespace holdfast {
 namespace {
 
-using engine::Period;
 using protocol::BackupType;
 using protocol::ExitCode;
 using Environment = std::function<std::string(const char*)>;
-
-// As typed, before anything is looked at; shared by all verbs.
-struct Typed {
-  Options options;
-  std::string retry_for, limit_upload, limit_download;
-  std::string type = "incremental", unreadable = "fail", overwrite = "always", as_of, as_path, host;
-  std::string restore_root;
-  std::array<int, engine::kPeriods> keep{};
-  std::array<std::string, engine::kPeriods> within;
-
-  engine::InitRequest init;
-  engine::BackupRequest backup;
-  engine::RestoreRequest restore;
-  engine::ForgetOptions forget;
-  engine::CheckRequest check;
-  engine::UnlockRequest unlock;
-  engine::SnapshotsRequest snapshots;
-  engine::LsRequest ls;
-};
-
-// By Period; "last" counts snapshots, "within" alone is any snapshot.
-constexpr std::array<const char*, engine::kPeriods> kKeepNames = {"last",   "hourly",  "daily",
-                                                                  "weekly", "monthly", "yearly"};
-
-// One value for each time the option is written: what follows is never swallowed.
-void AddList(CLI::App& verb, const std::string& name, std::vector<std::string>& list,
-             const std::string& help) {
-  verb.add_option(name, list, help)->allow_extra_args(false);
-}
-
-void AddCommon(CLI::App& verb, Typed& typed) {
-  engine::SessionOptions& session = typed.options.session;
-  verb.add_option("-r,--repo", session.location,
-                  "Repository: /path, s3:https://host/bucket/prefix, azure:container:/prefix or "
-                  "gs:bucket:/prefix [RESTIC_REPOSITORY]");
-  verb.add_option("-p,--password-file", session.password_file,
-                  "File with the repository's password [RESTIC_PASSWORD_FILE]; or set "
-                  "HOLDFAST_PASSWORD or RESTIC_PASSWORD");
-  verb.add_option("--ca-file", session.storage.ca_file,
-                  "PEM bundle of certificate authorities to trust instead of the system's");
-  verb.add_flag("--s3-virtual-host", session.storage.s3_virtual_host_style,
-                "Put the bucket into the host name instead of the path");
-  verb.add_option("--retry-for", typed.retry_for,
-                  "How long failing requests are tried again, like 30s or 10m");
-  verb.add_option("--limit-upload", typed.limit_upload, "Bytes per second at most, like 50Mi");
-  verb.add_option("--limit-download", typed.limit_download, "Bytes per second at most, like 50Mi");
-  verb.add_flag("--no-lock", session.no_lock,
-                "Work without a lock: for repositories that can only be read");
-  verb.add_option("--holder", session.holder, "Name in our locks instead of this machine's");
-  AddList(verb, "--dead-holder", session.dead_holders,
-          "A holder that is gone: its locks are removed first; may be repeated");
-  verb.add_flag("--json", typed.options.json, "Progress, result and listings as JSON lines");
-  verb.add_flag("-q,--quiet", typed.options.quiet, "No progress and no summary");
-  verb.add_flag("-v,--verbose", typed.options.verbose, "Log every request to the repository");
-}
-
-void AddIdentity(CLI::App& verb, Typed& typed) {
-  verb.add_option("-H,--host", typed.host, "Host of the snapshot: the cluster's name");
-  verb.add_option("--as-path", typed.as_path,
-                  "Path of the snapshot, like /namespace/claim, wherever the data is mounted");
-}
-
-CLI::App& AddVerb(CLI::App& app, Typed& typed, const std::string& name, const std::string& help) {
-  CLI::App& verb = *app.add_subcommand(name, help);
-  AddCommon(verb, typed);
-  return verb;
-}
-
-void AddInit(CLI::App& app, Typed& typed) {
-  CLI::App& verb = AddVerb(app, typed, "init", "Create a repository, or check that one opens");
-  auto* missing =
-      verb.add_flag("--if-missing", typed.init.if_missing, "Open the repository if there is one");
-  verb.add_flag("--open-only", typed.init.open_only, "Never create; fail when there is none")
-      ->excludes(missing);
-}
-
-void AddBackup(CLI::App& app, Typed& typed) {
-  CLI::App& verb = AddVerb(app, typed, "backup", "Save a directory as a snapshot");
-  AddIdentity(verb, typed);
-  verb.add_option("source", typed.backup.archive.source, "The directory to save")->required();
-  verb.add_option("--type", typed.type,
-                  "What to read: full (all), incremental (what changed since the latest snapshot), "
-                  "differential (since the latest full one)")
-      ->check(CLI::IsMember({"full", "incremental", "differential"}));
-  AddList(verb, "--tag", typed.backup.archive.tags, "Tag for the snapshot; may be repeated");
-  AddList(verb, "-e,--exclude", typed.backup.archive.excludes,
-          "Pattern of files to leave out, as in restic; may be repeated");
-  verb.add_option("--unreadable", typed.unreadable,
-                  "When files cannot be read: fail (exit 3) or warn (exit 0). The snapshot is made "
-                  "in both cases")
-      ->check(CLI::IsMember({"fail", "warn"}));
-}
-
-void AddRestore(CLI::App& app, Typed& typed) {
-  CLI::App& verb = AddVerb(app, typed, "restore", "Bring a snapshot back into a directory");
-  AddIdentity(verb, typed);
-  engine::RestoreOptions& restore = typed.restore.restore;
-  verb.add_option("snapshot", typed.restore.snapshot,
-                  "Snapshot id, its first digits, or latest; ID:/folder for a part of it")
-      ->required();
-  verb.add_option("-t,--target", restore.target, "The directory to restore into; made when missing")
-      ->required();
-  verb.add_option("--as-of", typed.as_of, "With latest: not after this time (RFC 3339)");
-  AddList(verb, "--path", restore.paths,
-          "Restore only this path below the snapshot's root; may be repeated");
-  verb.add_option("--overwrite", typed.overwrite,
-                  "Existing files: always (compare content), if-changed (trust size and time) or "
-                  "never touch")
-      ->check(CLI::IsMember({"always", "if-changed", "never"}));
-  verb.add_flag("--delete-extra", restore.delete_extra,
-                "Remove from the target what the snapshot does not have");
-  verb.add_flag("--verify,!--no-verify", restore.verify, "Read back what was written (default)");
-}
-
-void AddForget(CLI::App& app, Typed& typed) {
-  CLI::App& verb = AddVerb(app, typed, "forget", "Remove snapshots by retention or by id");
-  AddIdentity(verb, typed);
-  verb.add_option("snapshots", typed.forget.ids, "Snapshots to remove, instead of a policy");
-  verb.add_option("--tag", typed.forget.tag, "Only snapshots with this tag");
-  for (std::size_t i = 0; i < engine::kPeriods; ++i) {
-    const std::string name = kKeepNames[i];
-    verb.add_option("--keep-" + name, typed.keep[i],
-                    i == 0 ? "Keep this many of the newest snapshots; -1 is all"
-                           : "Keep the newest of each of this many " + name + " periods (UTC)");
-    verb.add_option(i == 0 ? "--keep-within" : "--keep-within-" + name, typed.within[i],
-                    "The same, as far back as a span like 1y6m14d12h");
-  }
-  AddList(verb, "--keep-tag", typed.forget.policy.keep_tags, "Keep snapshots with this tag");
-  AddList(verb, "--keep-id", typed.forget.keep_ids,
-          "Keep this snapshot, and do not count it; may be repeated");
-  verb.add_flag("-n,--dry-run", typed.forget.dry_run, "Only say what would be removed");
-}
-
-void AddOthers(CLI::App& app, Typed& typed) {
-  CLI::App& check = AddVerb(app, typed, "check", "Check the repository for damage");
-  check.add_flag("--read-data", typed.check.read_data, "Read and verify every pack");
-
-  CLI::App& unlock = AddVerb(app, typed, "unlock", "Remove locks whose holders are gone");
-  unlock.add_flag("--all", typed.unlock.all, "Remove every lock; nothing else may be running");
-
-  CLI::App& snapshots = AddVerb(app, typed, "snapshots", "List snapshots");
-  AddIdentity(snapshots, typed);
-  snapshots.add_option("--tag", typed.snapshots.tag, "Only snapshots with this tag");
-
-  CLI::App& ls = AddVerb(app, typed, "ls", "List the files of a snapshot");
-  AddIdentity(ls, typed);
-  ls.add_option("snapshot", typed.ls.snapshot, "Snapshot id, its first digits, or latest")
-      ->required();
-  ls.add_option("path", typed.ls.path, "Directory in the snapshot to start at");
-  ls.add_flag("-l,--long", typed.ls.long_format, "Modes, owners, sizes and times too");
-}
 
 void FromEnvironment(engine::SessionOptions& session, const Environment& environment) {
   if (session.location.empty()) session.location = environment("RESTIC_REPOSITORY");
@@ -180,9 +30,50 @@ void FromEnvironment(engine::SessionOptions& session, const Environment& environ
   storage::ReadEnvironment(environment, session.storage);
 }
 
+// The other repository: reached as the first one is, unless something says otherwise.
+void FromEnvironmentToo(Typed& typed, const Environment& environment) {
+  engine::SessionOptions from = typed.options.session;
+  from.location = typed.from.location;
+  from.password_file = typed.from.password_file;
+  from.password.clear();
+  if (from.location.empty()) from.location = environment("RESTIC_FROM_REPOSITORY");
+  if (from.password_file.empty()) {
+    from.password = environment("HOLDFAST_FROM_PASSWORD");
+    if (from.password.empty()) from.password = environment("RESTIC_FROM_PASSWORD");
+    if (from.password.empty()) from.password_file = environment("RESTIC_FROM_PASSWORD_FILE");
+  }
+  // Variables named FROM_... are for the other repository only. Keys are not mixed with those of
+  // the first: any that is set turns to the FROM_ ones altogether.
+  bool own = false;
+  const auto prefixed = [&](const char* name) {
+    std::string value = environment((std::string("FROM_") + name).c_str());
+    own |= !value.empty();
+    return value;
+  };
+  storage::OpenOptions apart = typed.options.session.storage;
+  storage::ReadEnvironment(prefixed, apart);
+  if (own) from.storage = std::move(apart);
+  typed.from = std::move(from);
+  typed.key.new_password = environment("HOLDFAST_NEW_PASSWORD");
+}
+
 Result<void> FinishRetry(Typed& typed) {
   if (typed.retry_for.empty()) return {};
   TRY(typed.options.session.retry.total, ParseDuration(typed.retry_for));
+  return {};
+}
+
+Result<void> FinishLockWait(Typed& typed) {
+  if (typed.lock_wait.empty()) return {};
+  TRY(typed.options.session.lock_wait, ParseDuration(typed.lock_wait));
+  return {};
+}
+
+Result<void> FinishPruneOptions(Typed& typed) {
+  TRY(typed.prune.max_unused, engine::ParseUnusedLimit(typed.max_unused));
+  if (!typed.max_repack.empty()) {
+    TRY(typed.prune.max_repack, ParseQuantity(typed.max_repack));
+  }
   return {};
 }
 
@@ -203,47 +94,163 @@ BackupType TypeNamed(const std::string& name) {
   return BackupType::kIncremental;
 }
 
-Result<engine::Request> FinishRestore(Typed& typed, const protocol::Identity& identity) {
-  engine::RestoreRequest& request = typed.restore;
-  request.identity = identity;
-  if (!identity.path.empty()) request.restore.root = identity.path;
-  if (!typed.as_of.empty()) {
-    TRY(request.as_of, ParseTime(typed.as_of));
+protocol::Identity IdentityOf(const Typed& typed) { return {typed.host, typed.as_path}; }
+
+engine::SnapshotFilter FilterOf(const Typed& typed) {
+  engine::SnapshotFilter filter = typed.filter;
+  filter.identity = IdentityOf(typed);
+  return filter;
+}
+
+Result<std::optional<TimePoint>> OptionalTime(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  TRY(const TimePoint time, ParseTime(text));
+  return time;
+}
+
+// "1000:2000"
+Result<std::vector<std::pair<std::uint32_t, std::uint32_t>>> ParseIdMap(
+    const std::vector<std::string>& rules) {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> map;
+  for (const std::string& rule : rules) {
+    const char* const end = rule.data() + rule.size();
+    std::uint32_t from = 0, to = 0;
+    const auto first = std::from_chars(rule.data(), end, from);
+    const bool colon = first.ec == std::errc() && first.ptr != end && *first.ptr == ':';
+    const auto second = std::from_chars(colon ? first.ptr + 1 : end, end, to);
+    if (!colon || second.ec != std::errc() || second.ptr != end)
+      return Fail(Code::kInvalid, "\"" + rule + "\" maps no ids; write it like 1000:2000");
+    map.emplace_back(from, to);
   }
+  return map;
+}
+
+Result<engine::Request> FinishInit(Typed& typed) {
+  if (!typed.copy_chunker_params) return typed.init;
+  if (typed.from.location.empty())
+    return Fail(Code::kInvalid, "--copy-chunker-params needs --from-repo");
+  typed.init.chunker_from = typed.from;
+  return typed.init;
+}
+
+Result<engine::Request> FinishBackup(Typed& typed) {
+  engine::ArchiveOptions& archive = typed.backup.archive;
+  if (archive.source.empty() != typed.from_stdin)
+    return Fail(Code::kInvalid, "backup needs either a directory or --stdin; see --help");
+  if (typed.from_stdin) archive.stdin_name = typed.stdin_name;
+  const bool plain = typed.stdin_name.find('/') == std::string::npos && !typed.stdin_name.empty();
+  if (!plain) return Fail(Code::kInvalid, "--stdin-filename takes a name, not a path");
+  const auto add = [](const std::vector<std::string>& files,
+                      std::vector<std::string>& patterns) -> Result<void> {
+    for (const std::string& file : files) {
+      TRY(const auto more, engine::ReadPatterns(file));
+      patterns.insert(patterns.end(), more.begin(), more.end());
+    }
+    return {};
+  };
+  TRY_VOID(add(typed.exclude_files, archive.excludes));
+  TRY_VOID(add(typed.iexclude_files, archive.iexcludes));
+  archive.identity = IdentityOf(typed);
+  archive.type = TypeNamed(typed.type);
+  typed.backup.unreadable_fail = typed.unreadable == "fail";
+  return typed.backup;
+}
+
+Result<engine::Request> FinishRestore(Typed& typed) {
+  engine::RestoreRequest& request = typed.restore;
+  request.identity = IdentityOf(typed);
+  if (!request.identity.path.empty()) request.restore.root = request.identity.path;
+  TRY(request.as_of, OptionalTime(typed.as_of));
   TRY(request.restore.overwrite, engine::ParseOverwrite(typed.overwrite));
+  TRY(request.restore.owner_map.uids, ParseIdMap(typed.map_uid));
+  TRY(request.restore.owner_map.gids, ParseIdMap(typed.map_gid));
   return request;
 }
 
-Result<engine::Request> FinishForget(Typed& typed, const protocol::Identity& identity) {
+Result<engine::Request> FinishForget(Typed& typed) {
   engine::ForgetOptions& request = typed.forget;
-  request.identity = identity;
+  request.identity = IdentityOf(typed);
   request.policy.keep = typed.keep;
   for (std::size_t i = 0; i < engine::kPeriods; ++i) {
     if (typed.within[i].empty()) continue;
     TRY(request.policy.within[i], engine::ParseCalendarSpan(typed.within[i]));
   }
+  if (typed.grouped->count() != 0) {
+    TRY(request.group_by, engine::ParseGrouping(typed.group_by));
+  }
+  engine::ForgetRequest forget{request, std::nullopt};
+  if (typed.forget_prune) forget.prune = typed.prune;
+  return forget;
+}
+
+Result<engine::Request> FinishPrune(Typed& typed) { return engine::PruneRequest{typed.prune}; }
+
+Result<engine::Request> FinishCopy(Typed& typed) {
+  if (typed.from.location.empty())
+    return Fail(Code::kInvalid, "copy needs --from-repo, the repository to copy from");
+  return engine::CopyRequest{typed.from, FilterOf(typed)};
+}
+
+Result<engine::Request> FinishCheck(Typed& typed) {
+  engine::CheckRequest request;
+  if (typed.read_data) request.read_data = engine::DataSubset::All();
+  if (!typed.read_data_subset.empty()) {
+    TRY(request.read_data, engine::ParseDataSubset(typed.read_data_subset));
+  }
+  return request;
+}
+
+Result<engine::Request> FinishKey(Typed& typed) { return typed.key; }
+Result<engine::Request> FinishMigrate(Typed&) { return engine::MigrateRequest{}; }
+Result<engine::Request> FinishUnlock(Typed& typed) { return typed.unlock; }
+
+Result<engine::Request> FinishSnapshots(Typed& typed) {
+  typed.snapshots.identity = IdentityOf(typed);
+  return typed.snapshots;
+}
+
+Result<engine::Request> FinishLs(Typed& typed) {
+  typed.ls.identity = IdentityOf(typed);
+  return typed.ls;
+}
+
+Result<engine::Request> FinishFind(Typed& typed) {
+  engine::FindOptions& find = typed.find.find;
+  if (!typed.find_type.empty()) {
+    TRY(find.type, engine::ParseNodeType(typed.find_type));
+  }
+  TRY(find.newer, OptionalTime(typed.newer));
+  TRY(find.older, OptionalTime(typed.older));
+  return engine::FindRequest{find, FilterOf(typed)};
+}
+
+Result<engine::Request> FinishDump(Typed& typed) {
+  typed.dump.identity = IdentityOf(typed);
+  typed.dump.archive = !typed.archive.empty();
+  return typed.dump;
+}
+
+Result<engine::Request> FinishDiff(Typed& typed) {
+  typed.diff.identity = IdentityOf(typed);
+  return typed.diff;
+}
+
+Result<engine::Request> FinishStats(Typed& typed) {
+  engine::StatsRequest request{FilterOf(typed)};
+  TRY(request.mode, engine::ParseStatsMode(typed.stats_mode));
   return request;
 }
 
 Result<engine::Request> FinishRequest(Typed& typed, const std::string& verb) {
-  const protocol::Identity identity{typed.host, typed.as_path};
-  if (verb == "init") return typed.init;
-  if (verb == "restore") return FinishRestore(typed, identity);
-  if (verb == "forget") return FinishForget(typed, identity);
-  if (verb == "check") return typed.check;
-  if (verb == "unlock") return typed.unlock;
-  if (verb == "snapshots") {
-    typed.snapshots.identity = identity;
-    return typed.snapshots;
-  }
-  if (verb == "ls") {
-    typed.ls.identity = identity;
-    return typed.ls;
-  }
-  typed.backup.archive.identity = identity;
-  typed.backup.archive.type = TypeNamed(typed.type);
-  typed.backup.unreadable_fail = typed.unreadable == "fail";
-  return typed.backup;
+  static const std::map<std::string, Result<engine::Request> (*)(Typed&)> kFinish = {
+      {"init", FinishInit},     {"backup", FinishBackup}, {"restore", FinishRestore},
+      {"forget", FinishForget}, {"prune", FinishPrune},   {"copy", FinishCopy},
+      {"check", FinishCheck},   {"key", FinishKey},       {"migrate", FinishMigrate},
+      {"unlock", FinishUnlock}, {"ls", FinishLs},         {"snapshots", FinishSnapshots},
+      {"find", FinishFind},     {"dump", FinishDump},     {"diff", FinishDiff},
+      {"stats", FinishStats},
+  };
+  return kFinish.at(verb)(typed);
 }
 
 Ending Mistake(const Error& error) { return {ExitCode::kUsage, error.message}; }
@@ -254,8 +261,9 @@ std::optional<Ending> Parse(CLI::App& app, std::vector<std::string> arguments) {
   try {
     app.parse(std::move(arguments));
   } catch (const CLI::CallForHelp&) {
-    const auto verbs = app.get_subcommands();
-    return Ending{ExitCode::kOk, verbs.empty() ? app.help() : verbs.front()->help()};
+    const CLI::App* asked = &app;  // the innermost verb: "key add"
+    while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
+    return Ending{ExitCode::kOk, asked->help()};
   } catch (const CLI::CallForVersion&) {
     return Ending{ExitCode::kOk, app.version() + "\n"};
   } catch (const CLI::ParseError& e) {
@@ -272,17 +280,14 @@ tl::expected<Options, Ending> ParseOptions(const std::vector<std::string>& argum
   CLI::App app("Backs up and restores volumes in the restic repository format.", "holdfast-mover");
   app.set_version_flag("--version", "holdfast-mover " HOLDFAST_VERSION);
   app.require_subcommand(1);
-  AddInit(app, typed);
-  AddBackup(app, typed);
-  AddRestore(app, typed);
-  AddForget(app, typed);
-  AddOthers(app, typed);
+  AddVerbs(app, typed);
   if (auto ending = Parse(app, arguments)) return tl::make_unexpected(*std::move(ending));
 
   FromEnvironment(typed.options.session, environment);
-  for (const auto finish : {FinishLimits, FinishRetry})
+  for (const auto finish : {FinishLimits, FinishRetry, FinishLockWait, FinishPruneOptions})
     if (const auto finished = finish(typed); !finished)
       return tl::make_unexpected(Mistake(finished.error()));
+  FromEnvironmentToo(typed, environment);
   auto request = FinishRequest(typed, app.get_subcommands().front()->get_name());
   if (!request) return tl::make_unexpected(Mistake(request.error()));
   typed.options.request = *std::move(request);

@@ -178,7 +178,7 @@ Result<Id> Archiver::StoreSource(const repo::Snapshot* parent, TimePoint now) {
 
 Result<Node> Archiver::StoreDirectory(Fd source, const repo::Snapshot* parent) {
   TreeArchiverOptions options;
-  TRY(const ExcludeList excludes, ExcludeList::Parse(options_.excludes));
+  TRY(const ExcludeList excludes, ExcludeList::Parse(options_.excludes, options_.iexcludes));
   options.excludes = &excludes;
   options.one_file_system = options_.one_file_system;
   if (options_.identity.path.empty() && path_.text != "/") options.exclude_prefix = path_.text;
@@ -294,7 +294,7 @@ Result<ArchiveReport> Archive(repo::Repository& repository,
                               const std::vector<repo::Snapshot>& parents,
                               const ArchiveOptions& options, Meter& meter, const Clock& clock,
                               std::stop_token stop) {
-  TRY_VOID(ExcludeList::Parse(options.excludes));
+  TRY_VOID(ExcludeList::Parse(options.excludes, options.iexcludes));
   if (options.stdin_name.empty()) TRY_VOID(CheckSource(options.source));
   TRY(SnapshotPath path, PathFor(options));
   return Archiver(repository, options, std::move(path), meter, std::move(stop)).Run(parents, clock);

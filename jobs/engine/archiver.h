@@ -31,6 +31,7 @@ struct ArchiveOptions {
   // Anchored patterns start at the source's root when identity.path is given, else, as in restic,
   // at the root of the file system.
   std::vector<std::string> excludes = {};
+  std::vector<std::string> iexcludes = {};  // the same, whatever the case of ASCII letters
   // Not empty: standard input is read instead, and becomes a file of this name.
   std::string stdin_name = {};
   bool one_file_system = false;         // other file systems below the source are left out

@@ -1,6 +1,10 @@
 #include "jobs/engine/checker.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <mutex>
+#include <random>
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
@@ -8,6 +12,9 @@
 
 #include <sys/stat.h>
 
+#include "base/quantity.h"
+#include "jobs/engine/pack_size.h"
+#include "jobs/engine/parallel.h"
 #include "jobs/engine/tree_walk.h"
 
 namespace holdfast::engine {
@@ -74,15 +81,6 @@ class TreeChecker final : public TreeVisitor {
   std::unordered_set<Id> seen_;
 };
 
-// Blobs, then one header entry each of 37 bytes (type, length, id) or 41 (and the uncompressed
-// length), sealed, then four bytes for the header's length.
-std::uint64_t ImpliedSize(const repo::PackEntry& pack) {
-  std::uint64_t size = repo::kSealOverhead + 4;
-  for (const repo::Blob& blob : pack.blobs)
-    size += blob.length + (blob.uncompressed_length == 0 ? 37 : 41);
-  return size;
-}
-
 struct PackState {
   std::uint64_t size = 0;
   bool indexed = false;
@@ -130,24 +128,82 @@ Result<void> ReadPack(repo::Repository& repository, const Id& id, std::stop_toke
   return {};
 }
 
-Result<void> ReadPacks(repo::Repository& repository, const PackStates& packs, CheckReport& report,
-                       Meter& meter, std::stop_token stop) {
-  for (const auto& [id, pack] : packs) {
-    const auto read = ReadPack(repository, id, stop);
+std::vector<Id> ChoosePacks(const PackStates& packs, const DataSubset& subset) {
+  std::vector<Id> ids;
+  for (const auto& [id, pack] : packs)
+    if (id.bytes.front() % subset.buckets == subset.bucket - 1) ids.push_back(id);
+  if (subset.percent >= 100 && subset.bytes == DataSubset::kAllBytes) return ids;
+  std::ranges::shuffle(ids, std::mt19937_64(std::random_device()()));
+  const double share = std::ceil(static_cast<double>(ids.size()) * subset.percent / 100);
+  ids.resize(std::min(ids.size(), static_cast<std::size_t>(share)));
+  std::uint64_t bytes = 0;
+  const auto end = std::ranges::find_if(ids, [&](const Id& id) {
+    return std::exchange(bytes, bytes + packs.at(id).size) >= subset.bytes;
+  });
+  ids.erase(end, ids.end());
+  return ids;
+}
+
+Result<void> ReadPacks(repo::Repository& repository, const PackStates& packs,
+                       const DataSubset& subset, CheckReport& report, Meter& meter,
+                       std::stop_token stop) {
+  const std::vector<Id> ids = ChoosePacks(packs, subset);
+  std::uint64_t total = 0;
+  for (const Id& id : ids) total += packs.at(id).size;
+  meter.SetTotals(ids.size(), total);
+  std::mutex mutex;  // guards the report
+  const auto work = [&](std::size_t i, std::stop_token each) -> Result<void> {
+    const PackState& pack = packs.at(ids[i]);
+    const auto read = ReadPack(repository, ids[i], each);
     if (!read && !IsDamage(read.error())) return read;
-    // A pack that no index lists may be the rest of an interrupted upload.
-    if (!read && pack.indexed) report.damage.Add("pack " + id.Hex(), read.error().message);
-    ++report.packs_read;
     meter.AddFiles(1);
     meter.AddBytes(pack.size);
-  }
-  return {};
+    const std::lock_guard lock(mutex);
+    // A pack that no index lists may be the rest of an interrupted upload.
+    if (!read && pack.indexed) report.damage.Add("pack " + ids[i].Hex(), read.error().message);
+    ++report.packs_read;
+    return {};
+  };
+  return InParallel(ids.size(), kPackReaders, work, stop);
+}
+
+tl::unexpected<Error> NoSubset(std::string_view text) {
+  return Fail(Code::kInvalid, "\"" + std::string(text) +
+                                  "\" is no part of the data; write it like 2/5, 10% or 50Gi");
+}
+
+template <typename T>
+bool ParseWhole(std::string_view text, T& value) {
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
 }
 
 }  // namespace
 
+Result<DataSubset> ParseDataSubset(std::string_view text) {
+  DataSubset subset;
+  const std::size_t slash = text.find('/');
+  if (slash != std::string_view::npos) {
+    const bool numbers = ParseWhole(text.substr(0, slash), subset.bucket) &&
+                         ParseWhole(text.substr(slash + 1), subset.buckets);
+    const bool sensible = subset.bucket >= 1 && subset.bucket <= subset.buckets &&
+                          subset.buckets <= 256;  // by one byte
+    if (!numbers || !sensible) return NoSubset(text);
+    return subset;
+  }
+  if (text.ends_with('%')) {
+    const bool number = ParseWhole(text.substr(0, text.size() - 1), subset.percent);
+    if (!number || !(subset.percent > 0 && subset.percent <= 100)) return NoSubset(text);
+    return subset;
+  }
+  const auto bytes = ParseQuantity(text);
+  if (!bytes || *bytes == 0) return NoSubset(text);
+  subset.bytes = *bytes;
+  return subset;
+}
+
 Result<CheckReport> Check(repo::Repository& repository,
-                          const std::vector<repo::Snapshot>& snapshots, bool read_data,
+                          const std::vector<repo::Snapshot>& snapshots, const DataSubset& read_data,
                           Meter& meter, std::stop_token stop) {
   CheckReport report;
   report.snapshots = snapshots.size();
@@ -162,10 +218,9 @@ Result<CheckReport> Check(repo::Repository& repository,
     root.subtree = snapshot.tree;
     TRY_VOID(WalkTree(repository, root, trees, stop));
   }
-  if (read_data) {
+  if (!read_data.empty()) {
     meter.SetPhase("verify");
-    meter.SetTotals(report.packs, report.stored_bytes);
-    TRY_VOID(ReadPacks(repository, packs, report, meter, stop));
+    TRY_VOID(ReadPacks(repository, packs, read_data, report, meter, stop));
   }
   return report;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <fstream>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -130,6 +131,13 @@ std::vector<std::string> CleanParts(std::string_view pattern) {
   return parts;
 }
 
+std::string Lowered(std::string_view text) {
+  std::string lowered(text);
+  for (char& letter : lowered)
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+  return lowered;
+}
+
 std::vector<std::string_view> SplitPath(std::string_view path) {
   std::vector<std::string_view> parts;
   if (path.starts_with('/')) parts.emplace_back("/");
@@ -148,53 +156,87 @@ Result<bool> MatchComponent(std::string_view pattern, std::string_view name) {
   return MatchValid(pattern, name);
 }
 
-Result<ExcludeList> ExcludeList::Parse(std::span<const std::string> patterns) {
+Result<ExcludeList> ExcludeList::Parse(std::span<const std::string> patterns,
+                                       std::span<const std::string> insensitive) {
   ExcludeList list;
-  for (const std::string& text : patterns) {
-    if (text.empty()) continue;
-    Pattern pattern;
-    pattern.negated = text.front() == '!';
-    for (std::string& part : CleanParts(std::string_view(text).substr(pattern.negated ? 1 : 0))) {
-      if (const auto valid = Validate(part); !valid)
-        return Fail(Code::kInvalid, "exclude pattern \"" + text +
-                                        "\" is malformed: close every [ and end no part with \\");
-      const bool literal = part.find_first_of(kSpecial) == std::string::npos;
-      const bool any_depth = part == "**";
-      pattern.parts.push_back({std::move(part), literal, any_depth});
-    }
-    list.patterns_.push_back(std::move(pattern));
-  }
+  for (const std::string& text : patterns) TRY_VOID(list.Add(text, false));
+  for (const std::string& text : insensitive) TRY_VOID(list.Add(text, true));
   return list;
+}
+
+Result<void> ExcludeList::Add(const std::string& text, bool insensitive) {
+  if (text.empty()) return {};
+  Pattern pattern;
+  pattern.negated = text.front() == '!';
+  pattern.insensitive = insensitive;
+  const std::string body = text.substr(pattern.negated ? 1 : 0);
+  for (std::string& part : CleanParts(insensitive ? Lowered(body) : body)) {
+    if (const auto valid = Validate(part); !valid)
+      return Fail(Code::kInvalid, "exclude pattern \"" + text +
+                                      "\" is malformed: close every [ and end no part with \\");
+    const bool literal = part.find_first_of(kSpecial) == std::string::npos;
+    const bool any_depth = part == "**";
+    pattern.parts.push_back({std::move(part), literal, any_depth});
+  }
+  patterns_.push_back(std::move(pattern));
+  return {};
+}
+
+Result<std::vector<std::string>> ReadPatterns(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return Fail(Code::kInvalid, "cannot read the exclude file " + path);
+  std::vector<std::string> patterns;
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t start = line.find_first_not_of(" \t\r");
+    if (start == std::string::npos || line[start] == '#') continue;
+    const std::size_t end = line.find_last_not_of(" \t\r");
+    patterns.push_back(line.substr(start, end - start + 1));
+  }
+  return patterns;
 }
 
 bool ExcludeList::Excludes(std::string_view path) const {
   if (patterns_.empty()) return false;
+  const bool lower = std::ranges::any_of(patterns_, &Pattern::insensitive);
+  const std::string lowered = lower ? Lowered(path) : std::string();
   const std::vector<std::string_view> parts = SplitPath(path);
+  const std::vector<std::string_view> lowered_parts = SplitPath(lowered);
   bool excluded = false;
   for (const Pattern& pattern : patterns_) {
-    if (excluded == pattern.negated && Matches(pattern.parts, parts)) excluded = !pattern.negated;
+    if (excluded == pattern.negated &&
+        Matches(pattern.parts, pattern.insensitive ? lowered_parts : parts, false))
+      excluded = !pattern.negated;
   }
   return excluded;
 }
 
+bool ExcludeList::Names(std::string_view path) const {
+  const std::string lowered = Lowered(path);
+  return std::ranges::any_of(patterns_, [&](const Pattern& pattern) {
+    return Matches(pattern.parts, SplitPath(pattern.insensitive ? lowered : path), true);
+  });
+}
+
 // An anchored pattern starts at the root, any other at every component; what follows the matched
 // part lies below an excluded directory and is excluded with it.
-bool ExcludeList::Matches(std::span<const Part> parts, std::span<const std::string_view> path) {
+bool ExcludeList::Matches(std::span<const Part> parts, std::span<const std::string_view> path,
+                          bool whole) {
   if (parts.empty()) return false;
-  if (parts.front().text == "/") return MatchesFrom(parts, path);
+  if (parts.front().text == "/") return MatchesFrom(parts, path, whole);
   if (!path.empty() && path.front() == "/") path = path.subspan(1);
   for (; !path.empty(); path = path.subspan(1)) {
-    if (MatchesFrom(parts, path)) return true;
+    if (MatchesFrom(parts, path, whole)) return true;
   }
   return false;
 }
 
-bool ExcludeList::MatchesFrom(std::span<const Part> parts, std::span<const std::string_view> path) {
+bool ExcludeList::MatchesFrom(std::span<const Part> parts, std::span<const std::string_view> path,
+                              bool whole) {
   for (; !parts.empty(); parts = parts.subspan(1), path = path.subspan(1)) {
     const Part& part = parts.front();
     if (part.any_depth) {
       for (std::size_t skip = 0; skip <= path.size(); ++skip) {
-        if (MatchesFrom(parts.subspan(1), path.subspan(skip))) return true;
+        if (MatchesFrom(parts.subspan(1), path.subspan(skip), whole)) return true;
       }
       return false;
     }
@@ -202,7 +244,7 @@ bool ExcludeList::MatchesFrom(std::span<const Part> parts, std::span<const std::
     if (part.literal ? part.text != path.front() : !MatchValid(part.text, path.front()))
       return false;
   }
-  return true;
+  return !whole || path.empty();
 }
 
 }  // namespace holdfast::engine

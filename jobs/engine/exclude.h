@@ -23,15 +23,22 @@ class ExcludeList {
   ExcludeList() = default;
 
   // Empty patterns are ignored. Invalid, naming the pattern, when one is malformed.
-  static Result<ExcludeList> Parse(std::span<const std::string> patterns);
+  // `insensitive` patterns come after the others and take ASCII letters of either case as equal.
+  static Result<ExcludeList> Parse(std::span<const std::string> patterns,
+                                   std::span<const std::string> insensitive = {});
 
   // Whether the file or directory at an absolute path ("/a/b") is left out. A directory that is
   // left out is not entered, so "!" cannot bring back what lies below it.
   bool Excludes(std::string_view path) const;
 
+  // Whether a pattern names the path itself, not only a directory above it; "!" is no different.
+  bool Names(std::string_view path) const;
+
   bool empty() const { return patterns_.empty(); }
 
  private:
+  Result<void> Add(const std::string& text, bool insensitive);
+
   struct Part {
     std::string text;  // "/" first in an anchored pattern
     bool literal = true;
@@ -40,12 +47,20 @@ class ExcludeList {
   struct Pattern {
     std::vector<Part> parts;
     bool negated = false;
+    bool insensitive = false;
   };
 
-  static bool Matches(std::span<const Part> parts, std::span<const std::string_view> path);
-  static bool MatchesFrom(std::span<const Part> parts, std::span<const std::string_view> path);
+  // `whole`: nothing may follow the part of the path that matches.
+  static bool Matches(std::span<const Part> parts, std::span<const std::string_view> path,
+                      bool whole);
+  static bool MatchesFrom(std::span<const Part> parts, std::span<const std::string_view> path,
+                          bool whole);
 
   std::vector<Pattern> patterns_;
 };
+
+// The patterns in a file, one a line; blank lines and those that begin with # are none. Invalid
+// when it cannot be read.
+Result<std::vector<std::string>> ReadPatterns(const std::string& path);
 
 }  // namespace holdfast::engine

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include "jobs/engine/selection.h"
@@ -24,35 +25,74 @@ Result<std::vector<Decision>> DecideByName(repo::Repository& repository,
   return decisions;
 }
 
+std::vector<std::string> GroupOf(const repo::Snapshot& snapshot, const Grouping& grouping) {
+  std::vector<std::string> name;
+  const auto add = [&](std::vector<std::string> words) {
+    std::ranges::sort(words);
+    name.push_back(std::to_string(words.size()));  // so that no two lists run together
+    std::ranges::move(words, std::back_inserter(name));
+  };
+  if (grouping.host) name.push_back(snapshot.hostname);
+  if (grouping.paths) add(snapshot.paths);
+  if (grouping.tags) add(snapshot.tags);
+  return name;
+}
+
+void Judge(const std::vector<std::size_t>& members, const RetentionPolicy& policy, TimePoint now,
+           std::vector<Decision>& decisions) {
+  std::vector<RetentionItem> items;
+  for (const std::size_t member : members)
+    items.push_back({decisions[member].snapshot.time, decisions[member].snapshot.tags});
+  auto reasons = ApplyRetention(items, policy, now);
+  for (std::size_t i = 0; i < members.size(); ++i)
+    decisions[members[i]].reasons = std::move(reasons[i]);
+}
+
 Result<std::vector<Decision>> DecideByPolicy(const std::vector<repo::Snapshot>& snapshots,
                                              const ForgetOptions& options, TimePoint now) {
-  if (options.identity.host.empty() || options.identity.path.empty())
+  if (!options.group_by && (options.identity.host.empty() || options.identity.path.empty()))
     return Fail(Code::kInvalid,
-                "forget needs --host and --as-path: retention counts the snapshots "
-                "of one volume");
+                "forget needs --host and --as-path, as retention counts the snapshots of one "
+                "volume; or --group-by host,paths for every volume by itself");
   if (options.policy.empty())
     return Fail(Code::kInvalid,
                 "nothing says what to keep; give --keep-last or another --keep option");
   std::vector<Decision> decisions;
-  std::vector<Decision> pinned;
-  std::vector<RetentionItem> items;
+  std::map<std::vector<std::string>, std::vector<std::size_t>> groups;  // of indices in `decisions`
   for (const repo::Snapshot& snapshot : snapshots) {
     if (!Matches(snapshot, options.identity)) continue;
     if (!options.tag.empty() && !HasTag(snapshot, options.tag)) continue;
     if (std::ranges::find(options.keep_ids, snapshot.id.Hex()) != options.keep_ids.end()) {
-      pinned.push_back({snapshot, {"pinned"}});
+      decisions.push_back({snapshot, {"pinned"}});
       continue;
     }
+    groups[GroupOf(snapshot, options.group_by.value_or(Grouping()))].push_back(decisions.size());
     decisions.push_back({snapshot, {}});
-    items.push_back({snapshot.time, snapshot.tags});
   }
-  auto reasons = ApplyRetention(items, options.policy, now);
-  for (std::size_t i = 0; i < decisions.size(); ++i) decisions[i].reasons = std::move(reasons[i]);
-  std::ranges::move(pinned, std::back_inserter(decisions));
+  for (const auto& [name, members] : groups) Judge(members, options.policy, now, decisions);
   return decisions;
 }
 
 }  // namespace
+
+Result<Grouping> ParseGrouping(std::string_view text) {
+  Grouping grouping;
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+    if (word == "host") {
+      grouping.host = true;
+    } else if (word == "paths" || word == "path") {
+      grouping.paths = true;
+    } else if (word == "tags" || word == "tag") {
+      grouping.tags = true;
+    } else {
+      return Fail(Code::kInvalid, "snapshots cannot be grouped by \"" + std::string(word) +
+                                      "\"; use host, paths and tags");
+    }
+  }
+  return grouping;
+}
 
 Result<ForgetReport> Forget(repo::Repository& repository,
                             const std::vector<repo::Snapshot>& snapshots,

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -18,12 +20,24 @@ namespace holdfast::engine {
 // As many ids as the termination message holds with room to spare (50 * 67 bytes of 4096).
 inline constexpr std::size_t kMaxForgotten = 50;
 
+// What snapshots of one group have in common.
+struct Grouping {
+  bool host = false;
+  bool paths = false;
+  bool tags = false;
+};
+
+// "host,paths,tags", any of them, or "" for one group of all. Invalid otherwise.
+Result<Grouping> ParseGrouping(std::string_view text);
+
 struct ForgetOptions {
   // By policy: the volume, and the tag that its snapshots must carry unless empty.
   protocol::Identity identity;
   std::string tag;
   RetentionPolicy policy;
   std::vector<std::string> keep_ids;  // whole ids; kept, and no rule counts them
+  // Counts in each group of snapshots for itself, so that host and path may be left out.
+  std::optional<Grouping> group_by;
   // By name: these snapshots, whatever volume they are of; the above is then not used.
   std::vector<std::string> ids;
   bool dry_run = false;
@@ -40,9 +54,9 @@ struct ForgetReport {
   bool more = false;              // kMaxForgotten were removed and others are due
 };
 
-// The oldest go first. Invalid for a policy without a rule or an identity without host or path
-// (retention over several volumes at once would drop one for the sake of another); NotFound for an
-// id that no snapshot has.
+// The oldest go first. Invalid for a policy without a rule, or without both a whole identity and a
+// grouping (retention over several volumes at once would drop one for the sake of another);
+// NotFound for an id that no snapshot has.
 Result<ForgetReport> Forget(repo::Repository& repository,
                             const std::vector<repo::Snapshot>& snapshots,
                             const ForgetOptions& options, TimePoint now, std::stop_token stop);

@@ -107,18 +107,6 @@ class TreePrinter final : public TreeVisitor {
   }
 
  private:
-  static Json NodeJson(const std::string& path, const repo::Node& node) {
-    return {{"struct_type", "node"},
-            {"name", node.name},
-            {"type", std::string(repo::NodeTypeName(node.type))},
-            {"path", path},
-            {"uid", node.uid},
-            {"gid", node.gid},
-            {"size", node.size},
-            {"mode", node.mode},
-            {"mtime", TimeText(node.mtime)}};
-  }
-
   std::ostream& out_;
   const std::string root_;
   const bool long_format_;
@@ -126,6 +114,18 @@ class TreePrinter final : public TreeVisitor {
 };
 
 }  // namespace
+
+Json NodeJson(const std::string& path, const repo::Node& node) {
+  return {{"struct_type", "node"},
+          {"name", node.name},
+          {"type", std::string(repo::NodeTypeName(node.type))},
+          {"path", path},
+          {"uid", node.uid},
+          {"gid", node.gid},
+          {"size", node.size},
+          {"mode", node.mode},
+          {"mtime", TimeText(node.mtime)}};
+}
 
 void PrintSnapshots(std::ostream& out, std::span<const repo::Snapshot> snapshots, bool json) {
   if (json) {

@@ -7,10 +7,14 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "jobs/engine/forget.h"
 #include "jobs/repo/repository.h"
 
 namespace holdfast::engine {
+
+// restic's JSON of one entry of a snapshot, struct_type "node".
+Json NodeJson(const std::string& path, const repo::Node& node);
 
 // One line each, oldest first; as JSON the members that restic's `snapshots --json` has.
 void PrintSnapshots(std::ostream& out, std::span<const repo::Snapshot> snapshots, bool json);

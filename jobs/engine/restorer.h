@@ -6,10 +6,12 @@
 // its hashes and not fetched.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -28,6 +30,12 @@ enum class Overwrite {
 // "always", "if-changed", "never"; Invalid otherwise.
 Result<Overwrite> ParseOverwrite(std::string_view text);
 
+// Who owns what is restored, where that is not who owned it when it was saved.
+struct OwnerMap {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> uids;  // from, to
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> gids;
+};
+
 struct RestoreOptions {
   std::string target;  // a directory; made with its parents when it does not exist
   // The directory in the snapshot that becomes the target itself; nullopt: see RootOf.
@@ -40,6 +48,8 @@ struct RestoreOptions {
   bool verify = true;  // reads back what was written
   // 0: one for each processor this process may use. More when a store answers slowly.
   std::size_t threads = 0;
+  bool ownership = true;  // false: everything belongs to whoever restores
+  OwnerMap owner_map = {};
 };
 
 // Invalid, with a sentence, when the target exists and is no directory. Makes nothing: a wrong path

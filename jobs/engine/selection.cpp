@@ -26,6 +26,27 @@ const repo::Snapshot* Latest(std::span<const repo::Snapshot> snapshots,
   return latest;
 }
 
+Result<std::vector<repo::Snapshot>> Choose(repo::Repository& repository,
+                                           std::vector<repo::Snapshot> snapshots,
+                                           const SnapshotFilter& filter, std::stop_token stop) {
+  std::erase_if(snapshots, [&](const repo::Snapshot& snapshot) {
+    return !Matches(snapshot, filter.identity) ||
+           (!filter.tag.empty() && !HasTag(snapshot, filter.tag));
+  });
+  if (filter.ids.empty()) return snapshots;
+  std::vector<repo::Snapshot> chosen;
+  for (const std::string& name : filter.ids) {
+    if (name == "latest" && snapshots.empty())
+      return Fail(Code::kNotFound, "no snapshot matches; see what is there with snapshots");
+    TRY(repo::Snapshot snapshot, name == "latest" ? Result<repo::Snapshot>(snapshots.back())
+                                                  : repository.FindSnapshot(name, stop));
+    if (std::ranges::find(chosen, snapshot.id, &repo::Snapshot::id) == chosen.end())
+      chosen.push_back(std::move(snapshot));
+  }
+  std::ranges::stable_sort(chosen, {}, &repo::Snapshot::time);
+  return chosen;
+}
+
 const repo::Snapshot* ParentFor(std::span<const repo::Snapshot> snapshots,
                                 const protocol::Identity& identity, protocol::BackupType type) {
   switch (type) {

@@ -52,6 +52,14 @@ Result<std::string> ReadPasswordFile(const std::string& path) {
 
 }  // namespace
 
+Result<std::string> ReadPassword(const std::string& file, const std::string& text) {
+  if (!file.empty()) return ReadPasswordFile(file);
+  if (!text.empty()) return text;
+  return Fail(Code::kInvalid,
+              "no password is given; name a file with it, or set the variable that "
+              "--help names");
+}
+
 Failure::Failure(Error e) : error(std::move(e)), exit(ExitOf(error)) {}
 
 Session::Session(SessionOptions options, std::unique_ptr<storage::Backend> storage)
@@ -81,7 +89,7 @@ Try<Session> Session::Connect(const SessionOptions& options) {
 Try<Session> Session::Open(const SessionOptions& options, LockKind lock, std::stop_token stop) {
   TRY(Session session, Connect(options));
   TRY_VOID(session.OpenRepository(stop));
-  if (lock == LockKind::kShared && !options.no_lock) TRY_VOID(session.TakeLock(stop));
+  TRY_VOID(session.TakeLock(lock, stop));
   return session;
 }
 
@@ -103,6 +111,7 @@ Try<void> Session::OpenRepository(std::stop_token stop) {
         {Code::kDenied, "the password opens no key of the repository at " + storage_->Location() +
                             ": the password is wrong, or it is somebody else's repository"},
         ExitCode::kWrongPassword));
+  key_id_ = (*key)->file;
   auto opened = repo::Repository::Open(*storage_, std::move((*key)->master), {}, stop);
   if (!opened && opened.error().code == Code::kNotFound)
     return tl::make_unexpected(NoRepository(*storage_));
@@ -112,17 +121,24 @@ Try<void> Session::OpenRepository(std::stop_token stop) {
   return {};
 }
 
-Try<void> Session::CreateRepository(std::stop_token stop) {
+Try<void> Session::CreateRepository(const repo::InitOptions& options, std::stop_token stop) {
   TRY(std::string password, Password());
-  auto made = repo::Repository::Init(*storage_, password, {}, stop);
+  auto made = repo::Repository::Init(*storage_, password, options, stop);
   Wipe(password);
   if (!made) return tl::make_unexpected(Failure(std::move(made).error()));
   repository_ = *std::move(made);
   return {};
 }
 
-Try<void> Session::TakeLock(std::stop_token stop) {
-  auto lock = repo::Lock::Acquire(*repository_, Holder(), stop);
+Try<void> Session::TakeLock(LockKind kind, std::stop_token stop) {
+  if (kind == LockKind::kExclusive && options_.no_lock)
+    return tl::make_unexpected(Failure(
+        {Code::kInvalid, "this needs the repository for itself alone; leave out --no-lock"}));
+  if (kind == LockKind::kNone || options_.no_lock) return {};
+  repo::LockRequest request = Holder();
+  request.exclusive = kind == LockKind::kExclusive;
+  request.wait = options_.lock_wait;
+  auto lock = repo::Lock::Acquire(*repository_, request, stop);
   if (!lock) return tl::make_unexpected(Failure(std::move(lock).error()));
   lock_ = *std::move(lock);
   return {};

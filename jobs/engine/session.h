@@ -1,6 +1,7 @@
 // An open repository for one run of a verb: storage with its decorators, key, lock.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -40,13 +41,20 @@ struct SessionOptions {
   storage::Limits limits;
   storage::RetryOptions retry;
   bool no_lock = false;
+  std::chrono::seconds lock_wait{0};  // for others' locks in the way of ours
   std::string holder;  // who we are in locks; empty: this machine's name, as restic has it
   // Holders known to be gone: their locks, and only theirs, are removed when the repository is
   // opened, unless `no_lock`.
   std::vector<std::string> dead_holders;
 };
 
-enum class LockKind { kNone, kShared };
+// The password in the file, up to its first line's end; without a file `text`. The caller wipes it.
+// Invalid, saying what is missing.
+Result<std::string> ReadPassword(const std::string& file, const std::string& text);
+
+// kExclusive is for what removes or replaces objects that others may be reading or relying on; it
+// cannot be had with `no_lock`.
+enum class LockKind { kNone, kShared, kExclusive };
 
 // Not safe from many threads.
 class Session {
@@ -62,11 +70,14 @@ class Session {
 
   // Afterwards repository() may be called.
   Try<void> OpenRepository(std::stop_token stop);
-  Try<void> CreateRepository(std::stop_token stop);
-  Try<void> TakeLock(std::stop_token stop);
+  Try<void> CreateRepository(const repo::InitOptions& options, std::stop_token stop);
+  Try<void> TakeLock(LockKind kind, std::stop_token stop);
 
   repo::Repository& repository() { return *repository_; }
   storage::Backend& storage() { return *storage_; }
+
+  // The key file that the password opened; only after OpenRepository.
+  const repo::Id& key_id() const { return key_id_; }
 
   repo::LockRequest Holder() const;
   // The hostnames of all locks there are, each once, without our own.
@@ -80,6 +91,7 @@ class Session {
 
   SessionOptions options_;
   std::unique_ptr<storage::Backend> storage_;
+  repo::Id key_id_;
   std::unique_ptr<repo::Repository> repository_;
   std::unique_ptr<repo::Lock> lock_;  // goes first: it uses the repository
 };

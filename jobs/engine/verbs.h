@@ -12,10 +12,15 @@
 
 #include "base/clock.h"
 #include "jobs/engine/archiver.h"
+#include "jobs/engine/checker.h"
+#include "jobs/engine/finder.h"
 #include "jobs/engine/forget.h"
 #include "jobs/engine/meter.h"
+#include "jobs/engine/pruner.h"
 #include "jobs/engine/restorer.h"
+#include "jobs/engine/selection.h"
 #include "jobs/engine/session.h"
+#include "jobs/engine/stats.h"
 #include "jobs/protocol/result.h"
 
 namespace holdfast::engine {
@@ -23,10 +28,13 @@ namespace holdfast::engine {
 struct InitRequest {
   bool if_missing = false;  // open the one that is there
   bool open_only = false;   // never create
+  int version = repo::kNewestVersion;
+  std::optional<SessionOptions> chunker_from;  // cut files as that repository does
 };
 
 struct BackupRequest {
   ArchiveOptions archive;
+  std::string parent;           // a snapshot's id or its first digits; empty: the type's choice
   bool unreadable_fail = true;  // exit 3 when files are missing from the snapshot, otherwise 0
 };
 
@@ -37,9 +45,33 @@ struct RestoreRequest {
   std::optional<TimePoint> as_of;
 };
 
-struct CheckRequest {
-  bool read_data = false;
+struct ForgetRequest {
+  ForgetOptions forget;
+  std::optional<PruneOptions> prune;  // afterwards, when something was removed
 };
+
+struct PruneRequest {
+  PruneOptions prune;
+};
+
+struct CopyRequest {
+  SessionOptions from;
+  SnapshotFilter filter;
+};
+
+struct CheckRequest {
+  DataSubset read_data = DataSubset::None();
+};
+
+struct KeyRequest {
+  enum class Action { kList, kAdd, kRemove, kPasswd };
+  Action action = Action::kList;
+  std::string id;                 // to remove
+  std::string new_password_file;  // to add or change to; empty: `new_password`
+  std::string new_password;
+};
+
+struct MigrateRequest {};  // from version 1 to 2
 
 struct UnlockRequest {
   bool all = false;
@@ -57,8 +89,33 @@ struct LsRequest {
   bool long_format = false;
 };
 
-using Request = std::variant<InitRequest, BackupRequest, RestoreRequest, ForgetOptions,
-                             CheckRequest, UnlockRequest, SnapshotsRequest, LsRequest>;
+struct FindRequest {
+  FindOptions find;
+  SnapshotFilter filter;
+};
+
+struct DumpRequest {
+  std::string snapshot = "latest";
+  protocol::Identity identity;
+  std::string path;      // in the snapshot
+  bool archive = false;  // tar also for a file
+};
+
+struct DiffRequest {
+  std::string before, after;
+  protocol::Identity identity;  // of "latest"
+  bool metadata = false;
+};
+
+struct StatsRequest {
+  SnapshotFilter filter;
+  StatsMode mode = StatsMode::kRestoreSize;
+};
+
+using Request =
+    std::variant<InitRequest, BackupRequest, RestoreRequest, ForgetRequest, PruneRequest,
+                 CopyRequest, CheckRequest, KeyRequest, MigrateRequest, UnlockRequest,
+                 SnapshotsRequest, LsRequest, FindRequest, DumpRequest, DiffRequest, StatsRequest>;
 
 // What every verb is given.
 struct Surroundings {

@@ -43,6 +43,10 @@ Json ToJson(const MoverResult& result) {
   Put(object, "kept", result.kept);
   Put(object, "removed", result.removed);
   Put(object, "more", result.more);
+  Put(object, "packsRemoved", result.packs_removed);
+  Put(object, "bytesFreed", result.bytes_freed);
+  Put(object, "bytesRepacked", result.bytes_repacked);
+  Put(object, "bytesUnused", result.bytes_unused);
   return object;
 }
 
@@ -123,6 +127,10 @@ Result<MoverResult> Decode(std::string_view text) {
   result.kept = count("kept");
   result.removed = list("removed");
   result.more = flag("more");
+  result.packs_removed = count("packsRemoved");
+  result.bytes_freed = count("bytesFreed");
+  result.bytes_repacked = count("bytesRepacked");
+  result.bytes_unused = count("bytesUnused");
   return result;
 }
 

@@ -47,6 +47,12 @@ struct MoverResult {
   std::vector<std::string> removed;  // snapshot ids, 64 hex digits
   bool more = false;                 // further snapshots are due; run again
 
+  // prune
+  std::uint64_t packs_removed = 0;
+  std::uint64_t bytes_freed = 0;
+  std::uint64_t bytes_repacked = 0;  // moved into new packs
+  std::uint64_t bytes_unused = 0;    // left in packs that are also in use
+
   friend bool operator==(const MoverResult&, const MoverResult&) = default;
 };
 

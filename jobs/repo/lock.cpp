@@ -137,6 +137,19 @@ Lock::Lock(Repository& repository, LockInfo info, const Clock& clock)
 Result<std::unique_ptr<Lock>> Lock::Acquire(Repository& repository, const LockRequest& request,
                                             std::stop_token stop) {
   if (request.holder.empty()) return Fail(Code::kInvalid, "a lock needs the name of its holder");
+  const auto deadline = std::chrono::steady_clock::now() + request.wait;
+  while (true) {
+    auto lock = TryOnce(repository, request, stop);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    if (lock || lock.error().code != Code::kConflict || left.count() <= 0) return lock;
+    Log(spdlog::level::info, "lock", "waiting", {{"reason", lock.error().message}});
+    TRY_VOID(Pause(std::min(left, request.poll), stop));
+  }
+}
+
+Result<std::unique_ptr<Lock>> Lock::TryOnce(Repository& repository, const LockRequest& request,
+                                            std::stop_token stop) {
   TRY_VOID(CheckOthers(repository, request, Id(), stop));
   LockInfo info = NewLock(request);
   const SealedFile file = repository.SealFile(AsBytes(EncodeLock(info)));

@@ -50,15 +50,19 @@ struct LockRequest {
   // Between creating the lock and looking again. None is needed where a listing shows what was
   // stored before it, as every supported store does (docs/design/0004).
   std::chrono::milliseconds settle{0};
+  // How long to wait while others stand in the way, looking again every `poll`. Meanwhile there is
+  // no lock of ours, so that nobody is kept out by somebody who only waits.
+  std::chrono::milliseconds wait{0};
+  std::chrono::milliseconds poll{2000};
 };
 
 // A held lock; refreshed in the background every kLockRefresh, removed when it goes. The repository
 // must outlive it. Not for use from two threads at once, except `lost`.
 class Lock {
  public:
-  // Conflict, naming the holder and since when, while another lock stands in the way (the mover
-  // exits 11); those of dead holders do not, and are removed. On any Error the lock file is gone
-  // again, or was never there.
+  // Conflict, naming the holder and since when, when another lock stands in the way for longer than
+  // `request.wait` (the mover exits 11); those of dead holders do not, and are removed. On any
+  // Error the lock file is gone again, or was never there.
   static Result<std::unique_ptr<Lock>> Acquire(Repository& repository, const LockRequest& request,
                                                std::stop_token stop);
   // Releases; an Error in that is dropped: the lock then ages, or its holder is seen dead.
@@ -76,6 +80,8 @@ class Lock {
 
  private:
   Lock(Repository& repository, LockInfo info, const Clock& clock);
+  static Result<std::unique_ptr<Lock>> TryOnce(Repository& repository, const LockRequest& request,
+                                               std::stop_token stop);
   Result<void> RefreshNow(std::stop_token stop);
   void RefreshLoop(std::stop_token stop);
 

@@ -159,7 +159,8 @@ Result<std::unique_ptr<Repository>> Repository::Init(storage::Backend& storage,
     return Fail(Code::kAlreadyExists,
                 "there is a repository at " + storage.Location() + " already");
   TRY(Key master, KeyForInit(storage, password, options.kdf, stop));
-  const Config config = Config::Random(options.version);
+  Config config = Config::Random(options.version);
+  if (options.chunker_polynomial) config.chunker_polynomial = *options.chunker_polynomial;
   const Bytes sealed = master.Seal(AsBytes(EncodeConfig(config)));
   TRY_VOID(Named("config", storage.Save({FileType::kConfig, ""}, sealed, stop)));
   return std::unique_ptr<Repository>(
@@ -283,6 +284,11 @@ Result<SavedBlob> Repository::SaveBlob(BlobType type, ByteView content, std::sto
     return tl::make_unexpected(stored.error());
   }
   return SavedBlob{handle.id, true, *stored};
+}
+
+Result<std::uint64_t> Repository::SaveAgain(const BlobHandle& handle, ByteView content,
+                                            std::stop_token stop) {
+  return StoreBlob(handle, content, stop);
 }
 
 Result<void> Repository::Flush(std::stop_token stop) { return uploader_->Drain(stop); }

@@ -43,6 +43,8 @@ struct InitOptions {
   int version = kNewestVersion;
   std::optional<KdfParams> kdf;  // calibrated when not given
   RepositoryOptions repository;
+  // That of a repository to share chunks with; a new one when not given.
+  std::optional<Polynomial> chunker_polynomial = {};
 };
 
 struct SavedBlob {
@@ -117,6 +119,9 @@ class Repository {
   // are under way. `known_id` saves the hashing.
   Result<SavedBlob> SaveBlob(BlobType type, ByteView content, std::stop_token stop,
                              const Id* known_id = nullptr);
+  // Stores the content in a further pack although the repository has it: what prune moves out of a
+  // pack that is to go. Returns the bytes it takes there.
+  Result<std::uint64_t> SaveAgain(const BlobHandle& handle, ByteView content, std::stop_token stop);
 
   // Stores everything saved so far: the open packs, then the index files that list them. Other
   // threads may not save meanwhile.

@@ -90,6 +90,15 @@ Result<void> Azure::Save(const Handle& handle, ByteView data, std::stop_token st
   return Put(key, data, stop);
 }
 
+Result<void> Azure::Replace(const Handle& handle, ByteView data, std::stop_token stop) {
+  TRY(const std::string key, KeyOf(handle));
+  StoreCall call{"PUT", key};
+  call.headers = {{"x-ms-blob-type", "BlockBlob"}};
+  call.body = data;
+  TRY_VOID(Demand(call, stop));
+  return {};
+}
+
 Result<void> Azure::Put(const std::string& key, ByteView data, const std::stop_token& stop) {
   StoreCall call{"PUT", key};
   call.headers = {{"x-ms-blob-type", "BlockBlob"}, {"if-none-match", "*"}};

@@ -36,6 +36,7 @@ class Azure final : public ObjectStore {
   // AlreadyExists when it is there. Blocks of an upload that fails are invisible, and dropped by
   // the store after a week.
   Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) override;
+  Result<void> Replace(const Handle& handle, ByteView data, std::stop_token stop) override;
   std::string Location() const override { return options_.location; }
 
  private:

@@ -1,4 +1,4 @@
-// The storage seam: a place that keeps write-once objects. Five methods; every further ability
+// The storage seam: a place that keeps write-once objects. Few methods; every further ability
 // (retry, rate limit, tracing) is a decorator over the same interface. Encryption lives above.
 //
 // Threads: every method may be called from many threads at once. Each method returns Cancelled
@@ -34,6 +34,13 @@ class Backend {
   // is AlreadyExists where the backend can tell without an extra request, otherwise replaced.
   // Denied, NoSpace, Unavailable, Timeout as the place answers; kNoPlace.
   virtual Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) = 0;
+
+  // Puts the object in the place of the one there is, durably and at once: whoever looks sees the
+  // old or the new one whole, also after power loss. Only for the config, which alone may change.
+  // NotSupported where the place cannot do that.
+  virtual Result<void> Replace(const Handle&, ByteView, std::stop_token) {
+    return Fail(Code::kNotSupported, Location() + " cannot replace an object at once");
+  }
 
   // `length` bytes from `offset`; length 0 means up to the end. NotFound when absent; Corrupt when
   // the object ends before offset + length.

@@ -109,6 +109,15 @@ Result<void> Gcs::Save(const Handle& handle, ByteView data, std::stop_token stop
   return CheckStored(key, data, response, stop);
 }
 
+Result<void> Gcs::Replace(const Handle& handle, ByteView data, std::stop_token stop) {
+  TRY(const std::string key, KeyOf(handle));
+  StoreCall call{"POST", key};
+  call.query = {{"uploadType", "media"}, {"fields", "generation,md5Hash"}};
+  call.body = data;
+  TRY_VOID(Demand(call, stop));
+  return {};
+}
+
 Result<void> Gcs::CheckStored(const std::string& key, ByteView data, const HttpResponse& response,
                               const std::stop_token& stop) {
   const Json stored = ParseJson(AsText(response.body)).value_or(Json());

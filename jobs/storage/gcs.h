@@ -24,6 +24,7 @@ class Gcs final : public ObjectStore {
   // AlreadyExists when it is there. The store's sum of what it stored is compared with ours; what
   // differs is removed and Unavailable.
   Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) override;
+  Result<void> Replace(const Handle& handle, ByteView data, std::stop_token stop) override;
   std::string Location() const override {
     return "gs:" + address().place + ":/" + address().prefix;
   }

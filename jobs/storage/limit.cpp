@@ -35,6 +35,11 @@ Result<void> Limit::Save(const Handle& handle, ByteView data, std::stop_token st
   return inner_->Save(handle, data, stop);
 }
 
+Result<void> Limit::Replace(const Handle& handle, ByteView data, std::stop_token stop) {
+  TRY_VOID(up_.Take(data.size(), stop));
+  return inner_->Replace(handle, data, stop);
+}
+
 Result<Bytes> Limit::Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
                           std::stop_token stop) {
   TRY_VOID(down_.Take(length, stop));

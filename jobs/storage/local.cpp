@@ -191,6 +191,19 @@ Result<std::string> Local::FullPath(const Handle& handle) const {
 }
 
 Result<void> Local::Save(const Handle& handle, ByteView data, std::stop_token stop) {
+  return Write(handle, data, MoveInPlace, stop);
+}
+
+Result<void> Local::Replace(const Handle& handle, ByteView data, std::stop_token stop) {
+  const auto move_over = [](const fs::path& from, const fs::path& to) -> Result<void> {
+    if (::rename(from.c_str(), to.c_str()) != 0) return Errno("replace", to);
+    return {};
+  };
+  return Write(handle, data, move_over, stop);
+}
+
+Result<void> Local::Write(const Handle& handle, ByteView data, const Move& move,
+                          const std::stop_token& stop) {
   TRY(const fs::path path, FullPath(handle));
   TRY_VOID(CheckStop(stop));
   const TemporaryName temporary(TemporaryPathFor(path));
@@ -199,7 +212,7 @@ Result<void> Local::Save(const Handle& handle, ByteView data, std::stop_token st
   TRY_VOID(WriteAll(file, path, data, stop));
   TRY_VOID(MakeDurable(file, path));
   TRY_VOID(CheckStop(stop));
-  TRY_VOID(MoveInPlace(temporary.path(), path));
+  TRY_VOID(move(temporary.path(), path));
   return SyncFolder(path.parent_path());
 }
 
@@ -243,8 +256,9 @@ Result<void> Local::List(FileType type, const Visit& visit, std::stop_token stop
 Result<void> Local::Remove(const Handle& handle, std::stop_token stop) {
   TRY(const fs::path path, FullPath(handle));
   TRY_VOID(CheckStop(stop));
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return Errno("remove", path);
-  return {};
+  if (::unlink(path.c_str()) != 0) return errno == ENOENT ? Result<void>() : Errno("remove", path);
+  // Prune removes index files before the packs they list; power loss must not swap the two.
+  return SyncFolder(path.parent_path());
 }
 
 }  // namespace holdfast::storage

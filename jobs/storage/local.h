@@ -1,6 +1,8 @@
 // Objects as files below a folder: a local disk, or a mounted claim or NFS share.
 #pragma once
 
+#include <filesystem>
+
 #include "jobs/storage/backend.h"
 
 namespace holdfast::storage {
@@ -15,6 +17,7 @@ class Local final : public Backend {
   // AlreadyExists when the object is there, also when two writers race. A writer that dies leaves
   // at most a temporary file "<name>.tmp-<random>", which no List shows.
   Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) override;
+  Result<void> Replace(const Handle& handle, ByteView data, std::stop_token stop) override;
   Result<Bytes> Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
                      std::stop_token stop) override;
   Result<FileInfo> Stat(const Handle& handle, std::stop_token stop) override;
@@ -24,7 +27,13 @@ class Local final : public Backend {
   std::string Location() const override { return root_; }
 
  private:
+  using Move =
+      std::function<Result<void>(const std::filesystem::path&, const std::filesystem::path&)>;
+
   Result<std::string> FullPath(const Handle& handle) const;
+  // Under a temporary name first; `move` gives it its own.
+  Result<void> Write(const Handle& handle, ByteView data, const Move& move,
+                     const std::stop_token& stop);
 
   const std::string root_;
 };

@@ -23,6 +23,14 @@ Result<void> Memory::Save(const Handle& handle, ByteView data, std::stop_token s
   return {};
 }
 
+Result<void> Memory::Replace(const Handle& handle, ByteView data, std::stop_token stop) {
+  TRY_VOID(PathOf(handle));
+  TRY_VOID(CheckStop(stop));
+  const std::scoped_lock lock(mutex_);
+  objects_[handle].assign(data.begin(), data.end());
+  return {};
+}
+
 Result<Bytes> Memory::Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
                            std::stop_token stop) {
   TRY(const std::string path, PathOf(handle));

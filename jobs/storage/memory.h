@@ -11,6 +11,7 @@ namespace holdfast::storage {
 class Memory final : public Backend {
  public:
   Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) override;
+  Result<void> Replace(const Handle& handle, ByteView data, std::stop_token stop) override;
   Result<Bytes> Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
                      std::stop_token stop) override;
   Result<FileInfo> Stat(const Handle& handle, std::stop_token stop) override;

@@ -69,6 +69,10 @@ Result<void> Retry::Save(const Handle& handle, ByteView data, std::stop_token st
       stop);
 }
 
+Result<void> Retry::Replace(const Handle& handle, ByteView data, std::stop_token stop) {
+  return Repeat([&] { return inner_->Replace(handle, data, stop); }, stop);
+}
+
 Result<Bytes> Retry::Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
                           std::stop_token stop) {
   return Repeat([&] { return inner_->Load(handle, offset, length, stop); }, stop);

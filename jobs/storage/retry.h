@@ -32,6 +32,7 @@ class Retry final : public Backend {
   // An attempt may have stored the object although its answer was lost: AlreadyExists after a
   // failed attempt is success when the object has exactly these bytes.
   Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) override;
+  Result<void> Replace(const Handle& handle, ByteView data, std::stop_token stop) override;
   Result<Bytes> Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
                      std::stop_token stop) override;
   Result<FileInfo> Stat(const Handle& handle, std::stop_token stop) override;

@@ -34,6 +34,7 @@ class S3 final : public ObjectStore {
   // parts is given up at the store, too; if it cannot be told within ten seconds (one, after a
   // stop), the parts stay there until the bucket's lifecycle rule removes them.
   Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) override;
+  Result<void> Replace(const Handle& handle, ByteView data, std::stop_token stop) override;
   std::string Location() const override;
 
  private:

@@ -15,6 +15,11 @@ struct S3::Upload {
   bool guarded = false;
 };
 
+Result<void> S3::Replace(const Handle& handle, ByteView data, std::stop_token stop) {
+  TRY(const std::string key, KeyOf(handle));
+  return Put(key, data, false, stop);
+}
+
 Result<void> S3::Save(const Handle& handle, ByteView data, std::stop_token stop) {
   TRY(const std::string key, KeyOf(handle));
   const auto put = data.size() > options_.parts.threshold ? &S3::PutInParts : &S3::Put;

@@ -47,6 +47,11 @@ Result<void> Trace::Save(const Handle& handle, ByteView data, std::stop_token st
   return call.Done(inner_->Save(handle, data, stop), data.size());
 }
 
+Result<void> Trace::Replace(const Handle& handle, ByteView data, std::stop_token stop) {
+  const Call call("replace", Describe(handle));
+  return call.Done(inner_->Replace(handle, data, stop), data.size());
+}
+
 Result<Bytes> Trace::Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
                           std::stop_token stop) {
   const Call call("load", Describe(handle));

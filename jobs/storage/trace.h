@@ -12,6 +12,7 @@ class Trace final : public Backend {
   explicit Trace(std::unique_ptr<Backend> inner);
 
   Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) override;
+  Result<void> Replace(const Handle& handle, ByteView data, std::stop_token stop) override;
   Result<Bytes> Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
                      std::stop_token stop) override;
   Result<FileInfo> Stat(const Handle& handle, std::stop_token stop) override;

@@ -25,6 +25,14 @@ Result<void> FaultBackend::Save(const Handle& handle, ByteView data, std::stop_t
   return tl::make_unexpected(Broken());
 }
 
+Result<void> FaultBackend::Replace(const Handle& handle, ByteView data, std::stop_token stop) {
+  const Fault* fault = Next();
+  if (fault == nullptr) return inner_.Replace(handle, data, stop);
+  if (fault->kind == FaultKind::kLose) return {};
+  if (fault->kind == FaultKind::kLoseAnswer) TRY_VOID(inner_.Replace(handle, data, stop));
+  return tl::make_unexpected(Broken());
+}
+
 Result<Bytes> FaultBackend::Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
                                  std::stop_token stop) {
   const Fault* fault = Next();

@@ -33,6 +33,7 @@ class FaultBackend final : public storage::Backend {
   std::uint64_t operations() const { return operations_; }
 
   Result<void> Save(const storage::Handle& handle, ByteView data, std::stop_token stop) override;
+  Result<void> Replace(const storage::Handle& handle, ByteView data, std::stop_token stop) override;
   Result<Bytes> Load(const storage::Handle& handle, std::uint64_t offset, std::uint64_t length,
                      std::stop_token stop) override;
   Result<storage::FileInfo> Stat(const storage::Handle& handle, std::stop_token stop) override;

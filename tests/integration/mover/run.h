@@ -119,6 +119,15 @@ class MoverTest : public testing::Test {
     words.push_back(source_);
     return words;
   }
+  std::string PasswordFile() {
+    WriteFile(dir_.path() + "/password", std::string(kPassword) + "\n");
+    return dir_.path() + "/password";
+  }
+  std::string AnyPack() {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(repo_ + "/data"))
+      if (entry.is_regular_file()) return entry.path();
+    return "";
+  }
   std::size_t Count(const std::string& folder) {
     std::size_t count = 0;
     std::error_code absent;

@@ -368,7 +368,8 @@ TEST_F(ArchiveRestoreTest, LostPackFailsItsFilesOnlyAndCheckFindsIt) {
   EXPECT_THAT(report.failed.first().front(), HasSubstr("a: "));
   EXPECT_EQ(ReadFile(In(target_, "b")), Noise(1000, 6));
 
-  const auto check = Check(*repository_, repository_->ListSnapshots({}).value(), false, meter_, {});
+  const auto check =
+      Check(*repository_, repository_->ListSnapshots({}).value(), DataSubset::None(), meter_, {});
   EXPECT_THAT(check->damage.first(), SizeIs(1));
 }
 
@@ -376,7 +377,7 @@ TEST_F(ArchiveRestoreTest, CheckReadsEveryPack) {
   MakeAwkwardTree(source_);
   Backup();
   const auto snapshots = repository_->ListSnapshots({}).value();
-  auto report = Check(*repository_, snapshots, true, meter_, {});
+  auto report = Check(*repository_, snapshots, DataSubset::All(), meter_, {});
   EXPECT_THAT(report->damage.first(), IsEmpty());
   EXPECT_GT(report->packs_read, 1u);
 
@@ -386,7 +387,7 @@ TEST_F(ArchiveRestoreTest, CheckReadsEveryPack) {
   content[content.size() / 3] ^= 1;
   ASSERT_TRUE(storage_.Remove(handle, {}));
   ASSERT_TRUE(storage_.Save(handle, content, {}));
-  report = Check(*repository_, snapshots, true, meter_, {});
+  report = Check(*repository_, snapshots, DataSubset::All(), meter_, {});
   EXPECT_GE(report->damage.count(), 1u);
 }
 

@@ -77,5 +77,24 @@ TEST(ExcludeTest, MalformedPatternsAreNamed) {
   }
 }
 
+TEST(ExcludeTest, InsensitivePatternsTakeEitherCase) {
+  const std::vector<std::string> none;
+  const std::vector<std::string> patterns = {"*.TMP", "/Cache/[A-C]*"};
+  const ExcludeList list = ExcludeList::Parse(none, patterns).value();
+  EXPECT_TRUE(list.Excludes("/a/x.tmp"));
+  EXPECT_TRUE(list.Excludes("/a/X.Tmp/below"));
+  EXPECT_TRUE(list.Excludes("/cache/BIG"));
+  EXPECT_FALSE(list.Excludes("/cache/dig"));
+}
+
+TEST(ExcludeTest, NamesMeansThePathItself) {
+  const std::vector<std::string> patterns = {"b", "/x/*"};
+  const ExcludeList list = ExcludeList::Parse(patterns).value();
+  EXPECT_TRUE(list.Names("/a/b"));
+  EXPECT_FALSE(list.Names("/a/b/c"));
+  EXPECT_TRUE(list.Names("/x/y"));
+  EXPECT_FALSE(list.Names("/x/y/z"));
+}
+
 }  // namespace
 }  // namespace holdfast::engine

@@ -91,6 +91,20 @@ TEST_F(ForgetTest, ByIdWhateverTheVolume) {
   EXPECT_EQ(again.error().code, Code::kNotFound);
 }
 
+TEST_F(ForgetTest, GroupsAreCountedEachByItself) {
+  const repo::Id old = Snapshot(1);
+  Snapshot(2);
+  const repo::Id other = Snapshot(1, "/shop/data-1");
+  options_.identity = {};
+  options_.tag.clear();
+  options_.policy.keep[0] = 1;
+  options_.group_by = ParseGrouping("host,paths").value();
+  EXPECT_EQ(TryForget()->removed, std::vector<repo::Id>({old}));
+  options_.group_by = ParseGrouping("").value();
+  EXPECT_EQ(TryForget()->removed, std::vector<repo::Id>({other}));
+  EXPECT_FALSE(ParseGrouping("colour"));
+}
+
 TEST_F(ForgetTest, RefusesAPolicyWithoutRulesOrVolume) {
   Snapshot(1);
   EXPECT_EQ(TryForget().error().code, Code::kInvalid);

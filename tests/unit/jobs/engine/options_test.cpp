@@ -114,7 +114,7 @@ TEST(OptionsTest, UnderstandsTheOperatorsForget) {
   args.keep_ids = {std::string(64, 'a')};
   const Options options = Emitted(args);
   ExpectRepository(options);
-  const auto& request = std::get<engine::ForgetOptions>(options.request);
+  const auto& request = std::get<engine::ForgetRequest>(options.request).forget;
   EXPECT_EQ(request.identity, args.identity);
   EXPECT_EQ(request.tag, args.tag);
   EXPECT_EQ(request.policy.keep[0], 7);
@@ -127,12 +127,60 @@ TEST(OptionsTest, EveryRetentionRuleHasAnOption) {
       ParseLine({"forget", "--keep-daily=3", "--keep-yearly", "-1", "--keep-within=2m",
                  "--keep-within-weekly=1y", "--keep-tag=pin", "-n"});
   ASSERT_TRUE(options) << options.error().text;
-  const auto& request = std::get<engine::ForgetOptions>(options->request);
+  const auto& request = std::get<engine::ForgetRequest>(options->request).forget;
   EXPECT_THAT(request.policy.keep, ElementsAre(0, 0, 3, 0, 0, -1));
   EXPECT_EQ(request.policy.within[0], (engine::CalendarSpan{0, 2, 0, 0}));
   EXPECT_EQ(request.policy.within[3], (engine::CalendarSpan{1, 0, 0, 0}));
   EXPECT_THAT(request.policy.keep_tags, ElementsAre("pin"));
   EXPECT_TRUE(request.dry_run);
+}
+
+TEST(OptionsTest, TheSecondRepositoryIsReachedLikeTheFirstUnlessSaidOtherwise) {
+  const std::vector<std::string> words = {
+      "copy",    "--repo=/a", "--from-repo=/b", "--lock-wait=5m", "--from-password-file=/p",
+      "--tag=t", "1234"};
+  const auto options = ParseLine(words);
+  ASSERT_TRUE(options) << options.error().text;
+  const auto& copy = std::get<engine::CopyRequest>(options->request);
+  EXPECT_EQ(copy.from.location, "/b");
+  EXPECT_EQ(copy.from.password_file, "/p");
+  EXPECT_EQ(copy.from.storage.s3_credentials.access_key_id, "key");
+  EXPECT_EQ(copy.from.lock_wait, std::chrono::minutes(5));
+  EXPECT_THAT(copy.filter.ids, ElementsAre("1234"));
+  const auto apart = ParseOptions(words, [](const char* name) { return std::string(name); });
+  ASSERT_TRUE(apart);
+  EXPECT_EQ(std::get<engine::CopyRequest>(apart->request).from.storage.s3_credentials.access_key_id,
+            "FROM_AWS_ACCESS_KEY_ID");
+  EXPECT_EQ(apart->session.storage.s3_credentials.access_key_id, "AWS_ACCESS_KEY_ID");
+}
+
+TEST(OptionsTest, BackupTakesADirectoryOrStandardInput) {
+  auto options = ParseLine({"backup", "--stdin", "--stdin-filename=db.sql", "--parent=12"});
+  ASSERT_TRUE(options) << options.error().text;
+  const auto& request = std::get<engine::BackupRequest>(options->request);
+  EXPECT_EQ(request.archive.stdin_name, "db.sql");
+  EXPECT_EQ(request.parent, "12");
+  options = ParseLine({"backup", "-x", "--iexclude=*.TMP", "/data"});
+  ASSERT_TRUE(options);
+  const auto& archive = std::get<engine::BackupRequest>(options->request).archive;
+  EXPECT_TRUE(archive.one_file_system);
+  EXPECT_TRUE(archive.stdin_name.empty());
+  EXPECT_THAT(archive.iexcludes, ElementsAre("*.TMP"));
+  EXPECT_FALSE(ParseLine({"backup"}));
+  EXPECT_FALSE(ParseLine({"backup", "--stdin", "/data"}));
+  EXPECT_FALSE(ParseLine({"backup", "--stdin", "--stdin-filename=a/b"}));
+}
+
+TEST(OptionsTest, OwnersCanBeMappedOrLeftOut) {
+  auto options = ParseLine({"restore", "latest", "-t/t", "--map-uid=1000:2000", "--map-gid=5:6",
+                            "--map-gid=7:8", "--no-ownership"});
+  ASSERT_TRUE(options) << options.error().text;
+  const auto& restore = std::get<engine::RestoreRequest>(options->request).restore;
+  EXPECT_FALSE(restore.ownership);
+  EXPECT_THAT(restore.owner_map.uids, ElementsAre(std::pair(1000u, 2000u)));
+  EXPECT_THAT(restore.owner_map.gids, ElementsAre(std::pair(5u, 6u), std::pair(7u, 8u)));
+  for (const char* wrong : {"1000", "a:1", "1:", ":1", "1:2:3"})
+    EXPECT_FALSE(ParseLine({"restore", "latest", "-t/t", std::string("--map-uid=") + wrong}));
 }
 
 TEST(OptionsTest, MistakesAreOneSentenceAndExitTwo) {

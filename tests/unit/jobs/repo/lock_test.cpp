@@ -85,6 +85,30 @@ TEST_F(LockTest, SharedLocksStandTogetherAndGoWithTheirOwners) {
   EXPECT_EQ(Count(), 0U);
 }
 
+TEST_F(LockTest, AnExclusiveLockWaitsItsTurn) {
+  auto other = Acquire(Shared("prod/shop/a")).value();
+  LockRequest request = Exclusive("prod/shop/b");
+  request.wait = 1min;
+  request.poll = 1ms;
+  std::jthread release([&] { other.reset(); });
+  const auto lock = Acquire(request);
+  ASSERT_TRUE(lock) << lock.error().message;
+}
+
+TEST_F(LockTest, WaitingEndsInTimeAndWhenStopped) {
+  const auto other = Acquire(Shared("prod/shop/a")).value();
+  LockRequest request = Exclusive("prod/shop/b");
+  request.wait = 20ms;
+  request.poll = 1ms;
+  EXPECT_EQ(Acquire(request).error().code, Code::kConflict);
+  request.wait = 1h;
+  request.poll = 1h;
+  std::stop_source stop;
+  std::jthread stopper([&] { stop.request_stop(); });
+  EXPECT_EQ(Lock::Acquire(*repository_, request, stop.get_token()).error().code, Code::kCancelled);
+  EXPECT_EQ(Count(), 1U) << "who waits has no lock";
+}
+
 TEST_F(LockTest, AnExclusiveLockStandsAlone) {
   {
     const auto shared = Acquire(Shared("prod/shop/a")).value();

@@ -1,0 +1,102 @@
+// What the verbs' implementations share (verb_*.cpp); verbs.h is for everybody else.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "jobs/engine/verbs.h"
+
+namespace holdfast::engine {
+
+using Snapshots = std::vector<repo::Snapshot>;
+
+// One per request; each opens the repository, does its work under the right lock and fills a
+// result.
+Try<protocol::MoverResult> Execute(const InitRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const BackupRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const RestoreRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const ForgetRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const PruneRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const CopyRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const KeyRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const MigrateRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const CheckRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const UnlockRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const SnapshotsRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const LsRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+
+Try<protocol::MoverResult> Execute(const FindRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const DumpRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const DiffRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+Try<protocol::MoverResult> Execute(const StatsRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
+
+// Stops the work when the caller asks or when the lock is lost: then others may think us dead.
+class Work {
+ public:
+  Work(std::stop_token outer, std::stop_token lost)
+      : lost_(lost),
+        on_outer_(std::move(outer), [this] { source_.request_stop(); }),
+        on_lost_(std::move(lost), [this] { source_.request_stop(); }) {}
+
+  std::stop_token stop() const { return source_.get_token(); }
+  bool lock_was_lost() const { return lost_.stop_requested(); }
+
+ private:
+  std::stop_source source_;
+  std::stop_token lost_;
+  std::stop_callback<std::function<void()>> on_outer_;
+  std::stop_callback<std::function<void()>> on_lost_;
+};
+
+Error LockLost();
+
+// Runs `body` with a stop token that also ends with the session's lock, and says so.
+template <typename Body>
+auto UnderLock(Session& session, std::stop_token stop, Body body) {
+  Work work(std::move(stop), session.lost());
+  auto outcome = body(work.stop());
+  if (!outcome && work.lock_was_lost()) outcome = tl::make_unexpected(LockLost());
+  return outcome;
+}
+
+struct OpenedSnapshots {
+  Session session;
+  Snapshots snapshots;
+};
+
+// The snapshots are listed before the index is loaded, so that the index knows all they need.
+Try<OpenedSnapshots> OpenAll(const Surroundings& around, LockKind lock, std::stop_token stop);
+
+// "latest" of an identity, not after `as_of`; or by id. NotFound.
+Result<repo::Snapshot> Select(repo::Repository& repository, const Snapshots& snapshots,
+                              const std::string& name, const protocol::Identity& identity,
+                              std::optional<TimePoint> as_of, std::stop_token stop);
+
+// "4a5b:/sub/folder" names a directory in the snapshot, as in restic.
+std::pair<std::string, std::optional<std::string>> SplitSnapshotName(const std::string& name);
+
+// Counts, keeps and prints what went wrong with single entries.
+void CopyProblems(const ProblemList& problems, protocol::MoverResult& result,
+                  std::ostream& warnings);
+
+}  // namespace holdfast::engine

@@ -1,0 +1,76 @@
+#include <thread>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "jobs/engine/scanner.h"
+#include "jobs/engine/verb.h"
+
+namespace holdfast::engine {
+namespace {
+
+using protocol::ExitCode;
+using protocol::MoverResult;
+
+// Fills in the meter's totals while the backup runs already.
+std::jthread StartScan(const ArchiveOptions& options, Meter& meter) {
+  return std::jthread([&options, &meter](std::stop_token stop) {
+    if (!options.stdin_name.empty()) return;  // nobody knows how much will come
+    const auto excludes = ExcludeList::Parse(options.excludes, options.iexcludes);
+    if (!excludes) return;
+    const std::string prefix = options.identity.path.empty() ? options.source : "";
+    const auto totals = Scan(options.source, *excludes, prefix, stop);
+    if (totals) meter.SetTotals(totals->files, totals->bytes);
+  });
+}
+
+void CopyArchive(const ArchiveReport& report, MoverResult& result) {
+  const repo::SnapshotSummary& summary = *report.snapshot.summary;
+  result.snapshot = report.snapshot.id.Hex();
+  if (report.snapshot.parent) result.parent = report.snapshot.parent->Hex();
+  result.files = summary.total_files_processed;
+  result.files_changed = summary.files_new + summary.files_changed;
+  result.bytes = summary.total_bytes_processed;
+  result.bytes_read = report.bytes_read;
+  result.bytes_added = summary.data_added_packed;
+  result.changed_while_read = report.changed_while_read;
+  result.skipped = report.sockets_skipped;
+}
+
+}  // namespace
+
+Try<MoverResult> Execute(const BackupRequest& request, const Surroundings& around,
+                         std::stop_token stop) {
+  MoverResult result;
+  // Before anything is contacted: a wrong path is found at once.
+  if (request.archive.stdin_name.empty()) TRY_VOID(CheckSource(request.archive.source));
+  TRY(OpenedSnapshots opened, OpenAll(around, LockKind::kShared, stop));
+  ArchiveOptions archive = request.archive;
+  if (!request.parent.empty()) {
+    TRY(const repo::Snapshot parent,
+        opened.session.repository().FindSnapshot(request.parent, stop));
+    archive.parent = parent.id;
+  }
+  TRY(const ArchiveReport report, UnderLock(opened.session, stop, [&](std::stop_token inner) {
+        const std::jthread scan = StartScan(archive, around.meter);
+        return Archive(opened.session.repository(), opened.snapshots, archive, around.meter,
+                       around.clock, inner);
+      }));
+  around.meter.Finish();
+  CopyArchive(report, result);
+  CopyProblems(report.unreadable, result, around.warnings);
+  if (report.sockets_skipped != 0)
+    around.warnings << report.sockets_skipped << " sockets were skipped: they have no content\n";
+  if (report.changed_while_read != 0)
+    around.warnings << report.changed_while_read
+                    << " files changed while they were read; they are stored as they were read\n";
+  if (result.unreadable != 0) {
+    result.message = fmt::format(
+        "{} files could not be read and are missing from the snapshot; "
+        "let the mover read them or exclude them",
+        result.unreadable);
+    if (request.unreadable_fail) result.exit = ExitCode::kUnreadableFiles;
+  }
+  return result;
+}
+
+}  // namespace holdfast::engine

@@ -1,0 +1,40 @@
+#include <spdlog/fmt/fmt.h>
+
+#include "jobs/engine/checker.h"
+#include "jobs/engine/verb.h"
+
+namespace holdfast::engine {
+namespace {
+
+using protocol::ExitCode;
+using protocol::MoverResult;
+
+}  // namespace
+
+Try<MoverResult> Execute(const CheckRequest& request, const Surroundings& around,
+                         std::stop_token stop) {
+  MoverResult result;
+  TRY(OpenedSnapshots opened, OpenAll(around, LockKind::kShared, stop));
+  TRY(const CheckReport report, UnderLock(opened.session, stop, [&](std::stop_token inner) {
+        return Check(opened.session.repository(), opened.snapshots, request.read_data, around.meter,
+                     inner);
+      }));
+  around.meter.Finish();
+  result.repository_id = opened.session.repository().config().id;
+  result.snapshots = report.snapshots;
+  result.stored_bytes = report.stored_bytes;
+  CopyProblems(report.damage, result, around.warnings);
+  if (report.damage.count() != 0) {
+    result.exit = ExitCode::kCorrupt;
+    result.message = fmt::format(
+        "{} places in the repository are damaged; restore what can be "
+        "restored, and back up again to mend the rest",
+        report.damage.count());
+  }
+  if (report.unused_packs != 0)
+    around.warnings << report.unused_packs
+                    << " packs are in no index: the rest of interrupted runs; prune frees them\n";
+  return result;
+}
+
+}  // namespace holdfast::engine

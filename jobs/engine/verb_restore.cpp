@@ -1,0 +1,57 @@
+#include <spdlog/fmt/fmt.h>
+
+#include "jobs/engine/verb.h"
+
+namespace holdfast::engine {
+namespace {
+
+using protocol::ExitCode;
+using protocol::MoverResult;
+
+void JudgeRestore(const RestoreReport& report, MoverResult& result) {
+  if (report.mismatched.count() != 0) {
+    result.exit = ExitCode::kVerifyFailed;
+    result.message = fmt::format(
+        "{} files differ from the snapshot after they were written; check "
+        "the volume's disk and restore again",
+        report.mismatched.count());
+  } else if (report.failed.count() != 0) {
+    result.exit = report.damaged ? ExitCode::kCorrupt : ExitCode::kFailed;
+    result.message =
+        fmt::format("{} entries could not be restored; {}", report.failed.count(),
+                    report.damaged ? "the repository is damaged, run check"
+                                   : "run as a user that may write them, or choose --path");
+  }
+}
+
+}  // namespace
+
+Try<MoverResult> Execute(const RestoreRequest& request, const Surroundings& around,
+                         std::stop_token stop) {
+  MoverResult result;
+  TRY_VOID(CheckTarget(request.restore.target));
+  TRY(OpenedSnapshots opened, OpenAll(around, LockKind::kShared, stop));
+  repo::Repository& repository = opened.session.repository();
+  const auto [name, subfolder] = SplitSnapshotName(request.snapshot);
+  TRY(const repo::Snapshot snapshot,
+      Select(repository, opened.snapshots, name, request.identity, request.as_of, stop));
+  result.snapshot = snapshot.id.Hex();
+  RestoreOptions options = request.restore;
+  if (subfolder) options.root = subfolder;
+  TRY(const RestoreReport report, UnderLock(opened.session, stop, [&](std::stop_token inner) {
+        return Restore(repository, snapshot, options, around.meter, inner);
+      }));
+  around.meter.Finish();
+  result.files = report.files;
+  result.files_changed = report.files_written;
+  result.bytes = report.bytes;
+  result.bytes_read = report.bytes_fetched;
+  result.bytes_added = report.bytes_written;
+  result.metadata_failures = report.metadata_failures;
+  CopyProblems(report.failed, result, around.warnings);
+  CopyProblems(report.mismatched, result, around.warnings);
+  JudgeRestore(report, result);
+  return result;
+}
+
+}  // namespace holdfast::engine
