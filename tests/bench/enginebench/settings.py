@@ -12,6 +12,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 GIB = 1 << 30
 PEAK = 14 * GIB  # of everything in the work folder at once: the restores of f
 
+SMOKE_ROWS = ["a", "b", "c", "h-d", "i-d", "f", "g"]  # each data set, each kind of work
+
 
 @dataclasses.dataclass
 class Settings:
@@ -34,7 +36,7 @@ def read():
     return Settings(
         smoke=smoke,
         rounds=int(os.environ.get("HOLDFAST_BENCH_ROUNDS", 1 if smoke else 5)),
-        rows=words("HOLDFAST_BENCH_ROWS"),
+        rows=words("HOLDFAST_BENCH_ROWS") or (SMOKE_ROWS if smoke else []),
         tools=words("HOLDFAST_BENCH_TOOLS") or tools,
         keep=bool(words("HOLDFAST_BENCH_KEEP")),
         work=work_folder(smoke),
