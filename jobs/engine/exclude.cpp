@@ -181,28 +181,32 @@ bool ExcludeList::Excludes(std::string_view path) const {
 // part lies below an excluded directory and is excluded with it.
 bool ExcludeList::Matches(std::span<const Part> parts, std::span<const std::string_view> path) {
   if (parts.empty()) return false;
-  if (parts.front().text == "/") return MatchesFrom(parts, path);
-  if (!path.empty() && path.front() == "/") path = path.subspan(1);
-  for (; !path.empty(); path = path.subspan(1)) {
-    if (MatchesFrom(parts, path)) return true;
-  }
-  return false;
-}
-
-bool ExcludeList::MatchesFrom(std::span<const Part> parts, std::span<const std::string_view> path) {
-  for (; !parts.empty(); parts = parts.subspan(1), path = path.subspan(1)) {
-    const Part& part = parts.front();
-    if (part.any_depth) {
-      for (std::size_t skip = 0; skip <= path.size(); ++skip) {
-        if (MatchesFrom(parts.subspan(1), path.subspan(skip))) return true;
-      }
-      return false;
-    }
+  // Where to go on after a mismatch: behind the last "**", one component further. No earlier one
+  // needs another try, as it let the last one begin as soon as possible.
+  std::optional<std::pair<std::span<const Part>, std::span<const std::string_view>>> retry;
+  if (parts.front().text != "/") {
+    if (!path.empty() && path.front() == "/") path = path.subspan(1);
     if (path.empty()) return false;
-    if (part.literal ? part.text != path.front() : !MatchValid(part.text, path.front()))
-      return false;
+    retry = {parts, path};
+  }
+  while (!parts.empty()) {
+    if (parts.front().any_depth) {
+      parts = parts.subspan(1);
+      retry = {parts, path};
+    } else if (!path.empty() && MatchesPart(parts.front(), path.front())) {
+      parts = parts.subspan(1);
+      path = path.subspan(1);
+    } else {
+      if (!retry || retry->second.empty()) return false;
+      retry->second = retry->second.subspan(1);
+      std::tie(parts, path) = *retry;
+    }
   }
   return true;
+}
+
+bool ExcludeList::MatchesPart(const Part& part, std::string_view name) {
+  return part.literal ? part.text == name : MatchValid(part.text, name);
 }
 
 }  // namespace holdfast::engine

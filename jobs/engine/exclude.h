@@ -43,7 +43,7 @@ class ExcludeList {
   };
 
   static bool Matches(std::span<const Part> parts, std::span<const std::string_view> path);
-  static bool MatchesFrom(std::span<const Part> parts, std::span<const std::string_view> path);
+  static bool MatchesPart(const Part& part, std::string_view name);
 
   std::vector<Pattern> patterns_;
 };
