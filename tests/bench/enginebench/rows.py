@@ -102,7 +102,7 @@ class Bench:
         usage = self._usage(tool.backup(place, self._data.folder))
         usage["stored"], _, _ = tree.count(place.repository)
         if number == 1:
-            self._restored(tool, place, check=True)
+            self._restored(tool, place.beside_the_server(), check=True)
         tree.remove(place.folder)
         if place.bucket:
             tree.remove(place.bucket.folder)

@@ -38,11 +38,15 @@ class Place:
     folder: pathlib.Path
     bucket: Bucket = None
     snapshots: int = 0
+    repository: pathlib.Path = None  # the folder that holds what is stored
 
-    @property
-    def repository(self):
-        """The folder that holds what is stored."""
-        return self.bucket.folder if self.bucket else self.folder / "repository"
+    def __post_init__(self):
+        if not self.repository:
+            self.repository = self.bucket.folder if self.bucket else self.folder / "repository"
+
+    def beside_the_server(self):
+        """The same repository, read from where the S3 server keeps it."""
+        return dataclasses.replace(self, bucket=None)
 
     @property
     def cache(self):
@@ -150,7 +154,6 @@ class Rustic:
         return _first_words([self.binary, "--version"], 2)
 
     def init(self, place):
-        self._write_profile(place)
         return self._command(place, "init")
 
     def backup(self, place, source):
@@ -163,6 +166,7 @@ class Rustic:
         return target
 
     def _command(self, place, verb, *words):
+        self._write_profile(place)
         return Command([self.binary, "--use-profile", place.folder / "rustic", verb, *words], {"HOME": place.cache})
 
     def _write_profile(self, place):
