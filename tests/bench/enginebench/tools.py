@@ -1,6 +1,6 @@
 """Ours and the peers: how each is told the same work.
 
-All compress with zstd level 3, encrypt, and are asked not to count the work before doing it where they can be asked.
+All compress with zstd and encrypt, and are asked not to count the work before doing it where they can be asked.
 """
 
 import dataclasses
