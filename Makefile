@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: all help setup test test-long lint images demo demo-down cluster cluster-down clean
+.PHONY: all help setup test test-long fuzz bench lint images demo demo-down cluster cluster-down clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
@@ -24,6 +24,12 @@ test: ## every test: unit, contract, integration, end to end
 
 test-long: ## the tests that take their time
 	@tests/run --long
+
+fuzz: ## five minutes of libFuzzer for every parser of outside bytes; FUZZ_SECONDS=300
+	@tests/fuzz/run
+
+bench: ## speed and memory; BENCH=engine against other programs, BENCH=micro by stages
+	@tests/bench/run $(BENCH)
 
 lint: setup ## formatting and clang-tidy
 	@tests/lint

@@ -14,7 +14,7 @@
 
 #include "base/quantity.h"
 #include "jobs/engine/pack_size.h"
-#include "jobs/engine/parallel.h"
+#include "jobs/engine/pack_readers.h"
 #include "jobs/engine/tree_walk.h"
 
 namespace holdfast::engine {
@@ -164,7 +164,7 @@ Result<void> ReadPacks(repo::Repository& repository, const PackStates& packs,
     ++report.packs_read;
     return {};
   };
-  return InParallel(ids.size(), kPackReaders, work, stop);
+  return repo::InParallel(kPackReaders, ids.size(), work, stop);
 }
 
 tl::unexpected<Error> NoSubset(std::string_view text) {

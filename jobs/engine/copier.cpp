@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "jobs/engine/blob_table.h"
-#include "jobs/engine/parallel.h"
+#include "jobs/engine/pack_readers.h"
 #include "jobs/engine/tree_scan.h"
 
 namespace holdfast::engine {
@@ -60,7 +60,7 @@ class Copier {
       const auto work = [&](std::size_t i, std::stop_token stop) {
         return CopyPack(packs[i], std::move(stop));
       };
-      TRY_VOID(InParallel(packs.size(), kPackReaders, work, stop_));
+      TRY_VOID(repo::InParallel(kPackReaders, packs.size(), work, stop_));
     }
     return to_.Flush(stop_);
   }

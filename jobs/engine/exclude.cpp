@@ -222,29 +222,32 @@ bool ExcludeList::Names(std::string_view path) const {
 bool ExcludeList::Matches(std::span<const Part> parts, std::span<const std::string_view> path,
                           bool whole) {
   if (parts.empty()) return false;
-  if (parts.front().text == "/") return MatchesFrom(parts, path, whole);
-  if (!path.empty() && path.front() == "/") path = path.subspan(1);
-  for (; !path.empty(); path = path.subspan(1)) {
-    if (MatchesFrom(parts, path, whole)) return true;
+  // Where to go on after a mismatch: behind the last "**", one component further. No earlier one
+  // needs another try, as it let the last one begin as soon as possible.
+  std::optional<std::pair<std::span<const Part>, std::span<const std::string_view>>> retry;
+  if (parts.front().text != "/") {
+    if (!path.empty() && path.front() == "/") path = path.subspan(1);
+    if (path.empty()) return false;
+    retry = {parts, path};
   }
-  return false;
+  while (!parts.empty() || (whole && !path.empty())) {
+    if (!parts.empty() && parts.front().any_depth) {
+      parts = parts.subspan(1);
+      retry = {parts, path};
+    } else if (!parts.empty() && !path.empty() && MatchesPart(parts.front(), path.front())) {
+      parts = parts.subspan(1);
+      path = path.subspan(1);
+    } else {
+      if (!retry || retry->second.empty()) return false;
+      retry->second = retry->second.subspan(1);
+      std::tie(parts, path) = *retry;
+    }
+  }
+  return true;
 }
 
-bool ExcludeList::MatchesFrom(std::span<const Part> parts, std::span<const std::string_view> path,
-                              bool whole) {
-  for (; !parts.empty(); parts = parts.subspan(1), path = path.subspan(1)) {
-    const Part& part = parts.front();
-    if (part.any_depth) {
-      for (std::size_t skip = 0; skip <= path.size(); ++skip) {
-        if (MatchesFrom(parts.subspan(1), path.subspan(skip), whole)) return true;
-      }
-      return false;
-    }
-    if (path.empty()) return false;
-    if (part.literal ? part.text != path.front() : !MatchValid(part.text, path.front()))
-      return false;
-  }
-  return !whole || path.empty();
+bool ExcludeList::MatchesPart(const Part& part, std::string_view name) {
+  return part.literal ? part.text == name : MatchValid(part.text, name);
 }
 
 }  // namespace holdfast::engine

@@ -53,8 +53,7 @@ class ExcludeList {
   // `whole`: nothing may follow the part of the path that matches.
   static bool Matches(std::span<const Part> parts, std::span<const std::string_view> path,
                       bool whole);
-  static bool MatchesFrom(std::span<const Part> parts, std::span<const std::string_view> path,
-                          bool whole);
+  static bool MatchesPart(const Part& part, std::string_view name);
 
   std::vector<Pattern> patterns_;
 };

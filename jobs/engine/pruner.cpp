@@ -13,7 +13,7 @@
 #include "base/quantity.h"
 #include "jobs/engine/blob_table.h"
 #include "jobs/engine/pack_size.h"
-#include "jobs/engine/parallel.h"
+#include "jobs/engine/pack_readers.h"
 #include "jobs/engine/tree_scan.h"
 
 namespace holdfast::engine {
@@ -364,7 +364,7 @@ Result<void> Pruner::RepackAll() {
     const auto work = [&](std::size_t i, std::stop_token stop) {
       return RepackOne(packs[i], std::move(stop));
     };
-    TRY_VOID(InParallel(packs.size(), kPackReaders, work, stop_));
+    TRY_VOID(repo::InParallel(kPackReaders, packs.size(), work, stop_));
   }
   return repository_.Flush(stop_);
 }
@@ -499,7 +499,7 @@ Result<void> Pruner::Remove(FileType type, const std::vector<Id>& ids) {
   const auto work = [&](std::size_t i, std::stop_token stop) {
     return repository_.RemoveFile(type, ids[i], std::move(stop));
   };
-  return InParallel(ids.size(), kRemovers, work, stop_);
+  return repo::InParallel(kRemovers, ids.size(), work, stop_);
 }
 
 }  // namespace

@@ -68,6 +68,15 @@ TEST(ExcludeTest, NothingIsExcludedByNothing) {
   EXPECT_FALSE(Excludes({""}, "/a"));
 }
 
+// Trying every way to spread the path over the "**" would take longer than anybody waits.
+TEST(ExcludeTest, ManyDepthsAreTriedOnce) {
+  std::string pattern, path;
+  for (int i = 0; i < 20; ++i) pattern += "**/a/";
+  for (int i = 0; i < 1000; ++i) path += "/a";
+  EXPECT_FALSE(Excludes({pattern + "b"}, path));
+  EXPECT_TRUE(Excludes({pattern + "b"}, path + "/b"));
+}
+
 TEST(ExcludeTest, MalformedPatternsAreNamed) {
   for (const char* pattern : {"[", "[a", "a[]", "x\\", "[-]", "/ok/[z-"}) {
     const auto list = ExcludeList::Parse(std::vector<std::string>{pattern});
