@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include <malloc.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -54,6 +55,14 @@ std::string FromEnvironment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+// Large blocks go back to the system when they are freed, and threads share their small ones: the
+// allocator's own ideas of both cost tens of MiB.
+void BoundTheAllocator() {
+  constexpr int kLarge = 1 << 20;
+  ::mallopt(M_MMAP_THRESHOLD, kLarge);
+  ::mallopt(M_ARENA_MAX, 2);
+}
+
 // Kubernetes makes the file; where there is none, there is nobody to read it.
 void WriteTerminationMessage(const std::string& text) {
   std::string path = FromEnvironment("HOLDFAST_TERMINATION_LOG");
@@ -90,6 +99,7 @@ int Finish(const Options& options, const protocol::MoverResult& result) {
 }
 
 int Main(const std::vector<std::string>& arguments) {
+  BoundTheAllocator();
   const StopOnSignal signals;
   const auto options = ParseOptions(arguments, FromEnvironment);
   if (!options) {
@@ -114,6 +124,7 @@ int Main(const std::vector<std::string>& arguments) {
                                     style == ProgressStyle::kJsonLines ? stdout : stderr);
   const engine::Surroundings around{.session = options->session,
                                     .json = options->json,
+                                    .progress = style != ProgressStyle::kNone,
                                     .meter = meter,
                                     .clock = clock,
                                     .out = std::cout,

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 
 #include "base/quantity.h"
-#include "jobs/engine/pack_size.h"
 #include "jobs/engine/pack_readers.h"
+#include "jobs/engine/pack_size.h"
 #include "jobs/engine/tree_walk.h"
 
 namespace holdfast::engine {

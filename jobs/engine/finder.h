@@ -18,8 +18,8 @@ namespace holdfast::engine {
 struct FindOptions {
   // As in exclude.h; an entry is found when one names it itself, not a directory above.
   std::vector<std::string> patterns;
-  bool ignore_case = false;               // of ASCII letters
-  std::optional<repo::NodeType> type = {};     // only these
+  bool ignore_case = false;                         // of ASCII letters
+  std::optional<repo::NodeType> type = {};          // only these
   std::optional<TimePoint> newer = {}, older = {};  // than which it was last modified
 };
 

@@ -12,8 +12,8 @@
 
 #include "base/quantity.h"
 #include "jobs/engine/blob_table.h"
-#include "jobs/engine/pack_size.h"
 #include "jobs/engine/pack_readers.h"
+#include "jobs/engine/pack_size.h"
 #include "jobs/engine/tree_scan.h"
 
 namespace holdfast::engine {

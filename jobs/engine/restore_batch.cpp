@@ -16,6 +16,18 @@
 #include "jobs/repo/parallel.h"
 
 namespace holdfast::engine {
+
+int WriteAll(int fd, ByteView bytes, std::uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    offset += static_cast<std::uint64_t>(written);
+  }
+  return 0;
+}
+
 namespace {
 
 // 64 Ki pieces of 1 MiB on average are 64 GiB of a large file in one round, for 6 MiB of memory.
@@ -30,18 +42,6 @@ constexpr std::uint64_t kPortion = std::uint64_t{4} << 20;
 
 bool AllZero(ByteView bytes) {
   return bytes.front() == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
-}
-
-// 0 or an errno.
-int WriteAll(int fd, ByteView bytes, std::uint64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno;
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-    offset += static_cast<std::uint64_t>(written);
-  }
-  return 0;
 }
 
 // Writes the parts that are not zero into a file that is one hole so far; whole blocks of zeros

@@ -45,6 +45,9 @@ struct RestoreReport {
 // Compares `length` bytes of an open file with a blob's id. False also when they cannot be read.
 bool HasContent(int fd, std::uint64_t offset, std::uint64_t length, const repo::Id& id);
 
+// Writes all of `bytes` at `offset`. 0 or an errno.
+int WriteAll(int fd, ByteView bytes, std::uint64_t offset);
+
 // Planned and flushed by one thread; Flush itself uses several.
 class RestoreBatch {
  public:

@@ -13,6 +13,7 @@
 
 #include "jobs/engine/directory.h"
 #include "jobs/engine/metadata.h"
+#include "jobs/engine/restore_device.h"
 #include "jobs/engine/tree_walk.h"
 
 namespace holdfast::engine {
@@ -104,11 +105,6 @@ class Counter final : public TreeVisitor {
   PathFilter& filter_;
 };
 
-std::size_t ThreadsFor(const RestoreOptions& options) {
-  if (options.threads != 0) return options.threads;
-  return std::max(1U, std::thread::hardware_concurrency());
-}
-
 class Restorer final : public TreeVisitor {
  public:
   Restorer(repo::Repository& repository, const RestoreOptions& options, PathFilter filter,
@@ -155,6 +151,7 @@ class Restorer final : public TreeVisitor {
   Result<void> RestoreSpecial(const std::string& path, const Node& node, Existing existing);
   int Make(const Node& node) const;
   Result<void> Failed(const std::string& path, std::string_view what, int error_number);
+  Result<void> RestoreEntry(const std::string& path, const Node& node);
 
   repo::Repository& repository_;
   const RestoreOptions& options_;
@@ -167,6 +164,24 @@ class Restorer final : public TreeVisitor {
   std::vector<Level> levels_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, LinkedFile> linked_;
 };
+
+std::uint32_t Mapped(const std::vector<std::pair<std::uint32_t, std::uint32_t>>& map,
+                     std::uint32_t id) {
+  const auto found = std::ranges::find(map, id, &std::pair<std::uint32_t, std::uint32_t>::first);
+  return found == map.end() ? id : found->second;
+}
+
+// The node with the owner it shall have here.
+Node WithOwner(const Node& node, const RestoreOptions& options) {
+  Node owned = node;
+  owned.uid = options.ownership ? Mapped(options.owner_map.uids, node.uid) : ::geteuid();
+  owned.gid = options.ownership ? Mapped(options.owner_map.gids, node.gid) : ::getegid();
+  return owned;
+}
+
+bool KeepsOwners(const RestoreOptions& options) {
+  return options.ownership && options.owner_map.uids.empty() && options.owner_map.gids.empty();
+}
 
 bool SameKind(const Node& node, const struct stat& status) {
   if (node.type != repo::TypeOfMode(status.st_mode)) return false;
@@ -216,7 +231,7 @@ Result<void> Restorer::Leave(const std::string& path, const Node& node) {
   levels_.pop_back();
   ++report_.other_entries;
   // The root of a whole snapshot has no name and no metadata of its own.
-  if (!keep && !node.name.empty()) batch_.AddDirectory(path, node);
+  if (!keep && !node.name.empty()) batch_.AddDirectory(path, WithOwner(node, options_));
   if (batch_.full()) return batch_.Flush();
   return {};
 }
@@ -282,6 +297,11 @@ Result<void> Restorer::Entry(const std::string& path, const Node& node) {
     report_.failed.Add(path, "the repository gives it a name that no file can have");
     return {};
   }
+  return KeepsOwners(options_) ? RestoreEntry(path, node)
+                               : RestoreEntry(path, WithOwner(node, options_));
+}
+
+Result<void> Restorer::RestoreEntry(const std::string& path, const Node& node) {
   if (node.type == NodeType::kFile) {
     ++report_.files;
     report_.bytes += node.size;
@@ -481,6 +501,11 @@ Result<void> SetTotals(repo::Repository& repository, const repo::Snapshot& snaps
 
 }  // namespace
 
+std::size_t ThreadsFor(const RestoreOptions& options) {
+  if (options.threads != 0) return options.threads;
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
 Result<Overwrite> ParseOverwrite(std::string_view text) {
   if (text == "always") return Overwrite::kAlways;
   if (text == "if-changed") return Overwrite::kIfChanged;
@@ -492,6 +517,7 @@ Result<Overwrite> ParseOverwrite(std::string_view text) {
 Result<void> CheckTarget(const std::string& target) {
   struct stat status {};
   if (::stat(target.c_str(), &status) != 0 && errno == ENOENT) return {};
+  if (S_ISBLK(status.st_mode)) return {};
   TRY_VOID(OpenRoot(target));
   return {};
 }
@@ -505,10 +531,25 @@ Result<RestoreReport> Restore(repo::Repository& repository, const repo::Snapshot
                               const RestoreOptions& options, Meter& meter, std::stop_token stop) {
   const std::string root_path = options.root.value_or(RootOf(snapshot));
   TRY(const Node root, FindNode(repository, snapshot.tree, root_path, stop));
-  if (root.type != NodeType::kDir)
-    return Fail(Code::kInvalid, Printable(root_path) +
-                                    " is not a directory in the snapshot; name the one above it "
-                                    "and choose the file with --path");
+  struct stat status {};
+  const bool device = ::stat(options.target.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
+  if (device && root.type != NodeType::kFile)
+    return Fail(Code::kInvalid, options.target +
+                                    " is a block device, and the snapshot holds files; restore "
+                                    "into a directory");
+  if (device) {
+    const Fd target(::open(options.target.c_str(), O_RDWR | O_EXCL | O_CLOEXEC));
+    if (!target.valid()) return tl::make_unexpected(FromErrno("open " + options.target, errno));
+    meter.SetPhase("transfer");
+    return RestoreOnto(repository, root, target, options, meter, stop);
+  }
+  if (root.type != NodeType::kDir) {
+    // A single file: restored into the target under its own name.
+    RestoreOptions within = options;
+    within.root = root_path.substr(0, root_path.rfind('/'));
+    within.paths = {root_path};
+    return Restore(repository, snapshot, within, meter, stop);
+  }
   PathFilter filter(options.paths, root_path);
   TRY(Fd target, MakeRoot(options.target));
   meter.SetPhase("scan");

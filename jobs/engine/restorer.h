@@ -37,7 +37,9 @@ struct OwnerMap {
 };
 
 struct RestoreOptions {
-  std::string target;  // a directory; made with its parents when it does not exist
+  // A directory, made with its parents when it does not exist; or a block device, for a snapshot of
+  // one.
+  std::string target;
   // The directory in the snapshot that becomes the target itself; nullopt: see RootOf.
   std::optional<std::string> root;
   // What to restore below the root: "/sub/file", or the same with the root before it; empty is all.
@@ -52,7 +54,10 @@ struct RestoreOptions {
   OwnerMap owner_map = {};
 };
 
-// Invalid, with a sentence, when the target exists and is no directory. Makes nothing: a wrong path
+// The number of threads that the options ask for.
+std::size_t ThreadsFor(const RestoreOptions& options);
+
+// Invalid, with a sentence, when the target exists and is neither. Makes nothing: a wrong path
 // is found before the repository is contacted.
 Result<void> CheckTarget(const std::string& target);
 

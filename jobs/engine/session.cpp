@@ -63,7 +63,9 @@ Result<std::string> ReadPassword(const std::string& file, const std::string& tex
 Failure::Failure(Error e) : error(std::move(e)), exit(ExitOf(error)) {}
 
 Session::Session(SessionOptions options, std::unique_ptr<storage::Backend> storage)
-    : options_(std::move(options)), storage_(std::move(storage)) {}
+    : options_(std::move(options)),
+      plan_(PlanFor(DetectResources(), storage::IsRemote(options_.location))),
+      storage_(std::move(storage)) {}
 Session::Session(Session&&) noexcept = default;
 
 Session::~Session() {
@@ -112,7 +114,8 @@ Try<void> Session::OpenRepository(std::stop_token stop) {
                             ": the password is wrong, or it is somebody else's repository"},
         ExitCode::kWrongPassword));
   key_id_ = (*key)->file;
-  auto opened = repo::Repository::Open(*storage_, std::move((*key)->master), {}, stop);
+  auto opened =
+      repo::Repository::Open(*storage_, std::move((*key)->master), plan_.repository, stop);
   if (!opened && opened.error().code == Code::kNotFound)
     return tl::make_unexpected(NoRepository(*storage_));
   if (!opened) return tl::make_unexpected(Failure(std::move(opened).error()));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "jobs/engine/resources.h"
 #include "jobs/protocol/exit_code.h"
 #include "jobs/repo/lock.h"
 #include "jobs/repo/repository.h"
@@ -73,6 +74,8 @@ class Session {
   Try<void> CreateRepository(const repo::InitOptions& options, std::stop_token stop);
   Try<void> TakeLock(LockKind kind, std::stop_token stop);
 
+  // How much of this machine the work may take.
+  const WorkPlan& plan() const { return plan_; }
   repo::Repository& repository() { return *repository_; }
   storage::Backend& storage() { return *storage_; }
 
@@ -90,6 +93,7 @@ class Session {
   Result<std::string> Password() const;
 
   SessionOptions options_;
+  WorkPlan plan_;
   std::unique_ptr<storage::Backend> storage_;
   repo::Id key_id_;
   std::unique_ptr<repo::Repository> repository_;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <spdlog/fmt/fmt.h>
 
 #include "jobs/engine/verb.h"
@@ -37,6 +39,10 @@ Try<MoverResult> Execute(const RestoreRequest& request, const Surroundings& arou
       Select(repository, opened.snapshots, name, request.identity, request.as_of, stop));
   result.snapshot = snapshot.id.Hex();
   RestoreOptions options = request.restore;
+  // While one thread waits for a store behind a network, another writes.
+  options.threads =
+      std::max<std::size_t>(opened.session.plan().threads,
+                            static_cast<std::size_t>(opened.session.plan().repository.uploads));
   if (subfolder) options.root = subfolder;
   TRY(const RestoreReport report, UnderLock(opened.session, stop, [&](std::stop_token inner) {
         return Restore(repository, snapshot, options, around.meter, inner);

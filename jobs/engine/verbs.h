@@ -120,7 +120,8 @@ using Request =
 // What every verb is given.
 struct Surroundings {
   SessionOptions session;
-  bool json = false;  // listings as JSON lines
+  bool json = false;      // listings as JSON lines
+  bool progress = false;  // somebody looks at the meter
   Meter& meter;
   const Clock& clock;
   std::ostream& out;

@@ -187,4 +187,8 @@ Result<std::unique_ptr<Backend>> Open(std::string_view location, const OpenOptio
   return WrongForm(location, "it starts with no known kind");
 }
 
+bool IsRemote(std::string_view location) {
+  return !location.starts_with('/') && !location.starts_with("local:");
+}
+
 }  // namespace holdfast::storage

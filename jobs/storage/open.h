@@ -50,4 +50,7 @@ void ReadEnvironment(const std::function<std::string(const char*)>& environment,
 // contacted. Invalid, with the right form, for anything else; Denied without credentials.
 Result<std::unique_ptr<Backend>> Open(std::string_view location, const OpenOptions& options);
 
+// Whether a location lies behind a network, so that waiting for it is worth doing something else.
+bool IsRemote(std::string_view location);
+
 }  // namespace holdfast::storage
