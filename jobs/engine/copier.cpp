@@ -125,13 +125,15 @@ class Copier {
   }
 
   Result<void> CopyPack(const PackEntry& pack, std::stop_token stop) {
-    const auto copy = [&](const Blob& blob, Result<Bytes> content) -> Result<void> {
+    const auto copy = [&](const Blob& blob, Result<ByteView> found) -> Result<void> {
       // A copy elsewhere may be sound where this one is not.
-      if (!content) content = from_.LoadBlob(blob.handle, stop);
-      if (!content) return tl::make_unexpected(std::move(content).error());
+      Result<Bytes> elsewhere;
+      if (!found) elsewhere = from_.LoadBlob(blob.handle, stop);
+      if (!elsewhere) return tl::make_unexpected(std::move(elsewhere).error());
+      const ByteView content = found ? *found : ByteView(*elsewhere);
       TRY(const repo::SavedBlob saved,
-          to_.SaveBlob(blob.handle.type, *content, stop, &blob.handle.id));
-      bytes_ += content->size();
+          to_.SaveBlob(blob.handle.type, content, stop, &blob.handle.id));
+      bytes_ += content.size();
       bytes_added_ += saved.stored_size;
       meter_.AddBytes(blob.length);
       return {};

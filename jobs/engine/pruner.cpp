@@ -388,14 +388,16 @@ std::vector<PackEntry> Pruner::NextToRepack(std::unordered_set<Id>& done) {
 }
 
 Result<void> Pruner::RepackOne(const PackEntry& pack, std::stop_token stop) {
-  const auto move = [&](const Blob& blob, Result<Bytes> content) -> Result<void> {
+  const auto move = [&](const Blob& blob, Result<ByteView> content) -> Result<void> {
     // A copy elsewhere may be sound where this one is not.
-    if (!content) content = repository_.LoadBlob(blob.handle, stop);
-    if (!content)
+    Result<Bytes> elsewhere;
+    if (!content) elsewhere = repository_.LoadBlob(blob.handle, stop);
+    if (!elsewhere)
       return tl::make_unexpected(
           WithContext("nothing that is in use was removed, because it cannot be moved",
-                      std::move(content).error()));
-    TRY(const std::uint64_t stored, repository_.SaveAgain(blob.handle, *content, stop));
+                      std::move(elsewhere).error()));
+    TRY(const std::uint64_t stored,
+        repository_.SaveAgain(blob.handle, content ? *content : ByteView(*elsewhere), stop));
     written_ += stored + HeaderEntrySize(blob);
     meter_.AddBytes(SpaceOf(blob));
     return {};
