@@ -74,7 +74,9 @@ TEST(WorkPlan, GetsSmallerWithTheMemoryAndNeverNothing) {
     EXPECT_GE(plan.threads, 1u);
     EXPECT_GE(plan.repository.packs, 3);
     EXPECT_GE(plan.repository.uploads, 1);
-    if (memory >= 48) EXPECT_LT(packs, memory * kMiB / 2);
+    if (memory >= 48) {
+      EXPECT_LT(packs, memory * kMiB / 2);
+    }
     before = packs;
   }
 }
