@@ -196,6 +196,8 @@ Result<Node> Archiver::StoreDirectory(Fd source, const repo::Snapshot* parent) {
   TreeArchiver trees(repository_, options, pool_, contents_, tally_);
   TRY(auto stored, trees.Run(std::move(source), std::move(node), before, stop_));
   if (stored) return *std::move(stored);
+  if (tally_.report().unreadable.first().empty())
+    return Fail(Code::kInternal, "the backup ended before everything was stored: a bug");
   return Fail(Code::kDenied, options_.source +
                                  " cannot be read: " + tally_.report().unreadable.first().front() +
                                  "; run as a user that may read the volume");

@@ -7,8 +7,8 @@
 namespace holdfast::engine {
 namespace {
 
-// Of ten chunks nine are smaller.
-constexpr std::size_t kKeep = std::size_t{3} << 20;
+// Of ten chunks seven are smaller.
+constexpr std::size_t kKeep = std::size_t{2} << 20;
 
 }  // namespace
 

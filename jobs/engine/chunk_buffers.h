@@ -19,7 +19,7 @@ inline constexpr std::size_t kReadSize = 256 * 1024;
 class ChunkBuffers {
  public:
   // Room for the largest chunk and one read. Memory is taken as it is touched; what a chunk touched
-  // beyond 3 MiB is given back with the buffer.
+  // beyond 2 MiB is given back with the buffer.
   static constexpr std::size_t kCapacity = repo::kMaxChunk + kReadSize;
 
   class Buffer {

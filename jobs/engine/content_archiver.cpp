@@ -17,10 +17,10 @@ namespace {
 using repo::BlobType;
 using repo::Id;
 
-// Chunks that wait for a thread: enough that none idles while the reader cuts the next.
-constexpr std::size_t kMaxQueued = std::size_t{4} << 20;
-// Two chunks are hashed side by side unless they are larger than this together.
-constexpr std::size_t kMaxPair = std::size_t{6} << 20;
+// Two chunks are hashed side by side (hash_many.h), so that many are waited for; more wait only for
+// a thread that is not free, and the reader then works itself. Very large ones count for two.
+constexpr std::size_t kTogether = 2;
+constexpr std::size_t kMaxTogether = std::size_t{5} << 20;
 
 ssize_t ReadSome(int fd, std::uint8_t* to, std::size_t size) {
   ssize_t length = -1;
@@ -101,28 +101,33 @@ Result<void> ContentArchiver::Read(const std::shared_ptr<LargeFile>& file, std::
       std::ranges::copy(fresh, next.data());
       next.size = fresh.size();
       buffer.size -= fresh.size();
-      TRY_VOID(Emit(file, std::exchange(buffer, std::move(next)), stop));
+      TRY_VOID(Emit(file, std::exchange(buffer, std::move(next)), false, stop));
       fresh = buffer.view();
       if (fresh.empty()) break;
     }
   }
-  if (buffer.size != 0 && file->read_errno == 0) return Emit(file, std::move(buffer), stop);
-  return {};
+  if (buffer.size != 0 && file->read_errno == 0)
+    TRY_VOID(Emit(file, std::move(buffer), true, stop));
+  // A chunk may wait for a second that does not come.
+  return StoreAllWaiting(stop);
 }
 
-// Hands a chunk to whoever is free. When many wait already, this thread stores some itself.
+// Hands chunks to whoever is free, two at a time. When more wait already, this thread stores some
+// itself.
 Result<void> ContentArchiver::Emit(const std::shared_ptr<LargeFile>& file,
-                                   ChunkBuffers::Buffer buffer, std::stop_token stop) {
+                                   ChunkBuffers::Buffer buffer, bool last, std::stop_token stop) {
   file->parts.fetch_add(1, std::memory_order_relaxed);
-  bool many = false;
+  std::size_t count = 0;
+  bool enough = false;
   {
     const std::lock_guard lock(mutex_);
     waiting_bytes_ += buffer.size;
-    many = waiting_bytes_ > kMaxQueued;
     waiting_.push_back({file, &file->ids.emplace_back(), std::move(buffer)});
+    count = waiting_.size();
+    enough = last || count >= kTogether || waiting_bytes_ > kMaxTogether;
   }
-  if (many) return StoreWaiting(stop);
-  pool_.Post(kChunkJobs, std::make_unique<ChunkJob>(*this));
+  if (count > kTogether) return StoreWaiting(stop);
+  if (enough) pool_.Post(kChunkJobs, std::make_unique<ChunkJob>(*this));
   return {};
 }
 
@@ -130,9 +135,9 @@ std::vector<ContentArchiver::Chunk> ContentArchiver::TakeWaiting() {
   const std::lock_guard lock(mutex_);
   std::vector<Chunk> chunks;
   std::size_t bytes = 0;
-  while (!waiting_.empty() && chunks.size() < 2) {
+  while (!waiting_.empty() && chunks.size() < kTogether) {
     bytes += waiting_.front().buffer.size;
-    if (!chunks.empty() && bytes > kMaxPair) break;
+    if (!chunks.empty() && bytes > kMaxTogether) break;
     waiting_bytes_ -= waiting_.front().buffer.size;
     chunks.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
@@ -145,8 +150,10 @@ Result<void> ContentArchiver::StoreWaiting(std::stop_token stop) {
   std::vector<Chunk> chunks = TakeWaiting();
   std::vector<ByteView> contents;
   for (const Chunk& chunk : chunks) contents.push_back(chunk.buffer.view());
-  TRY(const std::vector<Id> ids, Store(contents, stop));
+  std::vector<Id> ids(chunks.size());
+  repo::HashMany(contents, ids);
   for (std::size_t i = 0; i < chunks.size(); ++i) {
+    TRY_VOID(StoreOne(contents[i], ids[i], stop));
     *chunks[i].id = ids[i];
     chunks[i].buffer = {};
     TRY_VOID(FinishPart(*chunks[i].file));
@@ -154,16 +161,27 @@ Result<void> ContentArchiver::StoreWaiting(std::stop_token stop) {
   return {};
 }
 
+Result<void> ContentArchiver::StoreAllWaiting(std::stop_token stop) {
+  const auto any = [&] {
+    const std::lock_guard lock(mutex_);
+    return !waiting_.empty();
+  };
+  while (any()) TRY_VOID(StoreWaiting(stop));
+  return {};
+}
+
 Result<std::vector<Id>> ContentArchiver::Store(std::span<const ByteView> contents,
                                                std::stop_token stop) {
   std::vector<Id> ids(contents.size());
   repo::HashMany(contents, ids);
-  for (std::size_t i = 0; i < contents.size(); ++i) {
-    TRY(const repo::SavedBlob saved,
-        repository_.SaveBlob(BlobType::kData, contents[i], stop, &ids[i]));
-    tally_.Blob(BlobType::kData, contents[i].size(), saved);
-  }
+  for (std::size_t i = 0; i < contents.size(); ++i) TRY_VOID(StoreOne(contents[i], ids[i], stop));
   return ids;
+}
+
+Result<void> ContentArchiver::StoreOne(ByteView content, const Id& id, std::stop_token stop) {
+  TRY(const repo::SavedBlob saved, repository_.SaveBlob(BlobType::kData, content, stop, &id));
+  tally_.Blob(BlobType::kData, content.size(), saved);
+  return {};
 }
 
 // Whoever finishes the last part finishes the file.

@@ -1,8 +1,8 @@
 // Stores the content of files as blobs: small ones two at a time on one thread, large ones cut into
 // chunks that all threads share.
 //
-// Memory: a chunk buffer for each reader of a large file (1 at a time, see kReaders), for two
-// chunks a thread at work and for kMaxQueued of chunks that wait; 640 KiB a thread for small files.
+// Memory: a chunk buffer for each reader of a large file, two for each thread at work, and three
+// for chunks that wait; 640 KiB a thread for small files.
 #pragma once
 
 #include <cstdint>
@@ -64,10 +64,12 @@ class ContentArchiver {
   class ChunkJob;
 
   Result<void> Read(const std::shared_ptr<LargeFile>& file, std::stop_token stop);
-  Result<void> Emit(const std::shared_ptr<LargeFile>& file, ChunkBuffers::Buffer buffer,
+  Result<void> Emit(const std::shared_ptr<LargeFile>& file, ChunkBuffers::Buffer buffer, bool last,
                     std::stop_token stop);
   Result<void> StoreWaiting(std::stop_token stop);
+  Result<void> StoreAllWaiting(std::stop_token stop);
   std::vector<Chunk> TakeWaiting();
+  Result<void> StoreOne(ByteView content, const repo::Id& id, std::stop_token stop);
   Result<void> FinishPart(LargeFile& file);
 
   repo::Repository& repository_;

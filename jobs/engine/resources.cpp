@@ -19,6 +19,7 @@ constexpr std::uint64_t kFirstThread = 14 * kMiB;
 constexpr std::uint64_t kThread = 7 * kMiB;
 constexpr std::size_t kMinPacks = 3;
 constexpr std::size_t kRemotePacks = 6;
+constexpr std::size_t kRemoteLoaders = 4;
 constexpr std::size_t kSmallestPack = 4 * kMiB;
 
 std::optional<std::string> ReadSystemFile(const std::string& path) {
@@ -115,6 +116,7 @@ WorkPlan PlanFor(const Resources& resources, bool remote) {
   WorkPlan plan;
   plan.threads = resources.processors;
   if (remote) plan.repository.packs = kRemotePacks;
+  if (remote) plan.repository.loaders = kRemoteLoaders;
   const auto needed = [&] {
     return kBase + kFirstThread + (plan.threads - 1) * kThread +
            static_cast<std::uint64_t>(plan.repository.packs) * plan.repository.pack_size;
@@ -126,6 +128,7 @@ WorkPlan PlanFor(const Resources& resources, bool remote) {
   while (needed() > memory && plan.repository.pack_size > kSmallestPack)
     plan.repository.pack_size /= 2;
   while (needed() > memory && plan.threads > 1) --plan.threads;
+  if (needed() + kBase > memory) plan.repository.loaders = 1;
   plan.repository.uploads = plan.repository.packs - 1;
   return plan;
 }

@@ -24,7 +24,10 @@ constexpr int kAutoLevel = 1;
 constexpr int kAutoMinMatch = 5;
 constexpr int kMaxLevel = 12;
 
-// One thread's compressor and the buffer it fills; both grow to the largest blob seen.
+// What a thread keeps for its next blob: more than most take.
+constexpr std::size_t kKeptBuffer = std::size_t{2} << 20;
+
+// One thread's compressor and the buffer it fills.
 struct Compressor {
   std::unique_ptr<ZSTD_CCtx, FreeZstd> context{ZSTD_createCCtx()};
   std::unique_ptr<std::uint8_t[]> buffer;
@@ -41,7 +44,8 @@ struct Compressor {
   }
 
   void Reserve(std::size_t size) {
-    if (size <= capacity) return;
+    if (size <= capacity && capacity <= std::max(size, kKeptBuffer)) return;
+    buffer.reset();
     buffer = std::make_unique_for_overwrite<std::uint8_t[]>(size);
     capacity = size;
   }

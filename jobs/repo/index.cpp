@@ -285,6 +285,8 @@ void Index::ShrinkToFit() {
   }
   const std::unique_lock lock(packs_mutex_);
   packs_.shrink_to_fit();
+  // Made again when a pack is added.
+  pack_slots_ = {};
 }
 
 void Index::Clear() {

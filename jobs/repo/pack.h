@@ -18,7 +18,8 @@
 
 namespace holdfast::repo {
 
-inline constexpr std::size_t kDefaultPackSize = 16 * 1024 * 1024;
+// Half of restic's: two packs on their way and one being filled take what one and a half of its take.
+inline constexpr std::size_t kDefaultPackSize = 8 * 1024 * 1024;
 // restic's bound on a header, which bounds what a hostile pack can make us read.
 inline constexpr std::size_t kMaxPackHeader = 16 * 1024 * 1024;
 

@@ -6,8 +6,8 @@
 namespace holdfast::repo {
 namespace {
 
-// A file of about 4 MiB, half of restic's, and little work lost when the mover dies.
-constexpr std::size_t kFullIndex = 25'000;
+// A text of about 3 MiB, a third of restic's, and little work lost when the mover dies.
+constexpr std::size_t kFullIndex = 16'384;
 constexpr std::chrono::minutes kOldIndex{10};
 
 std::size_t Slot(BlobType type) { return static_cast<std::size_t>(type); }
@@ -46,10 +46,14 @@ Result<PackUploader::Pack> PackUploader::OpenPack(BlobType type, std::size_t blo
   const bool alone = capacity > pack_size_;
   Lock lock(mutex_);
   Pack& open = open_[Slot(type)];
+  int& of_type = packs_of_[Slot(type)];
+  // One is left for the other type, whose pack is often open for long.
+  const auto room = [&] { return packs_ < max_packs_ && of_type < max_packs_ - 1; };
   TRY_VOID(WaitFor(
-      lock, [&] { return (open && !alone) || packs_ < max_packs_; }, stop));
+      lock, [&] { return (open && !alone) || room(); }, stop));
   if (open && !alone) return open;
   ++packs_;
+  ++of_type;
   auto pack = std::make_shared<PackWriter>(type, TakeBuffer(std::max(capacity, pack_size_)));
   if (!alone) {
     open = pack;
@@ -109,9 +113,11 @@ void PackUploader::Work(std::stop_token stop) {
     lock.unlock();
     Result<void> stored = failed ? Result<void>() : Store(*pack, stop);
     PackBuffer buffer = pack->TakeBuffer();
+    const BlobType type = pack->type();
     pack.reset();
     lock.lock();
     --packs_;
+    --packs_of_[Slot(type)];
     if (buffer.capacity == pack_size_) spare_.push_back(std::move(buffer));
     if (!stored && !failure_) failure_ = std::move(stored).error();
     changed_.notify_all();

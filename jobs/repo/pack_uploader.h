@@ -69,6 +69,7 @@ class PackUploader {
   std::deque<Pack> queue_;
   std::vector<PackBuffer> spare_;  // of ordinary packs that were stored
   int packs_ = 0;  // in memory: open, being filled to the end, queued or being stored
+  std::array<int, 2> packs_of_{};  // the same, by blob type
   std::optional<Error> failure_;
   std::vector<PackEntry> unsaved_;  // stored packs that no index file lists yet
   std::size_t unsaved_blobs_ = 0;

@@ -22,8 +22,6 @@ constexpr std::uint64_t kMaxUnpacked = 256ULL << 20;
 constexpr std::uint8_t kCompressedJson = 2;  // the envelope's version byte
 constexpr std::uint64_t kMaxGap = 256 * 1024;
 constexpr std::uint64_t kMaxRead = 4ULL << 20;
-// Small files are bound by the store's latency, not by the processor.
-constexpr std::size_t kLoaders = 8;
 
 std::string_view TypeName(FileType type) {
   switch (type) {
@@ -242,7 +240,7 @@ Result<std::vector<Id>> Repository::ReadIndexFiles(std::span<const FileEntry> fi
     superseded.insert(superseded.end(), ids.begin(), ids.end());
     return {};
   };
-  TRY_VOID(InParallel(kLoaders, files.size(), read, stop));
+  TRY_VOID(InParallel(options_.loaders, files.size(), read, stop));
   return superseded;
 }
 
@@ -409,7 +407,7 @@ Result<std::vector<Snapshot>> Repository::ListSnapshots(std::stop_token stop) {
     TRY(snapshots[i], ReadSnapshot(files[i], each));
     return {};
   };
-  TRY_VOID(InParallel(kLoaders, files.size(), read, stop));
+  TRY_VOID(InParallel(options_.loaders, files.size(), read, stop));
   const auto when = [](const Snapshot& snapshot) { return std::pair(snapshot.time, snapshot.id); };
   std::ranges::sort(snapshots, {}, when);
   return snapshots;

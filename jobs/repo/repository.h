@@ -37,6 +37,9 @@ struct RepositoryOptions {
   int uploads = 2;  // background threads that store packs
   // Packs in memory at any time, being filled, waiting or being stored: 3 or more.
   int packs = 3;
+  // Index files and snapshots that are read at a time: more than a processor each where a store
+  // answers slowly. Each takes about 20 MiB meanwhile.
+  std::size_t loaders = 2;
 };
 
 struct InitOptions {

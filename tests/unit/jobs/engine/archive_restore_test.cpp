@@ -173,7 +173,9 @@ TEST_F(ArchiveRestoreTest, AFileThatVanishesIsListed) {
     while (!stop.stop_requested() && meter_.Sample({}).bytes_done == 0) std::this_thread::yield();
     ::unlink(In(source_, "a").c_str());
   });
-  const ArchiveReport report = Backup();
+  ArchiveOptions options{source_, {"prod", kPath}, {}, {}, {}};
+  options.threads = 1;
+  const ArchiveReport report = TryArchive(options).value();
   ASSERT_THAT(report.unreadable.first(), SizeIs(1));
   EXPECT_EQ(report.unreadable.first().front(),
             "/shop/data-mysql-0/a: vanished while the backup ran");
