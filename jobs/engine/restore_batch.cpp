@@ -33,6 +33,8 @@ namespace {
 // 64 Ki pieces of 1 MiB on average are 64 GiB of a large file in one round, for 6 MiB of memory.
 constexpr std::size_t kMaxPieces = 64 * 1024;
 constexpr std::size_t kMaxEntries = 8 * 1024;
+// Of the entries' paths: in a very deep tree each of them may be as long as a book.
+constexpr std::size_t kMaxPathBytes = std::size_t{8} << 20;
 constexpr std::size_t kMaxOpenFiles = 128;
 // The block of every common file system: a hole of less frees nothing.
 constexpr std::size_t kBlock = 4096;
@@ -128,15 +130,18 @@ Result<void> RestoreBatch::AddPiece(const repo::PackedBlob& place, std::uint64_t
 void RestoreBatch::EndFile() { files_.back().ended = true; }
 
 void RestoreBatch::AddLink(std::string first, std::string path) {
+  path_bytes_ += first.size() + path.size();
   links_.push_back({std::move(first), std::move(path)});
 }
 
 void RestoreBatch::AddDirectory(std::string path, repo::Node node) {
+  path_bytes_ += path.size();
   directories_.push_back({std::move(path), std::move(node)});
 }
 
 bool RestoreBatch::full() const {
-  return files_.size() + links_.size() + directories_.size() >= kMaxEntries;
+  return files_.size() + links_.size() + directories_.size() >= kMaxEntries ||
+         path_bytes_ >= kMaxPathBytes;
 }
 
 Result<void> RestoreBatch::Parallel(std::size_t count, const Work& work) const {
@@ -153,6 +158,7 @@ Result<void> RestoreBatch::Flush() {
   files_.clear();
   for (const Link& link : links_) MakeLink(link);
   links_.clear();
+  path_bytes_ = 0;
   return FinishDirectories();
 }
 
