@@ -46,28 +46,40 @@ bool AllZero(ByteView bytes) {
   return bytes.front() == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
 }
 
-// Writes the parts that are not zero into a file that is one hole so far; whole blocks of zeros
-// stay holes.
-int WriteSparse(int fd, ByteView bytes, std::uint64_t offset) {
-  std::size_t start = 0;  // of what is still to be written
-  std::size_t at = 0;
-  while (at < bytes.size()) {
-    const std::size_t block = std::min(bytes.size() - at, kBlock - (offset + at) % kBlock);
-    if (block == kBlock && AllZero(bytes.subspan(at, block))) {
-      if (const int error = WriteAll(fd, bytes.subspan(start, at - start), offset + start))
-        return error;
-      start = at + block;
+// Makes zeros of what is there. Not every file system can do it without writing them.
+int PunchHole(int fd, ByteView zeros, std::uint64_t offset) {
+  const int done = ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                               static_cast<off_t>(offset), static_cast<off_t>(zeros.size()));
+  return done == 0 ? 0 : WriteAll(fd, zeros, offset);
+}
+
+// Whole blocks of zeros become holes; in a file that is one hole so far (`fresh`) they are already.
+int WriteSparse(int fd, ByteView bytes, std::uint64_t offset, bool fresh) {
+  // From `at`, up to where blocks of zeros begin or end.
+  const auto run_from = [&](std::size_t at, bool zeros) {
+    while (at < bytes.size()) {
+      const std::size_t block = std::min(bytes.size() - at, kBlock - (offset + at) % kBlock);
+      if ((block == kBlock && AllZero(bytes.subspan(at, block))) != zeros) break;
+      at += block;
     }
-    at += block;
+    return at;
+  };
+  for (std::size_t at = 0; at < bytes.size();) {
+    const std::size_t zeros = run_from(at, false);
+    if (const int error = WriteAll(fd, bytes.subspan(at, zeros - at), offset + at)) return error;
+    at = run_from(zeros, true);
+    if (fresh || at == zeros) continue;
+    if (const int error = PunchHole(fd, bytes.subspan(zeros, at - zeros), offset + zeros))
+      return error;
   }
-  return WriteAll(fd, bytes.subspan(start), offset + start);
+  return 0;
 }
 
 // The content of a file that is empty so far.
 int WriteNew(int fd, ByteView content) {
   if (content.size() < kBlock) return WriteAll(fd, content, 0);
   if (::ftruncate(fd, static_cast<off_t>(content.size())) != 0) return errno;
-  return WriteSparse(fd, content, 0);
+  return WriteSparse(fd, content, 0, true);
 }
 
 struct Split {
@@ -109,6 +121,7 @@ RestoreBatch::RestoreBatch(repo::Repository& repository, int target, std::size_t
       stop_(std::move(stop)) {}
 
 void RestoreBatch::StartFile(File file) {
+  path_bytes_ += file.path.size();
   Planned& planned = files_.emplace_back();
   static_cast<File&>(planned) = std::move(file);
   planned.node.content.reset();
@@ -290,8 +303,7 @@ Result<void> RestoreBatch::WritePiece(const Piece& piece, ByteView content) {
   if (HasFailed(file)) return {};
   const FilePtr fd = Open(piece.file);
   if (!fd) return Failed(piece.file, "open for writing", errno);
-  const int error = file.exists ? WriteAll(fd->get(), content, piece.offset)
-                                : WriteSparse(fd->get(), content, piece.offset);
+  const int error = WriteSparse(fd->get(), content, piece.offset, !file.exists);
   if (error != 0) return Failed(piece.file, "write", error);
   meter_.AddBytes(content.size());
   const std::lock_guard lock(files_mutex_);
