@@ -205,7 +205,8 @@ Result<void> RestoreBatch::ComparePieces() {
 
 Result<void> RestoreBatch::FetchPieces() {
   std::ranges::sort(pieces_, {}, [](const Piece& piece) {
-    return std::tuple(piece.present, piece.pack, piece.blob.offset, piece.file, piece.offset);
+    return std::tuple(piece.present, piece.pack, piece.blob.offset, piece.blob.handle.id,
+                      piece.file, piece.offset);
   });
   const auto portions = Portions();
   return Parallel(portions.size(), [&](std::size_t i, std::stop_token stop) {
@@ -234,7 +235,7 @@ Result<void> RestoreBatch::Fetch(std::span<const Piece> pieces, std::stop_token 
   const repo::Id& pack = packs_[pieces.front().pack];
   std::vector<repo::Blob> blobs;
   for (const Piece& piece : pieces) {
-    if (blobs.empty() || blobs.back().offset != piece.blob.offset) blobs.push_back(piece.blob);
+    if (blobs.empty() || blobs.back() != piece.blob) blobs.push_back(piece.blob);
   }
   return repository_.LoadBlobs(
       pack, blobs,
@@ -267,6 +268,8 @@ Result<void> RestoreBatch::Deliver(const repo::Blob& blob, Result<ByteView> cont
   const auto wanted = std::ranges::equal_range(
       pieces, blob.offset, {}, [](const Piece& piece) { return piece.blob.offset; });
   for (const Piece& piece : wanted) {
+    // A false index may give one place to two blobs.
+    if (piece.blob != blob) continue;
     Planned& file = files_[piece.file];
     if (!content) {
       Fail(file, content.error().message);

@@ -349,9 +349,7 @@ Result<void> Repository::VisitRange(const Id& pack, std::span<const Blob> blobs,
     while (together.size() < std::min(blobs.size(), BlobOpener::kTogether)) {
       const Blob& blob = blobs[together.size()];
       // Blobs are opened where they lie. Only a false index lets them overlap.
-      if (blob.offset < opened_to)
-        return Fail(Code::kCorrupt, Describe(FileType::kPack, pack) + ": " +
-                                        repo::Describe(blob.handle) + " overlaps another blob");
+      if (blob.offset < opened_to) break;
       opened_to = std::uint64_t{blob.offset} + blob.length;
       together.push_back({blob, bytes.subspan(blob.offset - start, blob.length)});
     }
@@ -360,6 +358,11 @@ Result<void> Repository::VisitRange(const Id& pack, std::span<const Blob> blobs,
       TRY_VOID(
           visit(together[i].blob, Named(Describe(FileType::kPack, pack), std::move(contents[i]))));
     blobs = blobs.subspan(together.size());
+    if (blobs.empty() || blobs.front().offset >= opened_to) continue;
+    TRY_VOID(visit(blobs.front(), Fail(Code::kCorrupt, Describe(FileType::kPack, pack) + ": " +
+                                                           repo::Describe(blobs.front().handle) +
+                                                           " overlaps another blob")));
+    blobs = blobs.subspan(1);
   }
   return {};
 }
