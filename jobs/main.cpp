@@ -12,6 +12,7 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -98,7 +99,13 @@ int Finish(const Options& options, const protocol::MoverResult& result) {
   return static_cast<int>(result.exit);
 }
 
+// Memory and environment hold passwords and keys: no core dump, and no other process of the same
+// user may look at either. /proc then says that the process is root's; its own part stays open to
+// it.
+void KeepSecrets() { ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
 int Main(const std::vector<std::string>& arguments) {
+  KeepSecrets();
   BoundTheAllocator();
   const StopOnSignal signals;
   const auto options = ParseOptions(arguments, FromEnvironment);

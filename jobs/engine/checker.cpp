@@ -81,6 +81,14 @@ class TreeChecker final : public TreeVisitor {
   std::unordered_set<Id> seen_;
 };
 
+// Blobs by offset lie one behind the other from the pack's start.
+bool LieInOrder(const repo::PackEntry& pack) {
+  std::uint64_t end = 0;
+  return std::ranges::all_of(pack.blobs, [&](const repo::Blob& blob) {
+    return std::exchange(end, end + blob.length) == blob.offset;
+  });
+}
+
 struct PackState {
   std::uint64_t size = 0;
   bool indexed = false;
@@ -104,10 +112,13 @@ void CheckPacks(const repo::Index& index, PackStates& packs, CheckReport& report
     }
     pack->second.indexed = true;
     const std::uint64_t implied = ImpliedSize(entry);
-    if (implied != pack->second.size)
+    if (implied != pack->second.size) {
       report.damage.Add("pack " + entry.id.Hex(), "has " + std::to_string(pack->second.size) +
                                                       " bytes, the index implies " +
                                                       std::to_string(implied));
+    } else if (!LieInOrder(entry)) {
+      report.damage.Add("pack " + entry.id.Hex(), "has gaps or overlaps, the index says");
+    }
   });
   for (const auto& [id, pack] : packs) {
     report.stored_bytes += pack.size;
@@ -116,14 +127,35 @@ void CheckPacks(const repo::Index& index, PackStates& packs, CheckReport& report
   report.packs = packs.size();
 }
 
-// Everything in one pack against its name, its own header and its blobs' ids.
-Result<void> ReadPack(repo::Repository& repository, const Id& id, std::stop_token stop) {
+// Each key file against its name: parts of it are protected by nothing else.
+Result<void> CheckKeys(repo::Repository& repository, CheckReport& report, std::stop_token stop) {
+  TRY(const auto files, repository.ListFiles(FileType::kKey, stop));
+  for (const auto& file : files) {
+    const auto content = repository.storage().Load({FileType::kKey, file.id.Hex()}, 0, 0, stop);
+    if (!content && !IsDamage(content.error())) return tl::make_unexpected(content.error());
+    if (!content || Id::Of(*content) != file.id)
+      report.damage.Add("key " + file.id.Hex(), "its content does not match its name");
+  }
+  return {};
+}
+
+bool IsIndexed(const repo::Index& index, const Id& pack, const repo::Blob& blob) {
+  const auto places = index.LookupAll(blob.handle);
+  return std::ranges::find(places, repo::PackedBlob{pack, blob}) != places.end();
+}
+
+// Everything in one pack against its name, its own header, its blobs' ids and, if there is one, its
+// index.
+Result<void> ReadPack(repo::Repository& repository, const Id& id, bool indexed,
+                      std::stop_token stop) {
   TRY(Bytes content, repository.storage().Load({FileType::kPack, id.Hex()}, 0, 0, stop));
   if (Id::Of(content) != id) return Fail(Code::kCorrupt, "its content does not match its name");
   TRY(const auto blobs, repo::DecodePackHeader(repository.key(), content, content.size()));
   for (const repo::Blob& blob : blobs) {
     TRY_VOID(repo::OpenBlob(repository.key(), blob,
                             std::span(content).subspan(blob.offset, blob.length)));
+    if (indexed && !IsIndexed(repository.index(), id, blob))
+      return Fail(Code::kCorrupt, "the index does not say that it holds " + Describe(blob.handle));
   }
   return {};
 }
@@ -154,7 +186,7 @@ Result<void> ReadPacks(repo::Repository& repository, const PackStates& packs,
   std::mutex mutex;  // guards the report
   const auto work = [&](std::size_t i, std::stop_token each) -> Result<void> {
     const PackState& pack = packs.at(ids[i]);
-    const auto read = ReadPack(repository, ids[i], each);
+    const auto read = ReadPack(repository, ids[i], pack.indexed, each);
     if (!read && !IsDamage(read.error())) return read;
     meter.AddFiles(1);
     meter.AddBytes(pack.size);
@@ -210,6 +242,7 @@ Result<CheckReport> Check(repo::Repository& repository,
   meter.SetPhase("scan");
   TRY(PackStates packs, ListPacks(repository, stop));
   CheckPacks(repository.index(), packs, report);
+  TRY_VOID(CheckKeys(repository, report, stop));
   TreeChecker trees(repository.index(), report);
   for (const repo::Snapshot& snapshot : snapshots) {
     trees.StartSnapshot(snapshot);

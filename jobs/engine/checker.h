@@ -42,10 +42,11 @@ struct CheckReport {
 };
 
 // Structure: every pack of the index is there with the size the index implies, every snapshot's
-// trees can be read and all their blobs are in the index. The packs of `read_data` are fetched
-// and their hash, header and blobs compared too (kPackReaders packs in memory at a time). Remembers
-// the id of each tree, about 60 bytes. `snapshots` were listed before the index was loaded. Errors:
-// the repository cannot be listed, Cancelled; damage is in the report.
+// trees can be read, all their blobs are in the index, and key files match their names. The packs
+// of `read_data` are fetched and their hash, header and blobs compared too (kPackReaders packs in
+// memory at a time). Remembers the id of each tree, about 60 bytes. `snapshots` were listed before
+// the index was loaded. Errors: the repository cannot be listed, Cancelled; damage is in the
+// report.
 Result<CheckReport> Check(repo::Repository& repository,
                           const std::vector<repo::Snapshot>& snapshots, const DataSubset& read_data,
                           Meter& meter, std::stop_token stop);

@@ -148,9 +148,12 @@ std::uint64_t ApplyOwner(const Place& place, const repo::Node& node, const struc
 // The kernel turns these into mode bits and keeps them beside the mode: they come after it.
 bool IsAcl(std::string_view name) { return name.starts_with("system."); }
 
-// Others than these are the file system's own business (a label, a quota) unless the node has them.
+// Others than these are the system's own business (a label, a quota, the layers of an overlay)
+// unless the node has them.
 bool MayBeRemoved(std::string_view name) {
-  return name.starts_with("user.") || name.starts_with("system.posix_acl_");
+  if (name.starts_with("trusted.")) return !name.starts_with("trusted.overlay.");
+  return name.starts_with("user.") || name.starts_with("system.posix_acl_") ||
+         name == "security.capability";
 }
 
 bool HasValue(const Place& place, const repo::ExtendedAttribute& attribute) {

@@ -33,6 +33,8 @@ namespace {
 // 64 Ki pieces of 1 MiB on average are 64 GiB of a large file in one round, for 6 MiB of memory.
 constexpr std::size_t kMaxPieces = 64 * 1024;
 constexpr std::size_t kMaxEntries = 8 * 1024;
+// Of the entries' paths: in a very deep tree each of them may be as long as a book.
+constexpr std::size_t kMaxPathBytes = std::size_t{8} << 20;
 constexpr std::size_t kMaxOpenFiles = 128;
 // The block of every common file system: a hole of less frees nothing.
 constexpr std::size_t kBlock = 4096;
@@ -44,28 +46,40 @@ bool AllZero(ByteView bytes) {
   return bytes.front() == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
 }
 
-// Writes the parts that are not zero into a file that is one hole so far; whole blocks of zeros
-// stay holes.
-int WriteSparse(int fd, ByteView bytes, std::uint64_t offset) {
-  std::size_t start = 0;  // of what is still to be written
-  std::size_t at = 0;
-  while (at < bytes.size()) {
-    const std::size_t block = std::min(bytes.size() - at, kBlock - (offset + at) % kBlock);
-    if (block == kBlock && AllZero(bytes.subspan(at, block))) {
-      if (const int error = WriteAll(fd, bytes.subspan(start, at - start), offset + start))
-        return error;
-      start = at + block;
+// Makes zeros of what is there. Not every file system can do it without writing them.
+int PunchHole(int fd, ByteView zeros, std::uint64_t offset) {
+  const int done = ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                               static_cast<off_t>(offset), static_cast<off_t>(zeros.size()));
+  return done == 0 ? 0 : WriteAll(fd, zeros, offset);
+}
+
+// Whole blocks of zeros become holes; in a file that is one hole so far (`fresh`) they are already.
+int WriteSparse(int fd, ByteView bytes, std::uint64_t offset, bool fresh) {
+  // From `at`, up to where blocks of zeros begin or end.
+  const auto run_from = [&](std::size_t at, bool zeros) {
+    while (at < bytes.size()) {
+      const std::size_t block = std::min(bytes.size() - at, kBlock - (offset + at) % kBlock);
+      if ((block == kBlock && AllZero(bytes.subspan(at, block))) != zeros) break;
+      at += block;
     }
-    at += block;
+    return at;
+  };
+  for (std::size_t at = 0; at < bytes.size();) {
+    const std::size_t zeros = run_from(at, false);
+    if (const int error = WriteAll(fd, bytes.subspan(at, zeros - at), offset + at)) return error;
+    at = run_from(zeros, true);
+    if (fresh || at == zeros) continue;
+    if (const int error = PunchHole(fd, bytes.subspan(zeros, at - zeros), offset + zeros))
+      return error;
   }
-  return WriteAll(fd, bytes.subspan(start), offset + start);
+  return 0;
 }
 
 // The content of a file that is empty so far.
 int WriteNew(int fd, ByteView content) {
   if (content.size() < kBlock) return WriteAll(fd, content, 0);
   if (::ftruncate(fd, static_cast<off_t>(content.size())) != 0) return errno;
-  return WriteSparse(fd, content, 0);
+  return WriteSparse(fd, content, 0, true);
 }
 
 struct Split {
@@ -107,6 +121,7 @@ RestoreBatch::RestoreBatch(repo::Repository& repository, int target, std::size_t
       stop_(std::move(stop)) {}
 
 void RestoreBatch::StartFile(File file) {
+  path_bytes_ += file.path.size();
   Planned& planned = files_.emplace_back();
   static_cast<File&>(planned) = std::move(file);
   planned.node.content.reset();
@@ -128,15 +143,18 @@ Result<void> RestoreBatch::AddPiece(const repo::PackedBlob& place, std::uint64_t
 void RestoreBatch::EndFile() { files_.back().ended = true; }
 
 void RestoreBatch::AddLink(std::string first, std::string path) {
+  path_bytes_ += first.size() + path.size();
   links_.push_back({std::move(first), std::move(path)});
 }
 
 void RestoreBatch::AddDirectory(std::string path, repo::Node node) {
+  path_bytes_ += path.size();
   directories_.push_back({std::move(path), std::move(node)});
 }
 
 bool RestoreBatch::full() const {
-  return files_.size() + links_.size() + directories_.size() >= kMaxEntries;
+  return files_.size() + links_.size() + directories_.size() >= kMaxEntries ||
+         path_bytes_ >= kMaxPathBytes;
 }
 
 Result<void> RestoreBatch::Parallel(std::size_t count, const Work& work) const {
@@ -153,6 +171,7 @@ Result<void> RestoreBatch::Flush() {
   files_.clear();
   for (const Link& link : links_) MakeLink(link);
   links_.clear();
+  path_bytes_ = 0;
   return FinishDirectories();
 }
 
@@ -186,7 +205,8 @@ Result<void> RestoreBatch::ComparePieces() {
 
 Result<void> RestoreBatch::FetchPieces() {
   std::ranges::sort(pieces_, {}, [](const Piece& piece) {
-    return std::tuple(piece.present, piece.pack, piece.blob.offset, piece.file, piece.offset);
+    return std::tuple(piece.present, piece.pack, piece.blob.offset, piece.blob.handle.id,
+                      piece.file, piece.offset);
   });
   const auto portions = Portions();
   return Parallel(portions.size(), [&](std::size_t i, std::stop_token stop) {
@@ -215,7 +235,7 @@ Result<void> RestoreBatch::Fetch(std::span<const Piece> pieces, std::stop_token 
   const repo::Id& pack = packs_[pieces.front().pack];
   std::vector<repo::Blob> blobs;
   for (const Piece& piece : pieces) {
-    if (blobs.empty() || blobs.back().offset != piece.blob.offset) blobs.push_back(piece.blob);
+    if (blobs.empty() || blobs.back() != piece.blob) blobs.push_back(piece.blob);
   }
   return repository_.LoadBlobs(
       pack, blobs,
@@ -248,6 +268,8 @@ Result<void> RestoreBatch::Deliver(const repo::Blob& blob, Result<ByteView> cont
   const auto wanted = std::ranges::equal_range(
       pieces, blob.offset, {}, [](const Piece& piece) { return piece.blob.offset; });
   for (const Piece& piece : wanted) {
+    // A false index may give one place to two blobs.
+    if (piece.blob != blob) continue;
     Planned& file = files_[piece.file];
     if (!content) {
       Fail(file, content.error().message);
@@ -284,8 +306,7 @@ Result<void> RestoreBatch::WritePiece(const Piece& piece, ByteView content) {
   if (HasFailed(file)) return {};
   const FilePtr fd = Open(piece.file);
   if (!fd) return Failed(piece.file, "open for writing", errno);
-  const int error = file.exists ? WriteAll(fd->get(), content, piece.offset)
-                                : WriteSparse(fd->get(), content, piece.offset);
+  const int error = WriteSparse(fd->get(), content, piece.offset, !file.exists);
   if (error != 0) return Failed(piece.file, "write", error);
   meter_.AddBytes(content.size());
   const std::lock_guard lock(files_mutex_);

@@ -152,6 +152,7 @@ class RestoreBatch {
   std::unordered_map<repo::Id, std::uint32_t> pack_numbers_;
   std::vector<Link> links_;
   std::vector<Directory> directories_;
+  std::size_t path_bytes_ = 0;  // of all of these
 
   mutable std::mutex files_mutex_;
   std::mutex report_mutex_;

@@ -183,6 +183,9 @@ bool KeepsOwners(const RestoreOptions& options) {
   return options.ownership && options.owner_map.uids.empty() && options.owner_map.gids.empty();
 }
 
+// For reports: the root has no path.
+std::string NameOf(const std::string& path) { return path.empty() ? "/" : path; }
+
 bool SameKind(const Node& node, const struct stat& status) {
   if (node.type != repo::TypeOfMode(status.st_mode)) return false;
   const bool device = node.type == NodeType::kDev || node.type == NodeType::kCharDev;
@@ -217,7 +220,7 @@ Result<bool> Restorer::Enter(const std::string& path, const Node& node, const re
   auto level = OpenDirectory(path, node.name);
   if (!level) {
     if (level.error().code == Code::kNoSpace) return tl::make_unexpected(level.error());
-    report_.failed.Add(path, level.error().message + "; nothing below it was restored");
+    report_.failed.Add(NameOf(path), level.error().message + "; nothing below it was restored");
     return false;
   }
   levels_.push_back(*std::move(level));
@@ -240,7 +243,7 @@ Result<void> Restorer::Damaged(const std::string& path, Error error) {
   if (error.code != Code::kCorrupt && error.code != Code::kNotFound)
     return tl::make_unexpected(std::move(error));
   report_.damaged = true;
-  report_.failed.Add(path, error.message + "; nothing below it was restored");
+  report_.failed.Add(NameOf(path), error.message + "; nothing below it was restored");
   return {};
 }
 
@@ -527,8 +530,11 @@ std::string RootOf(const repo::Snapshot& snapshot) {
   return ours && snapshot.paths.size() == 1 ? snapshot.paths.front() : "/";
 }
 
-Result<RestoreReport> Restore(repo::Repository& repository, const repo::Snapshot& snapshot,
-                              const RestoreOptions& options, Meter& meter, std::stop_token stop) {
+namespace {
+
+Result<RestoreReport> TryRestore(repo::Repository& repository, const repo::Snapshot& snapshot,
+                                 const RestoreOptions& options, Meter& meter,
+                                 std::stop_token stop) {
   const std::string root_path = options.root.value_or(RootOf(snapshot));
   TRY(const Node root, FindNode(repository, snapshot.tree, root_path, stop));
   struct stat status {};
@@ -548,7 +554,7 @@ Result<RestoreReport> Restore(repo::Repository& repository, const repo::Snapshot
     RestoreOptions within = options;
     within.root = root_path.substr(0, root_path.rfind('/'));
     within.paths = {root_path};
-    return Restore(repository, snapshot, within, meter, stop);
+    return TryRestore(repository, snapshot, within, meter, stop);
   }
   PathFilter filter(options.paths, root_path);
   TRY(Fd target, MakeRoot(options.target));
@@ -556,6 +562,18 @@ Result<RestoreReport> Restore(repo::Repository& repository, const repo::Snapshot
   TRY_VOID(SetTotals(repository, snapshot, root, filter, meter, stop));
   meter.SetPhase("transfer");
   return Restorer(repository, options, std::move(filter), std::move(target), meter, stop).Run(root);
+}
+
+}  // namespace
+
+Result<RestoreReport> Restore(repo::Repository& repository, const repo::Snapshot& snapshot,
+                              const RestoreOptions& options, Meter& meter, std::stop_token stop) {
+  auto report = TryRestore(repository, snapshot, options, meter, stop);
+  const bool damaged = report ? report->damaged : report.error().code == Code::kCorrupt;
+  if (!damaged) return report;
+  // Index files may be lost whose packs are there. What was restored is not fetched again.
+  TRY(const std::size_t found, repository.IndexFromPacks(stop));
+  return found == 0 ? std::move(report) : TryRestore(repository, snapshot, options, meter, stop);
 }
 
 }  // namespace holdfast::engine

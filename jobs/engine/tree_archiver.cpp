@@ -68,7 +68,6 @@ struct TreeArchiver::Entry {
 struct TreeArchiver::Directory {
   DirectoryPtr parent;     // none for the source
   Entry* entry = nullptr;  // in the parent's slice
-  std::string path;        // below the source, with a leading '/'; "" for the source itself
   std::size_t depth = 0;
   bool elsewhere = false;  // on another file system, to be stored empty
   Fd fd;
@@ -86,7 +85,17 @@ struct TreeArchiver::Directory {
   bool encoded = false;
   repo::TreeBuilder tree;
 
-  std::string PathOf(const Entry& child) const { return path + "/" + child.node.name; }
+  // Below the source, with a leading '/'; "" for the source itself. Put together when it is asked
+  // for: the paths of all levels of a very deep tree would not fit into memory.
+  std::string Path() const {
+    std::vector<std::string_view> above;
+    for (const Directory* d = this; d->parent; d = d->parent.get())
+      above.push_back(d->entry->node.name);
+    std::string path;
+    for (auto name = above.rbegin(); name != above.rend(); ++name) path.append("/").append(*name);
+    return path;
+  }
+  std::string PathOf(const Entry& child) const { return Path() + "/" + child.node.name; }
 };
 
 class TreeArchiver::DirectoryJob final : public WorkPool::Job {
@@ -236,16 +245,16 @@ bool TreeArchiver::Open(Directory& directory) {
     directory.fd = Fd(::openat(directory.parent->fd.get(), node.name.c_str(),
                                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!directory.fd.valid()) {
-      tally_.Missing(directory.path, errno);
+      tally_.Missing(directory.Path(), errno);
       return false;
     }
     if (const auto read = ReadExtras({-1, "", directory.fd.get()}, node); !read)
-      tally_.Problem(directory.path, read.error().message);
+      tally_.Problem(directory.Path(), read.error().message);
   }
   if (directory.elsewhere) return true;
   auto names = ListNames(directory.fd.get());
   if (!names) {
-    tally_.Problem(directory.path, names.error().message);
+    tally_.Problem(directory.Path(), names.error().message);
     return false;
   }
   directory.names = *std::move(names);
@@ -390,7 +399,6 @@ void TreeArchiver::VisitDirectory(const DirectoryPtr& directory, Entry& entry,
   auto child = std::make_shared<Directory>();
   child->parent = directory;
   child->entry = &entry;
-  child->path = directory->PathOf(entry);
   child->depth = directory->depth + 1;
   child->elsewhere = options_.one_file_system && status.st_dev != device_;
   if (entry.before != nullptr) child->before_id = entry.before->subtree;

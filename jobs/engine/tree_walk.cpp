@@ -12,13 +12,13 @@ namespace {
 
 struct Level {
   repo::Node node;
-  std::string path;
+  std::size_t path_length = 0;
   repo::Tree tree;
   std::size_t next = 0;
 };
 
 // Loads a directory and asks the visitor; nothing is pushed when it is left out.
-Result<void> Descend(repo::Repository& repository, const repo::Node& node, std::string path,
+Result<void> Descend(repo::Repository& repository, const repo::Node& node, const std::string& path,
                      TreeVisitor& visitor, std::vector<Level>& levels, std::stop_token stop) {
   auto tree = node.subtree ? repository.LoadTree(*node.subtree, stop)
                            : Fail(Code::kCorrupt, "the directory has no tree; run check");
@@ -27,7 +27,7 @@ Result<void> Descend(repo::Repository& repository, const repo::Node& node, std::
     return visitor.Damaged(path, std::move(tree).error());
   }
   TRY(const bool wanted, visitor.Enter(path, node, *tree));
-  if (wanted) levels.push_back({node, std::move(path), *std::move(tree), 0});
+  if (wanted) levels.push_back({node, path.size(), *std::move(tree), 0});
   return {};
 }
 
@@ -36,23 +36,28 @@ Result<void> Descend(repo::Repository& repository, const repo::Node& node, std::
 Result<void> WalkTree(repo::Repository& repository, const repo::Node& root, TreeVisitor& visitor,
                       std::stop_token stop) {
   std::vector<Level> levels;
-  TRY_VOID(Descend(repository, root, "", visitor, levels, stop));
+  // The only one, cut back on the way up: the paths of all levels of a very deep tree would not fit
+  // into memory.
+  std::string path;
+  TRY_VOID(Descend(repository, root, path, visitor, levels, stop));
   while (!levels.empty()) {
     if (stop.stop_requested()) return Fail(Code::kCancelled, "stopped");
     Level& level = levels.back();
+    path.resize(level.path_length);
     if (level.next == level.tree.nodes.size()) {
-      TRY_VOID(visitor.Leave(level.path, level.node));
+      TRY_VOID(visitor.Leave(path, level.node));
       levels.pop_back();
       continue;
     }
     const repo::Node& node = level.tree.nodes[level.next++];
-    std::string path = level.path.empty() ? node.name : level.path + "/" + node.name;
+    if (!path.empty()) path += '/';
+    path += node.name;
     if (node.type != repo::NodeType::kDir) {
       TRY_VOID(visitor.Entry(path, node));
       continue;
     }
     const repo::Node directory = node;
-    TRY_VOID(Descend(repository, directory, std::move(path), visitor, levels, stop));
+    TRY_VOID(Descend(repository, directory, path, visitor, levels, stop));
   }
   return {};
 }
@@ -65,8 +70,11 @@ Result<repo::Node> FindNode(repo::Repository& repository, const repo::Id& tree,
   node.subtree = tree;
   for (const std::string& name : SplitComponents(path)) {
     if (!node.subtree) return Fail(Code::kNotFound, Printable(path) + " is not in the snapshot");
-    TRY(const repo::Tree level, repository.LoadTree(*node.subtree, stop));
-    const repo::Node* found = level.Find(name);
+    auto level = repository.LoadTree(*node.subtree, stop);
+    // What a snapshot refers to and the repository lacks is damage, not a wrong name.
+    if (!level && level.error().code == Code::kNotFound) level.error().code = Code::kCorrupt;
+    if (!level) return tl::make_unexpected(std::move(level).error());
+    const repo::Node* found = level->Find(name);
     if (found == nullptr) return Fail(Code::kNotFound, Printable(path) + " is not in the snapshot");
     node = repo::Node(*found);
   }

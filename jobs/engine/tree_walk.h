@@ -29,7 +29,8 @@ class TreeVisitor {
 Result<void> WalkTree(repo::Repository& repository, const repo::Node& root, TreeVisitor& visitor,
                       std::stop_token stop);
 
-// The node at "/a/b" below a snapshot's tree; for "/" a nameless directory. NotFound when absent.
+// The node at "/a/b" below a snapshot's tree; for "/" a nameless directory. NotFound when absent,
+// Corrupt when a tree on the way is damaged or lost.
 Result<repo::Node> FindNode(repo::Repository& repository, const repo::Id& tree,
                             std::string_view path, std::stop_token stop);
 

@@ -19,6 +19,19 @@ Try<OpenedSnapshots> OpenAll(const Surroundings& around, LockKind lock, std::sto
   return OpenedSnapshots{std::move(session), std::move(snapshots)};
 }
 
+Try<OpenedSnapshots> OpenReadable(const Surroundings& around, std::stop_token stop) {
+  TRY(Session session, Session::Open(around.session, LockKind::kShared, stop));
+  std::vector<Error> damaged;
+  TRY(Snapshots snapshots, session.repository().ListSnapshots(stop, &damaged));
+  TRY_VOID(session.repository().LoadIndex(stop, &damaged));
+  OpenedSnapshots opened{std::move(session), std::move(snapshots)};
+  for (const Error& error : damaged) {
+    opened.damage.Add("the repository", error.message);
+    around.warnings << "the repository is damaged: " << error.message << '\n';
+  }
+  return opened;
+}
+
 std::pair<std::string, std::optional<std::string>> SplitSnapshotName(const std::string& name) {
   const std::size_t colon = name.find(':');
   if (colon == std::string::npos) return {name, std::nullopt};

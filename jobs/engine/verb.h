@@ -82,10 +82,14 @@ auto UnderLock(Session& session, std::stop_token stop, Body body) {
 struct OpenedSnapshots {
   Session session;
   Snapshots snapshots;
+  ProblemList damage = {};  // snapshots and index files that cannot be read
 };
 
 // The snapshots are listed before the index is loaded, so that the index knows all they need.
+// Corrupt when any of them is damaged: who writes must know everything.
 Try<OpenedSnapshots> OpenAll(const Surroundings& around, LockKind lock, std::stop_token stop);
+// The same for who reads: goes on with what is not damaged, and warns of the rest.
+Try<OpenedSnapshots> OpenReadable(const Surroundings& around, std::stop_token stop);
 
 // "latest" of an identity, not after `as_of`; or by id. NotFound.
 Result<repo::Snapshot> Select(repo::Repository& repository, const Snapshots& snapshots,

@@ -14,7 +14,7 @@ using protocol::MoverResult;
 Try<MoverResult> Execute(const CheckRequest& request, const Surroundings& around,
                          std::stop_token stop) {
   MoverResult result;
-  TRY(OpenedSnapshots opened, OpenAll(around, LockKind::kShared, stop));
+  TRY(OpenedSnapshots opened, OpenReadable(around, stop));
   TRY(const CheckReport report, UnderLock(opened.session, stop, [&](std::stop_token inner) {
         return Check(opened.session.repository(), opened.snapshots, request.read_data, around.meter,
                      inner);
@@ -23,13 +23,16 @@ Try<MoverResult> Execute(const CheckRequest& request, const Surroundings& around
   result.repository_id = opened.session.repository().config().id;
   result.snapshots = report.snapshots;
   result.stored_bytes = report.stored_bytes;
+  for (const std::string& problem : opened.damage.first())
+    result.unreadable_paths.push_back(problem);  // said already
+  result.unreadable += opened.damage.count();
   CopyProblems(report.damage, result, around.warnings);
-  if (report.damage.count() != 0) {
+  if (result.unreadable != 0) {
     result.exit = ExitCode::kCorrupt;
     result.message = fmt::format(
         "{} places in the repository are damaged; restore what can be "
         "restored, and back up again to mend the rest",
-        report.damage.count());
+        result.unreadable);
   }
   if (report.unused_packs != 0)
     around.warnings << report.unused_packs

@@ -8,7 +8,7 @@ using protocol::MoverResult;
 Try<MoverResult> Execute(const DumpRequest& request, const Surroundings& around,
                          std::stop_token stop) {
   MoverResult result;
-  TRY(OpenedSnapshots opened, OpenAll(around, LockKind::kShared, stop));
+  TRY(OpenedSnapshots opened, OpenReadable(around, stop));
   repo::Repository& repository = opened.session.repository();
   TRY(const repo::Snapshot snapshot,
       Select(repository, opened.snapshots, request.snapshot, request.identity, std::nullopt, stop));

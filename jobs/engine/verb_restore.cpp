@@ -32,7 +32,7 @@ Try<MoverResult> Execute(const RestoreRequest& request, const Surroundings& arou
                          std::stop_token stop) {
   MoverResult result;
   TRY_VOID(CheckTarget(request.restore.target));
-  TRY(OpenedSnapshots opened, OpenAll(around, LockKind::kShared, stop));
+  TRY(OpenedSnapshots opened, OpenReadable(around, stop));
   repo::Repository& repository = opened.session.repository();
   const auto [name, subfolder] = SplitSnapshotName(request.snapshot);
   TRY(const repo::Snapshot snapshot,

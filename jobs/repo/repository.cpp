@@ -77,6 +77,14 @@ Bytes MakeEnvelope(ByteView content) {
   return envelope;
 }
 
+// Damage is noted where that is asked for; any other Error is passed on.
+Result<void> PassOver(Error error, std::vector<Error>* damaged) {
+  const bool is_damage = error.code == Code::kCorrupt || error.code == Code::kNotFound;
+  if (damaged == nullptr || !is_damage) return tl::make_unexpected(std::move(error));
+  damaged->push_back(std::move(error));
+  return {};
+}
+
 // Sorted blobs that one request fetches.
 struct Range {
   std::span<const Blob> blobs;
@@ -225,6 +233,7 @@ Result<std::vector<FileEntry>> Repository::ListFiles(FileType type, std::stop_to
 }
 
 Result<std::vector<Id>> Repository::ReadIndexFiles(std::span<const FileEntry> files,
+                                                   std::vector<Error>* damaged,
                                                    std::stop_token stop) {
   std::mutex mutex;
   std::vector<Id> superseded;
@@ -232,30 +241,55 @@ Result<std::vector<Id>> Repository::ReadIndexFiles(std::span<const FileEntry> fi
     index_.Add(pack);
     return {};
   };
+  const auto decode = [&](const FileEntry& file, std::stop_token each) -> Result<std::vector<Id>> {
+    TRY(const Bytes text, LoadFile(FileType::kIndex, file, each));
+    return Named(Describe(FileType::kIndex, file.id), DecodeIndex(text, add));
+  };
   const auto read = [&](std::size_t i, std::stop_token each) -> Result<void> {
-    TRY(const Bytes text, LoadFile(FileType::kIndex, files[i], each));
-    TRY(const std::vector<Id> ids,
-        Named(Describe(FileType::kIndex, files[i].id), DecodeIndex(text, add)));
+    Result<std::vector<Id>> ids = decode(files[i], each);
     const std::lock_guard lock(mutex);
-    superseded.insert(superseded.end(), ids.begin(), ids.end());
+    if (!ids) return PassOver(std::move(ids).error(), damaged);
+    superseded.insert(superseded.end(), ids->begin(), ids->end());
     return {};
   };
   TRY_VOID(InParallel(options_.loaders, files.size(), read, stop));
   return superseded;
 }
 
-Result<void> Repository::LoadIndex(std::stop_token stop) {
+Result<void> Repository::LoadIndex(std::stop_token stop, std::vector<Error>* damaged) {
   TRY(auto files, ListFiles(FileType::kIndex, stop));
-  TRY(const std::vector<Id> ids, ReadIndexFiles(files, stop));
+  const auto noted = static_cast<std::ptrdiff_t>(damaged != nullptr ? damaged->size() : 0);
+  TRY(const std::vector<Id> ids, ReadIndexFiles(files, damaged, stop));
   // Rare: somebody was interrupted between saving an index file and removing those it replaces.
   const std::unordered_set<Id> superseded(ids.begin(), ids.end());
   const auto replaced = [&](const FileEntry& file) { return superseded.contains(file.id); };
   if (std::erase_if(files, replaced) > 0) {
     index_.Clear();
-    TRY_VOID(ReadIndexFiles(files, stop));
+    if (damaged != nullptr) damaged->erase(damaged->begin() + noted, damaged->end());
+    TRY_VOID(ReadIndexFiles(files, damaged, stop));
   }
   index_.ShrinkToFit();
   return {};
+}
+
+Result<std::size_t> Repository::IndexFromPacks(std::stop_token stop) {
+  TRY(std::vector<FileEntry> packs, ListFiles(FileType::kPack, stop));
+  std::unordered_set<Id> known;
+  index_.ForEachPack([&](const PackEntry& pack) { known.insert(pack.id); });
+  std::erase_if(packs, [&](const FileEntry& pack) { return known.contains(pack.id); });
+  std::size_t found = 0;
+  std::vector<Error> damaged;
+  std::mutex mutex;
+  const auto read = [&](std::size_t i, std::stop_token each) -> Result<void> {
+    auto blobs = ReadPackHeader(storage_, key_, packs[i].id, packs[i].size, each);
+    const std::lock_guard lock(mutex);
+    if (!blobs) return PassOver(std::move(blobs).error(), &damaged);
+    index_.Add({packs[i].id, *std::move(blobs)});
+    ++found;
+    return {};
+  };
+  TRY_VOID(InParallel(kLoaders, packs.size(), read, stop));
+  return found;
 }
 
 Result<std::uint64_t> Repository::StoreBlob(const BlobHandle& handle, ByteView content,
@@ -347,9 +381,7 @@ Result<void> Repository::VisitRange(const Id& pack, std::span<const Blob> blobs,
     while (together.size() < std::min(blobs.size(), BlobOpener::kTogether)) {
       const Blob& blob = blobs[together.size()];
       // Blobs are opened where they lie. Only a false index lets them overlap.
-      if (blob.offset < opened_to)
-        return Fail(Code::kCorrupt, Describe(FileType::kPack, pack) + ": " +
-                                        repo::Describe(blob.handle) + " overlaps another blob");
+      if (blob.offset < opened_to) break;
       opened_to = std::uint64_t{blob.offset} + blob.length;
       together.push_back({blob, bytes.subspan(blob.offset - start, blob.length)});
     }
@@ -358,6 +390,11 @@ Result<void> Repository::VisitRange(const Id& pack, std::span<const Blob> blobs,
       TRY_VOID(
           visit(together[i].blob, Named(Describe(FileType::kPack, pack), std::move(contents[i]))));
     blobs = blobs.subspan(together.size());
+    if (blobs.empty() || blobs.front().offset >= opened_to) continue;
+    TRY_VOID(visit(blobs.front(), Fail(Code::kCorrupt, Describe(FileType::kPack, pack) + ": " +
+                                                           repo::Describe(blobs.front().handle) +
+                                                           " overlaps another blob")));
+    blobs = blobs.subspan(1);
   }
   return {};
 }
@@ -400,11 +437,16 @@ Result<Snapshot> Repository::FindSnapshot(std::string_view name, std::stop_token
   return ReadSnapshot(*found, stop);
 }
 
-Result<std::vector<Snapshot>> Repository::ListSnapshots(std::stop_token stop) {
+Result<std::vector<Snapshot>> Repository::ListSnapshots(std::stop_token stop,
+                                                        std::vector<Error>* damaged) {
   TRY(const auto files, ListFiles(FileType::kSnapshot, stop));
-  std::vector<Snapshot> snapshots(files.size());
+  std::vector<Snapshot> snapshots;
+  std::mutex mutex;
   const auto read = [&](std::size_t i, std::stop_token each) -> Result<void> {
-    TRY(snapshots[i], ReadSnapshot(files[i], each));
+    Result<Snapshot> snapshot = ReadSnapshot(files[i], each);
+    const std::lock_guard lock(mutex);
+    if (!snapshot) return PassOver(std::move(snapshot).error(), damaged);
+    snapshots.push_back(*std::move(snapshot));
     return {};
   };
   TRY_VOID(InParallel(options_.loaders, files.size(), read, stop));

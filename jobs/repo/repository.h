@@ -113,8 +113,12 @@ class Repository {
 
   // Reads all index files into index(). Call it before SaveBlob (blobs that it does not know are
   // stored again) and after the snapshots to be read were listed. Index files that another one
-  // supersedes are left out. Once per object; not while other threads use it.
-  Result<void> LoadIndex(std::stop_token stop);
+  // supersedes are left out. Once per object; not while other threads use it. The first that cannot
+  // be read is the Error; who only reads gives `damaged`, to which they are added instead.
+  Result<void> LoadIndex(std::stop_token stop, std::vector<Error>* damaged = nullptr);
+  // Adds the packs that are in no index, as their headers tell: all of them may be needed once an
+  // index file is lost. How many there were; packs that are damaged themselves are passed over.
+  Result<std::size_t> IndexFromPacks(std::stop_token stop);
   Index& index() { return index_; }
 
   // Stores the content unless the repository has it already: hashes, compresses and seals on the
@@ -149,13 +153,16 @@ class Repository {
   Result<Snapshot> LoadSnapshot(const Id& id, std::stop_token stop);
   // By all or the first digits of the id, or "latest". NotFound; Invalid when several match.
   Result<Snapshot> FindSnapshot(std::string_view name, std::stop_token stop);
-  // All of them, oldest first. The first that cannot be read fails the listing.
-  Result<std::vector<Snapshot>> ListSnapshots(std::stop_token stop);
+  // All of them, oldest first. The first that cannot be read fails the listing; who only reads
+  // gives `damaged`, to which they are added instead.
+  Result<std::vector<Snapshot>> ListSnapshots(std::stop_token stop,
+                                              std::vector<Error>* damaged = nullptr);
 
  private:
   Repository(storage::Backend& storage, Key key, Config config, const RepositoryOptions& options);
 
-  Result<std::vector<Id>> ReadIndexFiles(std::span<const FileEntry> files, std::stop_token stop);
+  Result<std::vector<Id>> ReadIndexFiles(std::span<const FileEntry> files,
+                                         std::vector<Error>* damaged, std::stop_token stop);
   Result<std::uint64_t> StoreBlob(const BlobHandle& handle, ByteView content, std::stop_token stop);
   Result<void> VisitRange(const Id& pack, std::span<const Blob> blobs,
                           std::span<std::uint8_t> bytes, BlobOpener& opener,

@@ -55,6 +55,7 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
+  pid_t pid() const { return pid_; }
   void Signal(int number) { ::kill(pid_, number); }
 
   Finished Wait() {
@@ -62,6 +63,14 @@ class Process {
     ::waitpid(pid_, &status, 0);
     pid_ = -1;
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), ReadFile(output_)};
+  }
+
+  // Ends as Wait; whether it died and left a core dump.
+  bool WaitForCore() {
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFSIGNALED(status) && WCOREDUMP(status);
   }
 
  private:

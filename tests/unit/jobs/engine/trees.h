@@ -25,8 +25,9 @@ namespace holdfast::engine {
 
 class TempDir {
  public:
-  TempDir() {
-    std::string pattern = std::filesystem::temp_directory_path() / "holdfast-XXXXXX";
+  TempDir() : TempDir(std::filesystem::temp_directory_path()) {}
+  explicit TempDir(const std::filesystem::path& parent) {
+    std::string pattern = parent / "holdfast-XXXXXX";
     path_ = ::mkdtemp(pattern.data());
     ::chmod(path_.c_str(), 0755);
   }
@@ -155,13 +156,24 @@ class TreeComparer {
   // extended attributes or hard links.
   static std::vector<std::string> Compare(const std::string& expected, const std::string& actual) {
     TreeComparer comparer;
-    comparer.Directory(Fd(::open(expected.c_str(), O_RDONLY | O_DIRECTORY)),
-                       Fd(::open(actual.c_str(), O_RDONLY | O_DIRECTORY)), "");
-    return comparer.differences_;
+    return comparer.Roots(expected, actual);
+  }
+  // Names, types, sizes and content only, where `expected` is a copy with times of its own.
+  static std::vector<std::string> CompareContent(const std::string& expected,
+                                                 const std::string& actual) {
+    TreeComparer comparer;
+    comparer.content_only_ = true;
+    return comparer.Roots(expected, actual);
   }
 
  private:
   using FileKey = std::pair<dev_t, ino_t>;
+
+  std::vector<std::string> Roots(const std::string& expected, const std::string& actual) {
+    Directory(Fd(::open(expected.c_str(), O_RDONLY | O_DIRECTORY)),
+              Fd(::open(actual.c_str(), O_RDONLY | O_DIRECTORY)), "");
+    return differences_;
+  }
 
   void Note(const std::string& path, const std::string& what) {
     differences_.push_back(Printable(path) + ": " + what);
@@ -213,6 +225,7 @@ class TreeComparer {
   }
 
   void Status(const struct stat& a, const struct stat& b, const std::string& path) {
+    if (content_only_) return Same(path, "size", FileSize(a), FileSize(b));
     Same(path, "mode", a.st_mode, b.st_mode);
     Same(path, "uid", a.st_uid, b.st_uid);
     Same(path, "gid", a.st_gid, b.st_gid);
@@ -222,6 +235,10 @@ class TreeComparer {
     Same(path, "size", a.st_size, b.st_size);
     Same(path, "links", a.st_nlink, b.st_nlink);
     Same(path, "device", a.st_rdev, b.st_rdev);
+  }
+
+  static off_t FileSize(const struct stat& status) {
+    return S_ISDIR(status.st_mode) ? 0 : status.st_size;
   }
 
   void Inode(int expected, int actual, const std::string& path) {
@@ -267,6 +284,7 @@ class TreeComparer {
     return attributes;
   }
 
+  bool content_only_ = false;
   std::vector<std::string> differences_;
   std::map<FileKey, FileKey> linked_;
 };
