@@ -288,7 +288,7 @@ Result<std::size_t> Repository::IndexFromPacks(std::stop_token stop) {
     ++found;
     return {};
   };
-  TRY_VOID(InParallel(kLoaders, packs.size(), read, stop));
+  TRY_VOID(InParallel(options_.loaders, packs.size(), read, stop));
   return found;
 }
 
