@@ -168,7 +168,7 @@ class PowerLossTest : public testing::TestWithParam<Case> {
   void ExpectRestores(repo::Repository& repository, const repo::Snapshot& snapshot,
                       const std::string& expected) {
     const TempDir target(QuickPlace());
-    const auto report = RestoreInto(repository, snapshot, target.path());
+    const auto report = RestoreInto(repository, snapshot, target.path(), {}, /*threads=*/1);
     ASSERT_TRUE(report) << report.error().message;
     EXPECT_THAT(report->failed.first(), IsEmpty());
     EXPECT_THAT(TreeComparer::CompareContent(expected, target.path()), IsEmpty());

@@ -86,10 +86,11 @@ inline Result<ArchiveReport> ArchiveInto(repo::Repository& repository, const std
 
 inline Result<RestoreReport> RestoreInto(repo::Repository& repository,
                                          const repo::Snapshot& snapshot, const std::string& target,
-                                         std::stop_token stop = {}) {
+                                         std::stop_token stop = {}, std::size_t threads = 2) {
   Meter meter;
   RestoreOptions options;
   options.target = target;
+  options.threads = threads;
   return Restore(repository, snapshot, options, meter, stop);
 }
 
