@@ -204,7 +204,10 @@ TEST_F(HostileTest, ASymlinkSwappedInWhileRestoring) {
   std::jthread attacker([&](std::stop_token stop) {
     std::filesystem::create_directory(outside_ + "/sub");
     while (!stop.stop_requested()) {
-      if (::rename(dir.c_str(), aside.c_str()) != 0) continue;
+      // The restore may have made a directory of its own while this one was aside.
+      std::error_code ignored;
+      if (::rename(dir.c_str(), aside.c_str()) != 0) std::filesystem::remove_all(aside, ignored);
+      if (std::filesystem::exists(dir, ignored)) continue;
       ::symlink(outside_.c_str(), dir.c_str());
       ++swaps;
       ::unlink(dir.c_str());
