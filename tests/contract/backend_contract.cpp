@@ -265,12 +265,16 @@ TEST_P(BackendContract, StoppedCallsAreCancelledAndChangeNothing) {
 TEST_P(BackendContract, ServesEightThreadsAtOnce) {
   constexpr int kThreads = 8;
   constexpr int kObjects = 6;
+  // One that stays: the S3 server of these tests keeps objects in folders, removes a folder with its
+  // last object, and answers 500 to whoever wants to store in it at that moment.
+  ASSERT_TRUE(backend().Save({FileType::kPack, ObjectName(kThreads * kObjects)}, AsBytes("x"), {}));
   const auto work = [&](int thread) {
     for (int i = 0; i < kObjects; ++i) {
       const int number = thread * kObjects + i;
       const Handle handle{FileType::kPack, ObjectName(number)};
       const Bytes data = Pattern(20'000, static_cast<unsigned>(number));
-      EXPECT_TRUE(backend().Save(handle, data, {}));
+      const Result<void> saved = backend().Save(handle, data, {});
+      EXPECT_TRUE(saved) << (saved ? "" : saved.error().message);
       EXPECT_EQ(backend().Load(handle, 0, 0, {}), data);
       EXPECT_TRUE(
           backend().List(FileType::kPack, [](const FileInfo&) { return Result<void>(); }, {}));
@@ -284,7 +288,7 @@ TEST_P(BackendContract, ServesEightThreadsAtOnce) {
     for (int t = 0; t < kThreads; ++t) threads.emplace_back(work, t);
   }
   EXPECT_EQ(ListAll(backend(), FileType::kPack).value().size(),
-            static_cast<std::size_t>(kThreads * kObjects / 2));
+            static_cast<std::size_t>(kThreads * kObjects / 2 + 1));
 }
 
 TEST_P(BackendContract, WritersOfOneNameLeaveOneWholeObject) {
