@@ -265,19 +265,20 @@ TEST_P(BackendContract, StoppedCallsAreCancelledAndChangeNothing) {
 TEST_P(BackendContract, ServesEightThreadsAtOnce) {
   constexpr int kThreads = 8;
   constexpr int kObjects = 6;
-  // One that stays: the S3 server of these tests keeps objects in folders, removes a folder with its
-  // last object, and answers 500 to whoever wants to store in it at that moment.
-  ASSERT_TRUE(backend().Save({FileType::kPack, ObjectName(kThreads * kObjects)}, AsBytes("x"), {}));
+  // All in one folder, with one object that stays: the S3 server of these tests removes a folder
+  // with its last object, and answers 500 to whoever wants to store in it at that moment.
+  ASSERT_TRUE(
+      backend().Save({FileType::kIndex, ObjectName(kThreads * kObjects)}, AsBytes("x"), {}));
   const auto work = [&](int thread) {
     for (int i = 0; i < kObjects; ++i) {
       const int number = thread * kObjects + i;
-      const Handle handle{FileType::kPack, ObjectName(number)};
+      const Handle handle{FileType::kIndex, ObjectName(number)};
       const Bytes data = Pattern(20'000, static_cast<unsigned>(number));
       const Result<void> saved = backend().Save(handle, data, {});
       EXPECT_TRUE(saved) << (saved ? "" : saved.error().message);
       EXPECT_EQ(backend().Load(handle, 0, 0, {}), data);
       EXPECT_TRUE(
-          backend().List(FileType::kPack, [](const FileInfo&) { return Result<void>(); }, {}));
+          backend().List(FileType::kIndex, [](const FileInfo&) { return Result<void>(); }, {}));
       if (i % 2 == 0) {
         EXPECT_TRUE(backend().Remove(handle, {}));
       }
@@ -287,7 +288,7 @@ TEST_P(BackendContract, ServesEightThreadsAtOnce) {
     std::vector<std::jthread> threads;
     for (int t = 0; t < kThreads; ++t) threads.emplace_back(work, t);
   }
-  EXPECT_EQ(ListAll(backend(), FileType::kPack).value().size(),
+  EXPECT_EQ(ListAll(backend(), FileType::kIndex).value().size(),
             static_cast<std::size_t>(kThreads * kObjects / 2 + 1));
 }
 
