@@ -261,6 +261,7 @@ class StoppedVerbTest : public VerbsTest {
   // Stops a verb once `begun`, made slow enough not to be done before.
   void Stop(std::vector<std::string> words, const std::function<bool()>& begun) {
     words.insert(words.end(), {"--json", "--limit-download=20Mi", "--repo=" + repo_});
+    ::unlink(output_.c_str());  // what an earlier verb told of its bytes
     Process process(Words(HOLDFAST_MOVER, words), output_);
     for (int i = 0; i < 3000 && !begun(); ++i) std::this_thread::sleep_for(10ms);
     ASSERT_TRUE(begun());
