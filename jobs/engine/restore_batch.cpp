@@ -39,7 +39,7 @@ constexpr std::size_t kMaxOpenFiles = 128;
 // The block of every common file system: a hole of less frees nothing.
 constexpr std::size_t kBlock = 4096;
 constexpr std::size_t kCompareSize = 256 * 1024;
-// What one thread fetches at a time; neighbours further apart than kGap are apart for all.
+// What one thread fetches at a time.
 constexpr std::uint64_t kPortion = std::uint64_t{4} << 20;
 
 bool AllZero(ByteView bytes) {

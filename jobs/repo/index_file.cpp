@@ -4,30 +4,18 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "jobs/repo/index.h"
+#include "jobs/repo/json_members.h"
 #include "jobs/repo/json_text.h"
 
 namespace holdfast::repo {
 namespace {
 
-using simdjson::ondemand::array;
 using simdjson::ondemand::object;
 using simdjson::ondemand::value;
-
-bool AtEnd(simdjson::ondemand::document& document) {
-  return document.current_location().error() == simdjson::OUT_OF_BOUNDS;
-}
 
 Error Bad(std::string_view what) { return {Code::kCorrupt, fmt::format("index: {}", what)}; }
 
 bool ReadText(value json, std::string_view& text) { return json.get_string().get(text) == 0; }
-
-bool ReadId(value json, Id& id) {
-  std::string_view text;
-  if (!ReadText(json, text)) return false;
-  const Result<Id> parsed = Id::Parse(text);
-  if (parsed) id = *parsed;
-  return parsed.has_value();
-}
 
 bool ReadNumber(value json, std::uint64_t limit, std::uint32_t& number) {
   std::uint64_t wide = 0;
@@ -40,34 +28,6 @@ bool ReadType(value json, BlobType& type) {
   std::string_view text;
   if (!ReadText(json, text) || (text != "data" && text != "tree")) return false;
   type = text == "data" ? BlobType::kData : BlobType::kTree;
-  return true;
-}
-
-// Calls `member` for each member of an object that is not null; fields it does not know are its to
-// pass over. False when it says so, or for what is no JSON.
-template <typename Member>
-bool ForEachMember(object json, const Member& member) {
-  for (auto field : json) {
-    std::string_view key;
-    value content;
-    bool null = false;
-    if (field.unescaped_key().get(key) != 0 || field.value().get(content) != 0 ||
-        content.is_null().get(null) != 0)
-      return false;
-    if (!null && !member(key, content)) return false;
-  }
-  return true;
-}
-
-// Calls `item` for each of a list.
-template <typename Item>
-bool ForEachItem(value json, const Item& item) {
-  array list;
-  if (json.get_array().get(list) != 0) return false;
-  for (auto element : list) {
-    value content;
-    if (element.get(content) != 0 || !item(content)) return false;
-  }
   return true;
 }
 

@@ -6,6 +6,7 @@
 #include <simdjson.h>
 #include <spdlog/fmt/fmt.h>
 
+#include "jobs/repo/json_members.h"
 #include "jobs/repo/json_text.h"
 #include "jobs/repo/tree.h"
 
@@ -80,19 +81,8 @@ bool ReadBase64(value json, std::string& bytes) {
   return true;
 }
 
-bool ReadId(value json, Id& id) {
-  std::string_view text;
-  return Read(json, text) && Take(Id::Parse(text), id);
-}
-
 bool ReadIds(value json, std::vector<Id>& ids) {
-  array list;
-  if (json.get_array().get(list) != 0) return false;
-  for (auto item : list) {
-    value id;
-    if (item.get(id) != 0 || !ReadId(id, ids.emplace_back())) return false;
-  }
-  return true;
+  return ForEachItem(json, [&](value id) { return ReadId(id, ids.emplace_back()); });
 }
 
 bool ReadAttribute(object json, ExtendedAttribute& attribute) {
@@ -167,14 +157,9 @@ Result<Node> ReadNode(object json) {
   Node node;
   // Irregular unless the type says otherwise.
   node.type = NodeType::kIrregular;
-  for (auto field : json) {
-    std::string_view key;
-    value member;
-    bool null = false;
-    if (field.unescaped_key().get(key) != 0 || field.value().get(member) != 0 ||
-        member.is_null().get(null) != 0 || (!null && !ReadMember(key, member, node)))
-      return Fail(Code::kCorrupt, "tree: a node is malformed");
-  }
+  if (!ForEachMember(
+          json, [&](std::string_view key, value member) { return ReadMember(key, member, node); }))
+    return Fail(Code::kCorrupt, "tree: a node is malformed");
   if (!SafeName(node.name))
     return Fail(Code::kCorrupt, fmt::format("tree: \"{}\" is no file name", GoQuote(node.name)));
   return node;
@@ -195,10 +180,6 @@ Result<void> ReadNodes(value json, Tree& tree) {
   return {};
 }
 
-bool AtEnd(simdjson::ondemand::document& document) {
-  return document.current_location().error() == simdjson::OUT_OF_BOUNDS;
-}
-
 Result<Tree> Invalid() { return Fail(Code::kCorrupt, "tree: not valid JSON"); }
 
 }  // namespace
@@ -211,16 +192,13 @@ Result<Tree> DecodeTree(ByteView text) {
   if (parser.iterate(padded).get(document) != 0 || document.get_object().get(root) != 0)
     return Invalid();
   Tree tree;
-  for (auto field : root) {
-    std::string_view key;
-    value member;
-    bool null = false;
-    if (field.unescaped_key().get(key) != 0 || field.value().get(member) != 0 ||
-        member.is_null().get(null) != 0)
-      return Invalid();
-    if (key == "nodes" && !null) TRY_VOID(ReadNodes(member, tree));
-  }
-  if (!AtEnd(document)) return Invalid();
+  Result<void> nodes;
+  const bool read = ForEachMember(root, [&](std::string_view key, value member) {
+    if (key == "nodes") nodes = ReadNodes(member, tree);
+    return nodes.has_value();
+  });
+  if (!nodes) return tl::make_unexpected(nodes.error());
+  if (!read || !AtEnd(document)) return Invalid();
   return tree;
 }
 
