@@ -67,7 +67,7 @@ class Node:
 class Cluster:
     name: str
     octet: int = 0      # 0 until `up` has claimed one
-    node_count: int = 0
+    node_count: int = 0  # 0 for a control plane alone
 
     @property
     def folder(self):

@@ -31,31 +31,33 @@ def locked(name):
 
 
 def existing(name):
-    """The cluster as its state folder says; node_count is 0 when it is not up."""
+    """The cluster as its state folder says; None when it is not up."""
     layout.check_name(name)
     try:
         count = json.loads((layout.STATE_ROOT / name / "up.json").read_text())["nodes"]
     except FileNotFoundError:
-        count = 0
+        return None
     return layout.Cluster(name, network.octet_of(name), count)
 
 
 def require(name):
     cluster = existing(name)
-    if not cluster.node_count:
+    if cluster is None:
         raise StepError(f"looking for the cluster {name}", f"it is not up; start it with: cluster --name {name} up")
     return cluster
 
 
 def up(name, node_count):
+    """`node_count` None: as it is, or 1; 0: a control plane alone."""
     with locked(name):
         cluster = existing(name)
-        node_count = node_count or cluster.node_count or 1
-        if cluster.node_count == node_count and _healthy(cluster):
+        if node_count is None:
+            node_count = cluster.node_count if cluster else 1
+        if cluster and cluster.node_count == node_count and _healthy(cluster):
             print(f"{name} is already up")
             return
-        tools.build()
-        archives = [images.build(image) for image in images.SYSTEM]
+        tools.build(names=None if node_count else tools.CONTROL_PLANE)
+        archives = [images.build(image) for image in images.SYSTEM] if node_count else []
         started = time.monotonic()
         _remove(layout.Cluster(name, network.octet_of(name)))  # of a crash, or with another number of nodes
         cluster = layout.Cluster(name, network.claim_octet(layout.Cluster(name)), node_count)
@@ -68,8 +70,12 @@ def up(name, node_count):
         print(f"{name} is up in {time.monotonic() - started:.1f} s: export KUBECONFIG={cluster.kubeconfig}")
 
 
+def _daemons(cluster):
+    return [Daemon(cluster, name) for name in control_plane.names(cluster) + [node.name for node in cluster.nodes]]
+
+
 def _healthy(cluster):
-    daemons = [Daemon(cluster, name) for name in control_plane.NAMES + [node.name for node in cluster.nodes]]
+    daemons = _daemons(cluster)
     if not all(daemon.running() for daemon in daemons):
         return False
     try:
@@ -83,11 +89,18 @@ def _start(cluster, archives):
     pki.create(cluster)
     pki.kubeconfig(cluster, "admin", cluster.kubeconfig)
     network.create_bridge(cluster)
-    control_plane.start_api_server(cluster)
+    control_plane.start(cluster, "etcd")
+    control_plane.start(cluster, "apiserver")
+    if not cluster.node_count:
+        control_plane.wait_ready(cluster)
+        control_plane.start(cluster, "controller-manager")
+        wait_until("waiting for the default account", 60, lambda: _default_account(cluster), alive=_daemons(cluster))
+        return
     with concurrent.futures.ThreadPoolExecutor() as pool:
         starting = [pool.submit(_start_node, node, archives) for node in cluster.nodes]
         control_plane.wait_ready(cluster)
-        control_plane.start_controllers(cluster)
+        control_plane.start(cluster, "controller-manager")
+        control_plane.start(cluster, "scheduler")
         addons = pool.submit(_apply_addons, cluster)
         for one in starting:
             one.result()
@@ -115,8 +128,13 @@ def _apply_addons(cluster):
     kubectl(cluster, "create", "-f", "-", step=f"applying {folder}", stdin=manifests.replace("${DNS_SERVICE}", cluster.dns_service))
 
 
+def _default_account(cluster):
+    # Without it the API server refuses a pod that names no account.
+    return kubectl(cluster, "get", "serviceaccount", "default", "-n", "default")
+
+
 def _wait_usable(cluster):
-    alive = [Daemon(cluster, name) for name in control_plane.NAMES + [node.name for node in cluster.nodes]]
+    alive = _daemons(cluster)
 
     def nodes_ready():
         items = json.loads(kubectl(cluster, "get", "nodes", "-o", "json"))["items"]
@@ -131,13 +149,9 @@ def _wait_usable(cluster):
                 raise StepError("", f"deployment {item['metadata']['name']} has no ready pod")
         return True
 
-    def accounts_ready():
-        # Without it the API server refuses a pod that names no account.
-        return kubectl(cluster, "get", "serviceaccount", "default", "-n", "default")
-
     wait_until("waiting for the nodes to be Ready", 60, nodes_ready, cluster.nodes[0].folder / "log/kubelet.log", alive)
     wait_until("waiting for DNS and the storage class", 60, addons_ready, cluster.nodes[0].folder / "log/kubelet.log", alive)
-    wait_until("waiting for the default account", 60, accounts_ready, cluster.log("controller-manager"), alive)
+    wait_until("waiting for the default account", 60, lambda: _default_account(cluster), cluster.log("controller-manager"), alive)
 
 
 def down(name):
@@ -180,13 +194,32 @@ def _stop_processes(cluster):
         list(pool.map(lambda daemon: daemon.stop(signal.SIGKILL), daemons))
 
 
+def stop_component(name, component, how):
+    """A crash, for tests: SIGKILL unless another signal is asked for."""
+    cluster = require(name)
+    with locked(name):
+        Daemon(cluster, component).stop(how)
+
+
+def start_component(name, component):
+    """Waits until the API server answers, unless it was not started yet itself."""
+    cluster = require(name)
+    with locked(name):
+        if not Daemon(cluster, component).running():
+            control_plane.start(cluster, component)
+        if Daemon(cluster, "apiserver").running() and Daemon(cluster, "etcd").running():
+            control_plane.wait_ready(cluster)
+
+
 def status(name):
     cluster = existing(name)
-    if not cluster.node_count:
+    if cluster is None:
         print(f"{name} is not up")
         return False
     print(f"{name}: {cluster.api_url}, state in {cluster.folder}")
-    daemons = Daemon.all_of(cluster)
+    expected = _daemons(cluster)
+    names = {daemon.name for daemon in expected}
+    daemons = expected + [daemon for daemon in Daemon.all_of(cluster) if daemon.name not in names]
     for daemon in daemons:
         pid = daemon.pid()
         print(f"  {daemon.name:20} {f'running, pid {pid}' if pid else f'DEAD, log: {daemon.log}'}")

@@ -144,10 +144,14 @@ def _environment():
     return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-trimpath -buildvcs=false"}
 
 
-def build(for_tests=False):
-    """Builds what the cache lacks. Instant when it lacks nothing."""
+CONTROL_PLANE = ("kubernetes", "kubectl")
+
+
+def build(for_tests=False, names=None):
+    """Builds what the cache lacks: all, or those of `names`. Instant when it lacks nothing."""
     for tool in ALL:
-        if (tool.in_cluster or for_tests) and not _path(tool).exists():
+        wanted = tool.name in names if names else tool.in_cluster or for_tests
+        if wanted and not _path(tool).exists():
             _build(tool)
 
 
