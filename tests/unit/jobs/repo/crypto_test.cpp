@@ -7,6 +7,11 @@
 
 #include "base/hex.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
+
 namespace holdfast::repo {
 namespace {
 
@@ -21,6 +26,32 @@ TEST(Poly1305, PublishedExample) {
                 AsBytes("Cryptographic Forum Research Group")),
             "a8061dc1305136c6c22b8baf0c0127a9");
 }
+
+#if defined(__x86_64__)
+// Whether the processor tells which of its registers are in use (XGETBV with 1).
+bool TellsRegistersInUse() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned kOsXsave = 1U << 27, kXgetbv1 = 1U << 2;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & kOsXsave) == 0) return false;
+  return __get_cpuid_count(0xd, 1, &a, &b, &c, &d) != 0 && (a & kXgetbv1) != 0;
+}
+
+// False on a processor that does not tell.
+__attribute__((target("xsave"))) bool UpperHalvesInUse() {
+  constexpr unsigned long long kAvxState = 1U << 2;
+  return TellsRegistersInUse() && (_xgetbv(1) & kAvxState) != 0;
+}
+
+// They would slow down every SSE instruction after it.
+TEST(Poly1305, LeavesNoUpperHalvesInUse) {
+  const Bytes key(32, 1);
+  for (const std::size_t size : {16U, 100U, 1000U, 5000U, 100'000U, 1'000'001U}) {
+    const Bytes message(size, 2);
+    Poly1305(std::span<const std::uint8_t, 32>(key.data(), 32), message);
+    EXPECT_FALSE(UpperHalvesInUse()) << "after " << size << " bytes";
+  }
+}
+#endif
 
 // RFC 8439, appendix A.3, vectors 1, 7, 8 and 9: the corners of arithmetic modulo 2^130 - 5.
 TEST(Poly1305, PublishedCorners) {
