@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 
@@ -46,6 +47,11 @@ class Backend {
   // the object ends before offset + length.
   virtual Result<Bytes> Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
                              std::stop_token stop) = 0;
+
+  // Load into memory that the caller has: `into.size()` bytes from `offset`. Cheaper where the
+  // place can do it without a buffer of its own. After an Error `into` holds anything.
+  virtual Result<void> LoadInto(const Handle& handle, std::uint64_t offset,
+                                std::span<std::uint8_t> into, std::stop_token stop);
 
   // NotFound when absent.
   virtual Result<FileInfo> Stat(const Handle& handle, std::stop_token stop) = 0;

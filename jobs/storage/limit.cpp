@@ -48,6 +48,12 @@ Result<Bytes> Limit::Load(const Handle& handle, std::uint64_t offset, std::uint6
   return data;
 }
 
+Result<void> Limit::LoadInto(const Handle& handle, std::uint64_t offset,
+                             std::span<std::uint8_t> into, std::stop_token stop) {
+  TRY_VOID(down_.Take(into.size(), stop));
+  return inner_->LoadInto(handle, offset, into, stop);
+}
+
 Result<FileInfo> Limit::Stat(const Handle& handle, std::stop_token stop) {
   return inner_->Stat(handle, stop);
 }

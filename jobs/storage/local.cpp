@@ -136,8 +136,8 @@ Result<void> MoveInPlace(const fs::path& from, const fs::path& to) {
   return Errno("create", to);
 }
 
-Result<void> ReadAll(const File& file, const fs::path& path, std::uint64_t offset, Bytes& out,
-                     const std::stop_token& stop) {
+Result<void> ReadAll(const File& file, const fs::path& path, std::uint64_t offset,
+                     std::span<std::uint8_t> out, const std::stop_token& stop) {
   std::size_t done = 0;
   while (done < out.size()) {
     TRY_VOID(CheckStop(stop));
@@ -150,6 +150,19 @@ Result<void> ReadAll(const File& file, const fs::path& path, std::uint64_t offse
     done += static_cast<std::size_t>(count);
   }
   return {};
+}
+
+struct StoredFile {
+  File file;
+  std::uint64_t size = 0;
+};
+
+Result<StoredFile> OpenStored(const fs::path& path) {
+  File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.IsOpen()) return Errno("open", path);
+  struct stat status = {};
+  if (::fstat(file.get(), &status) != 0) return Errno("stat", path);
+  return StoredFile{std::move(file), static_cast<std::uint64_t>(status.st_size)};
 }
 
 using Visit = std::function<Result<void>(const FileInfo&)>;
@@ -220,15 +233,20 @@ Result<Bytes> Local::Load(const Handle& handle, std::uint64_t offset, std::uint6
                           std::stop_token stop) {
   TRY(const fs::path path, FullPath(handle));
   TRY_VOID(CheckStop(stop));
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.IsOpen()) return Errno("open", path);
-  struct stat status = {};
-  if (::fstat(file.get(), &status) != 0) return Errno("stat", path);
-  TRY(const std::uint64_t count,
-      BytesInRange(path.native(), static_cast<std::uint64_t>(status.st_size), offset, length));
+  TRY(const StoredFile stored, OpenStored(path));
+  TRY(const std::uint64_t count, BytesInRange(path.native(), stored.size, offset, length));
   Bytes data(count);
-  TRY_VOID(ReadAll(file, path, offset, data, stop));
+  TRY_VOID(ReadAll(stored.file, path, offset, data, stop));
   return data;
+}
+
+Result<void> Local::LoadInto(const Handle& handle, std::uint64_t offset,
+                             std::span<std::uint8_t> into, std::stop_token stop) {
+  TRY(const fs::path path, FullPath(handle));
+  TRY_VOID(CheckStop(stop));
+  TRY(const StoredFile stored, OpenStored(path));
+  TRY_VOID(BytesInRange(path.native(), stored.size, offset, into.size()));
+  return ReadAll(stored.file, path, offset, into, stop);
 }
 
 Result<FileInfo> Local::Stat(const Handle& handle, std::stop_token stop) {

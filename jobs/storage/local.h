@@ -20,6 +20,8 @@ class Local final : public Backend {
   Result<void> Replace(const Handle& handle, ByteView data, std::stop_token stop) override;
   Result<Bytes> Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
                      std::stop_token stop) override;
+  Result<void> LoadInto(const Handle& handle, std::uint64_t offset, std::span<std::uint8_t> into,
+                        std::stop_token stop) override;
   Result<FileInfo> Stat(const Handle& handle, std::stop_token stop) override;
   Result<void> List(FileType type, const std::function<Result<void>(const FileInfo&)>& visit,
                     std::stop_token stop) override;

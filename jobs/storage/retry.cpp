@@ -78,6 +78,11 @@ Result<Bytes> Retry::Load(const Handle& handle, std::uint64_t offset, std::uint6
   return Repeat([&] { return inner_->Load(handle, offset, length, stop); }, stop);
 }
 
+Result<void> Retry::LoadInto(const Handle& handle, std::uint64_t offset,
+                             std::span<std::uint8_t> into, std::stop_token stop) {
+  return Repeat([&] { return inner_->LoadInto(handle, offset, into, stop); }, stop);
+}
+
 Result<FileInfo> Retry::Stat(const Handle& handle, std::stop_token stop) {
   return Repeat([&] { return inner_->Stat(handle, stop); }, stop);
 }

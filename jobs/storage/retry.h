@@ -35,6 +35,8 @@ class Retry final : public Backend {
   Result<void> Replace(const Handle& handle, ByteView data, std::stop_token stop) override;
   Result<Bytes> Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
                      std::stop_token stop) override;
+  Result<void> LoadInto(const Handle& handle, std::uint64_t offset, std::span<std::uint8_t> into,
+                        std::stop_token stop) override;
   Result<FileInfo> Stat(const Handle& handle, std::stop_token stop) override;
   // Collects the whole listing (about 150 bytes per object) before the first visit, as a listing
   // that fails half-way starts over; errors of `visit` are not retried.

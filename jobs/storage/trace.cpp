@@ -60,6 +60,14 @@ Result<Bytes> Trace::Load(const Handle& handle, std::uint64_t offset, std::uint6
   return call.Done(std::move(data), bytes);
 }
 
+Result<void> Trace::LoadInto(const Handle& handle, std::uint64_t offset,
+                             std::span<std::uint8_t> into, std::stop_token stop) {
+  const Call call("load", Describe(handle));
+  Result<void> done = inner_->LoadInto(handle, offset, into, stop);
+  const std::uint64_t bytes = done ? into.size() : 0;
+  return call.Done(std::move(done), bytes);
+}
+
 Result<FileInfo> Trace::Stat(const Handle& handle, std::stop_token stop) {
   const Call call("stat", Describe(handle));
   Result<FileInfo> info = inner_->Stat(handle, stop);

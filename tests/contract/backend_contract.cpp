@@ -148,6 +148,26 @@ TEST_P(BackendContract, LoadsRanges) {
   EXPECT_EQ(range(10, 0), "");
 }
 
+TEST_P(BackendContract, LoadsRangesIntoMemoryOfTheCaller) {
+  const Handle handle{FileType::kPack, ObjectName(1)};
+  ASSERT_TRUE(backend().Save(handle, AsBytes("0123456789"), {}));
+  const auto range = [&](std::uint64_t offset, std::size_t length) {
+    Bytes data(length + 1, '#');
+    const auto loaded = backend().LoadInto(handle, offset, std::span(data).first(length), {});
+    return loaded ? std::string(AsText(data)) : loaded.error().message;
+  };
+  EXPECT_EQ(range(0, 10), "0123456789#");
+  EXPECT_EQ(range(3, 4), "3456#");
+  EXPECT_EQ(range(9, 1), "9#");
+  EXPECT_EQ(range(3, 0), "#");
+  Bytes data(11);
+  EXPECT_EQ(backend().LoadInto(handle, 0, data, {}).error().code, Code::kCorrupt);
+  EXPECT_EQ(backend().LoadInto(handle, 8, std::span(data).first(3), {}).error().code,
+            Code::kCorrupt);
+  const Handle absent{FileType::kPack, ObjectName(2)};
+  EXPECT_EQ(backend().LoadInto(absent, 0, data, {}).error().code, Code::kNotFound);
+}
+
 TEST_P(BackendContract, ObjectThatEndsEarlyIsCorrupt) {
   const Handle handle{FileType::kPack, ObjectName(1)};
   ASSERT_TRUE(backend().Save(handle, AsBytes("0123456789"), {}));
