@@ -1,14 +1,13 @@
 #include "jobs/repo/blob.h"
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 #include <new>
 #include <optional>
 
 #include <spdlog/fmt/fmt.h>
 #include <zstd.h>
-
-#include "jobs/repo/hash_many.h"
 
 namespace holdfast::repo {
 namespace {
@@ -132,46 +131,41 @@ Result<Bytes> DecompressUpTo(ByteView frame, std::uint64_t limit) {
   }
 }
 
-Result<ByteView> BlobOpener::Unseal(const Sealed& sealed, Buffer& buffer) {
-  const Blob& blob = sealed.blob;
+std::span<std::uint8_t> ReusedBuffer::Take(std::size_t size) {
+  // More than this is given back as soon as less will do.
+  constexpr std::size_t kKept = std::size_t{8} << 20;
+  constexpr std::size_t kLeast = std::size_t{64} << 10;
+  if (size > capacity_ || capacity_ > std::max(size, kKept)) {
+    bytes_.reset();
+    capacity_ = size > kKept ? size : std::max(std::bit_ceil(size), kLeast);
+    bytes_ = std::make_unique_for_overwrite<std::uint8_t[]>(capacity_);
+  }
+  return {bytes_.get(), size};
+}
+
+Result<ByteView> UnsealBlob(const Key& key, const Blob& blob, std::span<std::uint8_t> sealed,
+                            ReusedBuffer& buffer) {
   const auto fail = [&](std::string_view what) {
     return tl::make_unexpected(Damaged(blob.handle, what));
   };
   if (blob.PlainLength() > kMaxBlobSize) return fail("larger than any blob");
-  const auto opened = key_.OpenInPlace(sealed.bytes);
+  const auto opened = key.OpenInPlace(sealed);
   if (!opened) return fail(opened.error().message);
   if (blob.uncompressed_length == 0) return ByteView(*opened);
-  if (blob.uncompressed_length > buffer.capacity) {
-    buffer.bytes = std::make_unique_for_overwrite<std::uint8_t[]>(blob.uncompressed_length);
-    buffer.capacity = blob.uncompressed_length;
-  }
-  const std::span content(buffer.bytes.get(), blob.uncompressed_length);
+  const std::span content = buffer.Take(blob.uncompressed_length);
   if (const auto done = DecompressInto(*opened, content); !done) return fail(done.error().message);
   return ByteView(content);
 }
 
-std::vector<Result<ByteView>> BlobOpener::Open(std::span<const Sealed> blobs) {
-  std::vector<Result<ByteView>> results;
-  std::vector<ByteView> contents;
-  for (const Sealed& sealed : blobs) {
-    results.push_back(Unseal(sealed, buffers_[results.size()]));
-    contents.push_back(results.back().value_or(ByteView()));
-  }
-  std::array<Id, kTogether> ids;
-  HashMany(contents, std::span(ids).first(contents.size()));
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    if (results[i] && ids[i] != blobs[i].blob.handle.id)
-      results[i] =
-          tl::make_unexpected(Damaged(blobs[i].blob.handle, "the content does not have this id"));
-  }
-  return results;
+Result<void> RequireId(const Blob& blob, const Id& id) {
+  if (id == blob.handle.id) return {};
+  return tl::make_unexpected(Damaged(blob.handle, "the content does not have this id"));
 }
 
 Result<Bytes> OpenBlob(const Key& key, const Blob& blob, std::span<std::uint8_t> sealed) {
-  BlobOpener opener(key);
-  const BlobOpener::Sealed only{blob, sealed};
-  auto opened = opener.Open(std::span(&only, 1));
-  TRY(const ByteView content, std::move(opened.front()));
+  ReusedBuffer buffer;
+  TRY(const ByteView content, UnsealBlob(key, blob, sealed, buffer));
+  TRY_VOID(RequireId(blob, Id::Of(content)));
   return Bytes(content.begin(), content.end());
 }
 

@@ -1,13 +1,11 @@
 // Blobs: the pieces of files and the trees, compressed and sealed one by one (FORMAT.md, "Blobs").
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -66,37 +64,27 @@ Result<Bytes> Decompress(ByteView frame, std::uint64_t size);
 // The same for content of unknown size: Corrupt beyond `limit`.
 Result<Bytes> DecompressUpTo(ByteView frame, std::uint64_t limit);
 
-// Opens what packs hold, in buffers that are used again. Not safe from many threads.
-class BlobOpener {
+// Memory that is used again and grows when need be. Made new, it costs a page fault for each 4 KiB
+// that is filled; used again, none.
+class ReusedBuffer {
  public:
-  // Blobs opened together are hashed side by side (hash_many.h).
-  static constexpr std::size_t kTogether = 2;
-
-  explicit BlobOpener(const Key& key) : key_(key) {}
-
-  struct Sealed {
-    Blob blob;
-    std::span<std::uint8_t> bytes;  // overwritten; no two may overlap
-  };
-
-  // Opens, decompresses and compares with the ids, up to kTogether blobs. A content lies in its
-  // sealed bytes or in this object, until the next call. Corrupt, naming the blob, when anything
-  // does not fit; sizes are checked before memory is taken.
-  std::vector<Result<ByteView>> Open(std::span<const Sealed> blobs);
+  // `size` bytes of anything. Ends what was handed out before.
+  std::span<std::uint8_t> Take(std::size_t size);
 
  private:
-  struct Buffer {
-    std::unique_ptr<std::uint8_t[]> bytes;
-    std::size_t capacity = 0;
-  };
-
-  Result<ByteView> Unseal(const Sealed& sealed, Buffer& buffer);
-
-  const Key& key_;
-  std::array<Buffer, kTogether> buffers_;
+  std::unique_ptr<std::uint8_t[]> bytes_;
+  std::size_t capacity_ = 0;
 };
 
-// The same for a single blob.
+// Opens and decompresses; whether the content has the blob's id remains to be seen. The content
+// lies in `sealed`, which is overwritten, or in `buffer`. Corrupt, naming the blob, when anything
+// does not fit; sizes are checked before memory is taken.
+Result<ByteView> UnsealBlob(const Key& key, const Blob& blob, std::span<std::uint8_t> sealed,
+                            ReusedBuffer& buffer);
+// Corrupt unless `id`, which the content has, is the blob's.
+Result<void> RequireId(const Blob& blob, const Id& id);
+
+// All of that.
 Result<Bytes> OpenBlob(const Key& key, const Blob& blob, std::span<std::uint8_t> sealed);
 
 }  // namespace holdfast::repo

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <variant>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -109,10 +110,8 @@ struct Message {
   bool in_tail = false;
   std::array<std::uint8_t, 2 * kBlock> tail;
   std::size_t tail_blocks = 0;
-  Id* id = nullptr;
 
-  void Start(ByteView content, Id* to) {
-    id = to;
+  void Start(ByteView content) {
     const std::size_t whole = content.size() / kBlock * kBlock;
     const std::size_t rest = content.size() - whole;
     at = content.data();
@@ -140,70 +139,80 @@ __attribute__((target("sse4.1"))) State StartState() {
           _mm_set_epi32(word(2), word(3), word(6), word(7))};
 }
 
-__attribute__((target("sse4.1"))) void Finish(const State& state, Id& id) {
+__attribute__((target("sse4.1"))) Id IdOf(const State& state) {
   std::array<std::uint32_t, 4> abef, cdgh;
   _mm_storeu_si128(reinterpret_cast<__m128i*>(abef.data()), state.abef);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(cdgh.data()), state.cdgh);
   const std::array<std::uint32_t, 8> words = {abef[3], abef[2], cdgh[3], cdgh[2],
                                               abef[1], abef[0], cdgh[1], cdgh[0]};
+  Id id;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::uint32_t swapped = __builtin_bswap32(words[i]);
     std::memcpy(&id.bytes[4 * i], &swapped, sizeof(swapped));
   }
+  return id;
 }
 
-// Two lanes take one content after the other. The messages hold their own tails, so they stay where
-// they are; `at` of the lanes is copied in and out of the kernel.
+// The messages hold their own tails, so they stay where they are; `at` of the lanes is copied in
+// and out of the kernel.
 class SideBySide {
  public:
-  SideBySide(std::span<const ByteView> contents, std::span<Id> ids)
-      : contents_(contents), ids_(ids) {}
+  void Start(std::size_t lane, ByteView content) {
+    messages_[lane].Start(content);
+    states_[lane] = StartState();
+    phases_[lane] = Phase::kBusy;
+  }
 
-  void Run() {
-    bool busy[2] = {Fill(0), Fill(1)};
-    while (busy[0] && busy[1]) {
-      const std::size_t blocks = std::min(lanes_[0].blocks, lanes_[1].blocks);
-      const std::uint8_t* at[2] = {lanes_[0].at, lanes_[1].at};
-      TakeBlocks<2>(states_, at, blocks);
-      for (std::size_t lane = 0; lane < 2; ++lane) busy[lane] = Took(lane, at[lane], blocks);
-    }
-    const std::size_t last = busy[0] ? 0 : 1;
-    while (busy[last]) {
-      const std::size_t blocks = lanes_[last].blocks;
-      const std::uint8_t* at = lanes_[last].at;
-      TakeBlocks<1>(&states_[last], &at, blocks);
-      busy[last] = Took(last, at, blocks);
+  std::optional<HashLanes::Done> Next() {
+    while (true) {
+      for (std::size_t lane = 0; lane < phases_.size(); ++lane) {
+        if (phases_[lane] != Phase::kDone) continue;
+        phases_[lane] = Phase::kFree;
+        return HashLanes::Done{lane, IdOf(states_[lane])};
+      }
+      const bool first = phases_[0] == Phase::kBusy;
+      const bool second = phases_[1] == Phase::kBusy;
+      if (first && second) {
+        TakeBoth(std::min(messages_[0].blocks, messages_[1].blocks));
+      } else if (first || second) {
+        TakeAlone(first ? 0 : 1);
+      } else {
+        return std::nullopt;
+      }
     }
   }
 
  private:
-  // False when no content is left.
-  bool Fill(std::size_t lane) {
-    if (next_ == contents_.size()) return false;
-    lanes_[lane].Start(contents_[next_], &ids_[next_]);
-    states_[lane] = StartState();
-    ++next_;
-    return true;
+  enum class Phase { kFree, kBusy, kDone };
+
+  void TakeBoth(std::size_t blocks) {
+    const std::uint8_t* at[2] = {messages_[0].at, messages_[1].at};
+    TakeBlocks<2>(states_, at, blocks);
+    for (std::size_t lane = 0; lane < 2; ++lane) Took(lane, at[lane], blocks);
   }
 
-  bool Took(std::size_t lane, const std::uint8_t* at, std::size_t blocks) {
-    Message& message = lanes_[lane];
+  void TakeAlone(std::size_t lane) {
+    const std::size_t blocks = messages_[lane].blocks;
+    const std::uint8_t* at = messages_[lane].at;
+    TakeBlocks<1>(&states_[lane], &at, blocks);
+    Took(lane, at, blocks);
+  }
+
+  void Took(std::size_t lane, const std::uint8_t* at, std::size_t blocks) {
+    Message& message = messages_[lane];
     message.at = at;
     message.blocks -= blocks;
-    if (message.blocks != 0) return true;
-    if (!message.in_tail) {
+    if (message.blocks != 0) return;
+    if (message.in_tail) {
+      phases_[lane] = Phase::kDone;
+    } else {
       message.EnterTail();
-      return true;
     }
-    Finish(states_[lane], *message.id);
-    return Fill(lane);
   }
 
-  std::span<const ByteView> contents_;
-  std::span<Id> ids_;
-  std::size_t next_ = 0;
-  std::array<Message, 2> lanes_;
-  State states_[2];
+  std::array<Message, HashLanes::kLanes> messages_;
+  std::array<Phase, HashLanes::kLanes> phases_{};
+  State states_[HashLanes::kLanes];
 };
 
 #else
@@ -212,13 +221,58 @@ bool HasShaExtensions() { return false; }
 
 class SideBySide {
  public:
-  SideBySide(std::span<const ByteView>, std::span<Id>) {}
-  void Run() {}
+  void Start(std::size_t, ByteView) {}
+  std::optional<HashLanes::Done> Next() { return std::nullopt; }
 };
 
 #endif
 
+// The lanes take turns, so that no content waits for ever.
+class OneByOne {
+ public:
+  void Start(std::size_t lane, ByteView content) { contents_[lane] = content; }
+
+  std::optional<HashLanes::Done> Next() {
+    for (std::size_t i = 0; i < contents_.size(); ++i) {
+      const std::size_t lane = turn_++ % contents_.size();
+      if (!contents_[lane]) continue;
+      const Id id = Id::Of(*contents_[lane]);
+      contents_[lane].reset();
+      return HashLanes::Done{lane, id};
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::size_t turn_ = 0;
+  std::array<std::optional<ByteView>, HashLanes::kLanes> contents_;
+};
+
 }  // namespace
+
+class HashLanes::Kernel {
+ public:
+  explicit Kernel(HashKernel kernel) {
+    if (kernel == HashKernel::kOneByOne) lanes_.emplace<OneByOne>();
+  }
+
+  void Start(std::size_t lane, ByteView content) {
+    std::visit([&](auto& lanes) { lanes.Start(lane, content); }, lanes_);
+  }
+  std::optional<Done> Next() {
+    return std::visit([](auto& lanes) { return lanes.Next(); }, lanes_);
+  }
+
+ private:
+  std::variant<SideBySide, OneByOne> lanes_;
+};
+
+HashLanes::HashLanes(HashKernel kernel) : kernel_(std::make_unique<Kernel>(kernel)) {}
+HashLanes::~HashLanes() = default;
+
+void HashLanes::Start(std::size_t lane, ByteView content) { kernel_->Start(lane, content); }
+
+std::optional<HashLanes::Done> HashLanes::Next() { return kernel_->Next(); }
 
 std::vector<HashKernel> HashKernels() {
   if (HasShaExtensions()) return {HashKernel::kOneByOne, HashKernel::kSideBySide};
@@ -226,8 +280,19 @@ std::vector<HashKernel> HashKernels() {
 }
 
 void HashMany(std::span<const ByteView> contents, std::span<Id> ids, HashKernel kernel) {
-  if (kernel == HashKernel::kSideBySide) return SideBySide(contents, ids).Run();
-  for (std::size_t i = 0; i < contents.size(); ++i) ids[i] = Id::Of(contents[i]);
+  HashLanes lanes(kernel);
+  std::array<std::size_t, HashLanes::kLanes> in_lane{};
+  std::size_t next = 0;
+  const auto fill = [&](std::size_t lane) {
+    if (next == contents.size()) return;
+    in_lane[lane] = next;
+    lanes.Start(lane, contents[next++]);
+  };
+  for (std::size_t lane = 0; lane < in_lane.size(); ++lane) fill(lane);
+  while (const auto done = lanes.Next()) {
+    ids[in_lane[done->lane]] = done->id;
+    fill(done->lane);
+  }
 }
 
 }  // namespace holdfast::repo

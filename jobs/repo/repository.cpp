@@ -20,8 +20,6 @@ using storage::Handle;
 // Larger than any file but packs that restic or we write: an index file has about 8 MiB.
 constexpr std::uint64_t kMaxUnpacked = 256ULL << 20;
 constexpr std::uint8_t kCompressedJson = 2;  // the envelope's version byte
-constexpr std::uint64_t kMaxGap = 256 * 1024;
-constexpr std::uint64_t kMaxRead = 4ULL << 20;
 
 std::string_view TypeName(FileType type) {
   switch (type) {
@@ -83,31 +81,6 @@ Result<void> PassOver(Error error, std::vector<Error>* damaged) {
   if (damaged == nullptr || !is_damage) return tl::make_unexpected(std::move(error));
   damaged->push_back(std::move(error));
   return {};
-}
-
-// Sorted blobs that one request fetches.
-struct Range {
-  std::span<const Blob> blobs;
-  std::uint64_t offset = 0;
-  std::uint64_t end = 0;
-};
-
-std::vector<Range> MakeRanges(std::span<const Blob> sorted) {
-  std::vector<Range> ranges;
-  std::size_t first = 0;
-  for (std::size_t i = 0; i < sorted.size(); ++i) {
-    const Blob& blob = sorted[i];
-    const std::uint64_t end = std::uint64_t{blob.offset} + blob.length;
-    const bool joins = !ranges.empty() && blob.offset <= ranges.back().end + kMaxGap &&
-                       end - ranges.back().offset <= kMaxRead;
-    if (!joins) {
-      first = i;
-      ranges.push_back({{}, blob.offset, end});
-    }
-    ranges.back().blobs = sorted.subspan(first, i - first + 1);
-    ranges.back().end = std::max(ranges.back().end, end);
-  }
-  return ranges;
 }
 
 Result<bool> HasFile(storage::Backend& storage, const Handle& handle, std::stop_token stop) {
@@ -353,50 +326,17 @@ Result<Tree> Repository::LoadTree(const Id& id, std::stop_token stop) {
 
 Result<void> Repository::LoadBlobs(const Id& pack, std::span<const Blob> blobs,
                                    const BlobVisitor& visit, std::stop_token stop) {
-  std::vector<Blob> sorted(blobs.begin(), blobs.end());
-  std::ranges::sort(sorted, {}, &Blob::offset);
-  BlobOpener opener(key_);
-  for (const Range& range : MakeRanges(sorted)) {
-    Result<Bytes> read = Named(
-        Describe(FileType::kPack, pack),
-        storage_.Load({FileType::kPack, pack.Hex()}, range.offset, range.end - range.offset, stop));
-    if (!read && read.error().code == Code::kCancelled)
-      return tl::make_unexpected(std::move(read).error());
-    if (read) {
-      TRY_VOID(VisitRange(pack, range.blobs, *read, opener, visit));
-      continue;
-    }
-    for (const Blob& blob : range.blobs) TRY_VOID(visit(blob, tl::make_unexpected(read.error())));
-  }
-  return {};
+  std::optional<PackReader::Portion> only({pack, {blobs.begin(), blobs.end()}});
+  return LoadPortions([&] { return std::exchange(only, std::nullopt); },
+                      [&](std::size_t, const Blob& blob, Result<ByteView> content) {
+                        return visit(blob, std::move(content));
+                      },
+                      std::move(stop));
 }
 
-Result<void> Repository::VisitRange(const Id& pack, std::span<const Blob> blobs,
-                                    std::span<std::uint8_t> bytes, BlobOpener& opener,
-                                    const BlobVisitor& visit) const {
-  const std::uint64_t start = blobs.front().offset;
-  std::uint64_t opened_to = start;
-  while (!blobs.empty()) {
-    std::vector<BlobOpener::Sealed> together;
-    while (together.size() < std::min(blobs.size(), BlobOpener::kTogether)) {
-      const Blob& blob = blobs[together.size()];
-      // Blobs are opened where they lie. Only a false index lets them overlap.
-      if (blob.offset < opened_to) break;
-      opened_to = std::uint64_t{blob.offset} + blob.length;
-      together.push_back({blob, bytes.subspan(blob.offset - start, blob.length)});
-    }
-    auto contents = opener.Open(together);
-    for (std::size_t i = 0; i < together.size(); ++i)
-      TRY_VOID(
-          visit(together[i].blob, Named(Describe(FileType::kPack, pack), std::move(contents[i]))));
-    blobs = blobs.subspan(together.size());
-    if (blobs.empty() || blobs.front().offset >= opened_to) continue;
-    TRY_VOID(visit(blobs.front(), Fail(Code::kCorrupt, Describe(FileType::kPack, pack) + ": " +
-                                                           repo::Describe(blobs.front().handle) +
-                                                           " overlaps another blob")));
-    blobs = blobs.subspan(1);
-  }
-  return {};
+Result<void> Repository::LoadPortions(const PackReader::Source& source,
+                                      const PackReader::Visitor& visit, std::stop_token stop) {
+  return PackReader(storage_, key_).Read(source, visit, std::move(stop));
 }
 
 Result<Id> Repository::SaveSnapshot(Snapshot& snapshot, std::stop_token stop) {

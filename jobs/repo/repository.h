@@ -25,6 +25,7 @@
 #include "jobs/repo/index.h"
 #include "jobs/repo/key.h"
 #include "jobs/repo/pack.h"
+#include "jobs/repo/pack_reader.h"
 #include "jobs/repo/snapshot.h"
 #include "jobs/repo/tree.h"
 #include "jobs/storage/backend.h"
@@ -138,13 +139,13 @@ class Repository {
   Result<Bytes> LoadBlob(const BlobHandle& handle, std::stop_token stop);
   Result<Tree> LoadTree(const Id& id, std::stop_token stop);
 
-  // Reads blobs of one pack with few requests: neighbours less than 256 KiB apart share one, of at
-  // most 4 MiB unless a single blob is larger. `visit` gets each blob once, by offset, with its
-  // content, valid during the call, or the Error for this blob alone; an Error it returns ends the
-  // reading.
+  // Reads blobs of one pack with few requests, as PackReader says.
   using BlobVisitor = std::function<Result<void>(const Blob&, Result<ByteView>)>;
   Result<void> LoadBlobs(const Id& pack, std::span<const Blob> blobs, const BlobVisitor& visit,
                          std::stop_token stop);
+  // The same for blobs of many packs, until the source gives no more.
+  Result<void> LoadPortions(const PackReader::Source& source, const PackReader::Visitor& visit,
+                            std::stop_token stop);
 
   // --- Snapshots ---
 
@@ -164,9 +165,6 @@ class Repository {
   Result<std::vector<Id>> ReadIndexFiles(std::span<const FileEntry> files,
                                          std::vector<Error>* damaged, std::stop_token stop);
   Result<std::uint64_t> StoreBlob(const BlobHandle& handle, ByteView content, std::stop_token stop);
-  Result<void> VisitRange(const Id& pack, std::span<const Blob> blobs,
-                          std::span<std::uint8_t> bytes, BlobOpener& opener,
-                          const BlobVisitor& visit) const;
   Result<Bytes> LoadStored(const PackedBlob& place, std::stop_token stop);
   Result<Snapshot> ReadSnapshot(const FileEntry& file, std::stop_token stop);
 

@@ -48,5 +48,48 @@ TEST(HashMany, FewContents) {
   ExpectSameIds(Contents(std::vector<std::size_t>{1'000'000, 3, 64}));
 }
 
+// Lanes that are filled as soon as they are free, with contents that come one by one.
+TEST(HashLanes, ContentsAsTheyCome) {
+  std::mt19937 random(7);
+  std::vector<std::size_t> sizes;
+  for (int i = 0; i < 100; ++i) sizes.push_back(random() % (i % 5 == 0 ? 50'000 : 200));
+  const std::vector<Bytes> contents = Contents(sizes);
+  for (const HashKernel kernel : HashKernels()) {
+    HashLanes lanes(kernel);
+    std::vector<std::size_t> in_lane(HashLanes::kLanes);
+    std::vector<int> done(contents.size());
+    std::size_t next = 0;
+    const auto fill = [&](std::size_t lane) {
+      if (next == contents.size()) return;
+      in_lane[lane] = next;
+      lanes.Start(lane, contents[next++]);
+    };
+    for (std::size_t lane = 0; lane < HashLanes::kLanes; ++lane) fill(lane);
+    while (const auto hashed = lanes.Next()) {
+      const std::size_t content = in_lane[hashed->lane];
+      EXPECT_EQ(hashed->id, Id::Of(contents[content])) << "content " << content;
+      ++done[content];
+      // None waits while many others go by.
+      EXPECT_LE(next - content, contents.size() / 2);
+      fill(hashed->lane);
+    }
+    EXPECT_EQ(done, std::vector<int>(contents.size(), 1));
+    EXPECT_FALSE(lanes.Next());
+  }
+}
+
+TEST(HashLanes, OneAloneInTheSecondLane) {
+  for (const HashKernel kernel : HashKernels()) {
+    HashLanes lanes(kernel);
+    const Bytes content(1000, 7);
+    lanes.Start(1, content);
+    const auto done = lanes.Next();
+    ASSERT_TRUE(done);
+    EXPECT_EQ(done->lane, 1U);
+    EXPECT_EQ(done->id, Id::Of(content));
+    EXPECT_FALSE(lanes.Next());
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::repo
