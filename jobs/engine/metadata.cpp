@@ -139,7 +139,6 @@ bool IsMountPoint(const Place& place) {
 
 // Without the right to give files away, the group may still be one of our own.
 std::uint64_t ApplyOwner(const Place& place, const repo::Node& node, const struct stat& status) {
-  if (status.st_uid == node.uid && status.st_gid == node.gid) return 0;
   if (SetOwner(place, node.uid, node.gid)) return 0;
   if (status.st_gid != node.gid) SetOwner(place, static_cast<uid_t>(-1), node.gid);
   return 1;
@@ -174,11 +173,10 @@ std::uint64_t ApplyAttributes(const Place& place, const repo::Node& node, bool a
 }
 
 // What an earlier file had, or a directory's default ACL gave, and the snapshot does not know.
-std::uint64_t RemoveOtherAttributes(const Place& place, const repo::Node& node) {
-  const auto names = AttributeNames(place);
-  if (!names) return 0;
+std::uint64_t RemoveOtherAttributes(const Place& place, const std::vector<std::string>& names,
+                                    const repo::Node& node) {
   std::uint64_t failures = 0;
-  for (const std::string& name : *names) {
+  for (const std::string& name : names) {
     const bool wanted = std::ranges::any_of(node.extended_attributes,
                                             [&](const auto& a) { return a.name == name; });
     if (!wanted && MayBeRemoved(name) && !RemoveAttribute(place, name)) ++failures;
@@ -186,14 +184,15 @@ std::uint64_t RemoveOtherAttributes(const Place& place, const repo::Node& node) 
   return failures;
 }
 
-// chown and an owner without CAP_FSETID drop bits silently, so the mode is looked at afterwards.
-std::uint64_t ApplyMode(const Place& place, mode_t mode) {
+constexpr mode_t kPermissions = 07777;
+
+// An owner without CAP_FSETID loses bits without a word, so the mode is looked at afterwards.
+std::uint64_t ApplyMode(const Place& place, mode_t mode, mode_t before) {
+  const mode_t wanted = mode & kPermissions;
+  if ((before & kPermissions) == wanted) return 0;
   struct stat status {};
-  const mode_t wanted = mode & 07777;
-  if (!StatPlace(place, status)) return 1;
-  if ((status.st_mode & 07777) == wanted) return 0;
   if (!SetMode(place, wanted) || !StatPlace(place, status)) return 1;
-  return (status.st_mode & 07777) == wanted ? 0 : 1;
+  return (status.st_mode & kPermissions) == wanted ? 0 : 1;
 }
 
 }  // namespace
@@ -226,11 +225,16 @@ Result<void> ReadExtras(const Place& place, repo::Node& node) {
 std::uint64_t ApplyMetadata(const Place& place, const repo::Node& node) {
   struct stat status {};
   if (!StatPlace(place, status)) return 1;
-  std::uint64_t failures = ApplyOwner(place, node, status);
-  failures += RemoveOtherAttributes(place, node);
+  const bool owned = status.st_uid == node.uid && status.st_gid == node.gid;
+  std::uint64_t failures = owned ? 0 : ApplyOwner(place, node, status);
+  const std::vector<std::string> names = AttributeNames(place).value_or(std::vector<std::string>());
+  failures += RemoveOtherAttributes(place, names, node);
   failures += ApplyAttributes(place, node, false);
+  // A new owner and other ACLs are another mode, too.
+  const bool same_mode = owned && names.empty() && node.extended_attributes.empty();
+  if (!same_mode && !StatPlace(place, status)) return failures + 1;
   if (node.type != repo::NodeType::kSymlink)
-    failures += ApplyMode(place, repo::PosixMode(node.mode));
+    failures += ApplyMode(place, repo::PosixMode(node.mode), status.st_mode);
   failures += ApplyAttributes(place, node, true);
   if (!SetTimes(place, node.atime, node.mtime) && !(errno == EPERM && IsMountPoint(place)))
     ++failures;

@@ -19,6 +19,14 @@ class ProblemList {
     if (first_.size() < kKept) first_.push_back(Printable(path) + ": " + std::string(reason));
   }
 
+  // Those of another list, after these.
+  void Add(const ProblemList& more) {
+    count_ += more.count_;
+    for (const std::string& problem : more.first_) {
+      if (first_.size() < kKept) first_.push_back(problem);
+    }
+  }
+
   std::uint64_t count() const { return count_; }
   const std::vector<std::string>& first() const { return first_; }
 

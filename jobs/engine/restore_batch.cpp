@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <tuple>
 #include <utility>
 
@@ -10,77 +9,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/hash.h"
 #include "jobs/engine/directory.h"
+#include "jobs/engine/file_content.h"
 #include "jobs/engine/metadata.h"
 #include "jobs/repo/parallel.h"
 
 namespace holdfast::engine {
-
-int WriteAll(int fd, ByteView bytes, std::uint64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno;
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-    offset += static_cast<std::uint64_t>(written);
-  }
-  return 0;
-}
-
 namespace {
 
 // 64 Ki pieces of 1 MiB on average are 64 GiB of a large file in one round, for 6 MiB of memory.
 constexpr std::size_t kMaxPieces = 64 * 1024;
-constexpr std::size_t kMaxEntries = 8 * 1024;
+// Two batches are in memory, one that is planned and one that is carried out.
+constexpr std::size_t kMaxEntries = 6 * 1024;
 // Of the entries' paths: in a very deep tree each of them may be as long as a book.
-constexpr std::size_t kMaxPathBytes = std::size_t{8} << 20;
+constexpr std::size_t kMaxPathBytes = std::size_t{4} << 20;
 constexpr std::size_t kMaxOpenFiles = 128;
-// The block of every common file system: a hole of less frees nothing.
-constexpr std::size_t kBlock = 4096;
-constexpr std::size_t kCompareSize = 256 * 1024;
-// What one thread fetches at a time.
-constexpr std::uint64_t kPortion = std::uint64_t{4} << 20;
-
-bool AllZero(ByteView bytes) {
-  return bytes.front() == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
-}
-
-// Makes zeros of what is there. Not every file system can do it without writing them.
-int PunchHole(int fd, ByteView zeros, std::uint64_t offset) {
-  const int done = ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                               static_cast<off_t>(offset), static_cast<off_t>(zeros.size()));
-  return done == 0 ? 0 : WriteAll(fd, zeros, offset);
-}
-
-// Whole blocks of zeros become holes; in a file that is one hole so far (`fresh`) they are already.
-int WriteSparse(int fd, ByteView bytes, std::uint64_t offset, bool fresh) {
-  // From `at`, up to where blocks of zeros begin or end.
-  const auto run_from = [&](std::size_t at, bool zeros) {
-    while (at < bytes.size()) {
-      const std::size_t block = std::min(bytes.size() - at, kBlock - (offset + at) % kBlock);
-      if ((block == kBlock && AllZero(bytes.subspan(at, block))) != zeros) break;
-      at += block;
-    }
-    return at;
-  };
-  for (std::size_t at = 0; at < bytes.size();) {
-    const std::size_t zeros = run_from(at, false);
-    if (const int error = WriteAll(fd, bytes.subspan(at, zeros - at), offset + at)) return error;
-    at = run_from(zeros, true);
-    if (fresh || at == zeros) continue;
-    if (const int error = PunchHole(fd, bytes.subspan(zeros, at - zeros), offset + zeros))
-      return error;
-  }
-  return 0;
-}
-
-// The content of a file that is empty so far.
-int WriteNew(int fd, ByteView content) {
-  if (content.size() < kBlock) return WriteAll(fd, content, 0);
-  if (::ftruncate(fd, static_cast<off_t>(content.size())) != 0) return errno;
-  return WriteSparse(fd, content, 0, true);
-}
+// What one thread takes at a time: less towards the end, so that all of them end together.
+constexpr std::uint64_t kMaxPortion = std::uint64_t{4} << 20;
+constexpr std::uint64_t kMinPortion = std::uint64_t{512} << 10;
+// As many bytes as cost about what making a file costs.
+constexpr std::uint64_t kPieceCost = std::uint64_t{16} << 10;
 
 struct Split {
   std::string directory;
@@ -95,29 +43,28 @@ Split SplitPath(const std::string& path) {
 
 }  // namespace
 
-bool HasContent(int fd, std::uint64_t offset, std::uint64_t length, const repo::Id& id) {
-  thread_local Bytes buffer(kCompareSize);
-  Sha256Stream hash;
-  while (length != 0) {
-    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(length, buffer.size()));
-    const ssize_t got = ::pread(fd, buffer.data(), wanted, static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    hash.Update(ByteView(buffer).first(static_cast<std::size_t>(got)));
-    offset += static_cast<std::uint64_t>(got);
-    length -= static_cast<std::uint64_t>(got);
-  }
-  return hash.Finish() == id.bytes;
+void RestoreReport::Add(const RestoreReport& part) {
+  files += part.files;
+  files_written += part.files_written;
+  bytes += part.bytes;
+  bytes_fetched += part.bytes_fetched;
+  bytes_written += part.bytes_written;
+  other_entries += part.other_entries;
+  entries_removed += part.entries_removed;
+  sockets_skipped += part.sockets_skipped;
+  failed.Add(part.failed);
+  damaged = damaged || part.damaged;
+  mismatched.Add(part.mismatched);
+  metadata_failures += part.metadata_failures;
 }
 
 RestoreBatch::RestoreBatch(repo::Repository& repository, int target, std::size_t threads,
-                           bool verify, Meter& meter, RestoreReport& report, std::stop_token stop)
+                           bool verify, Meter& meter, std::stop_token stop)
     : repository_(repository),
       target_(target),
       threads_(threads),
       verify_(verify),
       meter_(meter),
-      report_(report),
       stop_(std::move(stop)) {}
 
 void RestoreBatch::StartFile(File file) {
@@ -126,9 +73,10 @@ void RestoreBatch::StartFile(File file) {
   static_cast<File&>(planned) = std::move(file);
   planned.node.content.reset();
   planned.created = planned.exists;
+  some_exist_ = some_exist_ || planned.exists;
 }
 
-Result<void> RestoreBatch::AddPiece(const repo::PackedBlob& place, std::uint64_t offset) {
+void RestoreBatch::AddPiece(const repo::PackedBlob& place, std::uint64_t offset) {
   const auto [known, added] =
       pack_numbers_.try_emplace(place.pack, static_cast<std::uint32_t>(packs_.size()));
   if (added) packs_.push_back(place.pack);
@@ -136,8 +84,6 @@ Result<void> RestoreBatch::AddPiece(const repo::PackedBlob& place, std::uint64_t
       {known->second, static_cast<std::uint32_t>(files_.size() - 1), offset, place.blob, false});
   ++files_.back().pieces;
   ++files_.back().pending;
-  if (pieces_.size() >= kMaxPieces) return FlushPieces();
-  return {};
 }
 
 void RestoreBatch::EndFile() { files_.back().ended = true; }
@@ -152,10 +98,9 @@ void RestoreBatch::AddDirectory(std::string path, repo::Node node) {
   directories_.push_back({std::move(path), std::move(node)});
 }
 
-bool RestoreBatch::full() const {
-  return files_.size() + links_.size() + directories_.size() >= kMaxEntries ||
-         path_bytes_ >= kMaxPathBytes;
-}
+bool RestoreBatch::full() const { return entries() >= kMaxEntries || path_bytes_ >= kMaxPathBytes; }
+
+bool RestoreBatch::pieces_full() const { return pieces_.size() >= kMaxPieces; }
 
 Result<void> RestoreBatch::Parallel(std::size_t count, const Work& work) const {
   return repo::InParallel(threads_, count, work, stop_);
@@ -172,13 +117,13 @@ Result<void> RestoreBatch::Flush() {
   for (const Link& link : links_) MakeLink(link);
   links_.clear();
   path_bytes_ = 0;
+  some_exist_ = false;
   return FinishDirectories();
 }
 
 Result<void> RestoreBatch::FlushPieces() {
-  TRY_VOID(ComparePieces());
+  if (some_exist_) TRY_VOID(ComparePieces());
   TRY_VOID(FetchPieces());
-  if (verify_) TRY_VOID(VerifyPieces());
   pieces_.clear();
   packs_.clear();
   pack_numbers_.clear();
@@ -209,40 +154,52 @@ Result<void> RestoreBatch::FetchPieces() {
                       piece.file, piece.offset);
   });
   const auto portions = Portions();
-  return Parallel(portions.size(), [&](std::size_t i, std::stop_token stop) {
-    return Fetch(portions[i], std::move(stop));
-  });
+  std::atomic<std::size_t> next = 0;
+  const auto source = [&]() -> std::optional<repo::PackReader::Portion> {
+    const std::size_t number = next++;
+    if (number >= portions.size()) return std::nullopt;
+    return PortionOf(portions[number], number);
+  };
+  const auto read = [&](std::size_t, std::stop_token stop) {
+    const auto deliver = [&](std::size_t number, const repo::Blob& blob, Result<ByteView> content) {
+      return Deliver(blob, std::move(content), portions[number], stop);
+    };
+    return repository_.LoadPortions(source, deliver, stop);
+  };
+  return Parallel(std::min(threads_, portions.size()), read);
 }
+
+std::uint64_t RestoreBatch::CostOf(const Piece& piece) { return piece.blob.length + kPieceCost; }
 
 // The pieces to be fetched, sorted, in portions of one pack each.
 std::vector<std::span<const RestoreBatch::Piece>> RestoreBatch::Portions() const {
-  std::vector<std::span<const Piece>> portions;
   const auto end = std::ranges::find(pieces_, true, &Piece::present);
+  std::uint64_t left = 0;
+  for (auto piece = pieces_.begin(); piece != end; ++piece) left += CostOf(*piece);
+  std::vector<std::span<const Piece>> portions;
   for (auto first = pieces_.begin(); first != end;) {
-    // A blob that several files want is fetched once: its pieces stay together.
+    const std::uint64_t most = std::clamp(left / (2 * threads_), kMinPortion, kMaxPortion);
+    std::uint64_t cost = CostOf(*first);
     auto last = std::next(first);
+    // A blob that several files want is fetched once: its pieces stay together.
     while (last != end && last->pack == first->pack &&
-           (last->blob.offset == std::prev(last)->blob.offset ||
-            std::uint64_t{last->blob.offset} + last->blob.length - first->blob.offset <= kPortion))
-      ++last;
+           (last->blob.offset == std::prev(last)->blob.offset || cost + CostOf(*last) <= most))
+      cost += CostOf(*last++);
     portions.emplace_back(first, last);
+    left -= cost;
     first = last;
   }
   return portions;
 }
 
-Result<void> RestoreBatch::Fetch(std::span<const Piece> pieces, std::stop_token stop) {
-  const repo::Id& pack = packs_[pieces.front().pack];
-  std::vector<repo::Blob> blobs;
+repo::PackReader::Portion RestoreBatch::PortionOf(std::span<const Piece> pieces,
+                                                  std::size_t number) const {
+  repo::PackReader::Portion portion{packs_[pieces.front().pack], {}, number};
   for (const Piece& piece : pieces) {
-    if (blobs.empty() || blobs.back() != piece.blob) blobs.push_back(piece.blob);
+    if (portion.blobs.empty() || portion.blobs.back() != piece.blob)
+      portion.blobs.push_back(piece.blob);
   }
-  return repository_.LoadBlobs(
-      pack, blobs,
-      [&](const repo::Blob& blob, Result<ByteView> content) {
-        return Deliver(blob, std::move(content), pieces, stop);
-      },
-      stop);
+  return portion;
 }
 
 // `pieces` are all that this portion serves, by blob offset. A damaged blob may lie elsewhere, too.
@@ -277,20 +234,19 @@ Result<void> RestoreBatch::Deliver(const repo::Blob& blob, Result<ByteView> cont
       continue;
     }
     --file.pending;
-    TRY_VOID(file.IsWhole() ? RestoreWhole(piece.file, &blob.handle.id, *content)
-                            : WritePiece(piece, *content));
+    TRY_VOID(file.IsWhole() ? RestoreWhole(piece.file, *content) : WritePiece(piece, *content));
   }
   return {};
 }
 
-Result<void> RestoreBatch::RestoreWhole(std::uint32_t index, const repo::Id* id, ByteView content) {
+Result<void> RestoreBatch::RestoreWhole(std::uint32_t index, ByteView content) {
   Planned& file = files_[index];
   file.finished = true;
   const Fd fd =
       OpenBeneath(target_, file.path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK, 0600);
   if (!fd.valid()) return Failed(index, "create", errno);
   if (const int error = WriteNew(fd.get(), content)) return Failed(index, "write", error);
-  if (verify_ && id != nullptr && !HasContent(fd.get(), 0, content.size(), *id)) Mismatched(file);
+  if (verify_ && !HasBytes(fd.get(), 0, content)) Mismatched(file);
   const std::uint64_t failures = ApplyMetadata({-1, "", fd.get()}, file.node);
   meter_.AddFiles(1);
   meter_.AddBytes(content.size());
@@ -308,28 +264,13 @@ Result<void> RestoreBatch::WritePiece(const Piece& piece, ByteView content) {
   if (!fd) return Failed(piece.file, "open for writing", errno);
   const int error = WriteSparse(fd->get(), content, piece.offset, !file.exists);
   if (error != 0) return Failed(piece.file, "write", error);
+  if (verify_ && !HasBytes(fd->get(), piece.offset, content)) Mismatched(file);
   meter_.AddBytes(content.size());
   const std::lock_guard lock(files_mutex_);
   const std::lock_guard report_lock(report_mutex_);
   report_.bytes_written += content.size();
   if (!std::exchange(file.changed, true)) ++report_.files_written;
   return {};
-}
-
-Result<void> RestoreBatch::VerifyPieces() {
-  return Parallel(pieces_.size(), [&](std::size_t i, std::stop_token) -> Result<void> {
-    if (!pieces_[i].present && !files_[pieces_[i].file].finished) Verify(pieces_[i]);
-    return {};
-  });
-}
-
-void RestoreBatch::Verify(const Piece& piece) {
-  Planned& file = files_[piece.file];
-  if (HasFailed(file)) return;
-  const FilePtr fd = Open(piece.file);
-  if (fd && HasContent(fd->get(), piece.offset, piece.blob.PlainLength(), piece.blob.handle.id))
-    return;
-  Mismatched(file);
 }
 
 void RestoreBatch::Mismatched(Planned& file) {
@@ -342,7 +283,7 @@ void RestoreBatch::Mismatched(Planned& file) {
 Result<void> RestoreBatch::FinishFile(std::uint32_t index) {
   Planned& file = files_[index];
   if (HasFailed(file) || !file.ended || file.finished) return {};
-  if (file.IsWhole()) return RestoreWhole(index, nullptr, {});
+  if (file.IsWhole()) return RestoreWhole(index, {});
   meter_.AddFiles(1);
   Place place{-1, "", -1};
   Fd parent;

@@ -3,7 +3,7 @@
 // files, hard links and directories get their metadata.
 //
 // Memory: about 100 bytes a piece and 500 a file, for at most kMaxPieces and kMaxEntries; and for
-// each thread what Repository::LoadBlobs holds. A larger file is written in several rounds.
+// each thread what a PackReader holds. A larger file is written in several rounds.
 #pragma once
 
 #include <atomic>
@@ -17,6 +17,7 @@
 #include <stop_token>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -40,15 +41,12 @@ struct RestoreReport {
   bool damaged = false;    // some of them because the repository lacks their content
   ProblemList mismatched;  // read back and found different
   std::uint64_t metadata_failures = 0;
+
+  // Adds what happened in another part of the same restore.
+  void Add(const RestoreReport& part);
 };
 
-// Compares `length` bytes of an open file with a blob's id. False also when they cannot be read.
-bool HasContent(int fd, std::uint64_t offset, std::uint64_t length, const repo::Id& id);
-
-// Writes all of `bytes` at `offset`. 0 or an errno.
-int WriteAll(int fd, ByteView bytes, std::uint64_t offset);
-
-// Planned and flushed by one thread; Flush itself uses several.
+// Used by one thread at a time; the Flush methods themselves use several.
 class RestoreBatch {
  public:
   struct File {
@@ -58,13 +56,13 @@ class RestoreBatch {
     bool exists = false;  // to be overwritten in place, where it differs; else the name is free
   };
 
-  // `target` is the open root; repository, meter and report outlive the batch.
+  // `target` is the open root; repository and meter outlive the batch.
   RestoreBatch(repo::Repository& repository, int target, std::size_t threads, bool verify,
-               Meter& meter, RestoreReport& report, std::stop_token stop);
+               Meter& meter, std::stop_token stop);
 
-  // A file, then its pieces, then the end of it.
+  // A file, then its pieces, then the end of it. When pieces_full, FlushPieces is due.
   void StartFile(File file);
-  Result<void> AddPiece(const repo::PackedBlob& place, std::uint64_t offset);
+  void AddPiece(const repo::PackedBlob& place, std::uint64_t offset);
   void EndFile();
 
   // A further name of a file that is in this batch or stands already.
@@ -72,10 +70,18 @@ class RestoreBatch {
   // A directory with everything in it planned: its metadata are set after that.
   void AddDirectory(std::string path, repo::Node node);
 
+  std::size_t entries() const { return files_.size() + links_.size() + directories_.size(); }
   bool full() const;
+  bool pieces_full() const;
+  bool in_file() const { return !files_.empty() && !files_.back().ended; }
   // Carries out everything planned. NoSpace, Cancelled and errors of the repository end the
   // restore; what concerns one file is in the report.
   Result<void> Flush();
+  // The same for the pieces alone; the last file may go on.
+  Result<void> FlushPieces();
+
+  // What happened since it was taken last.
+  RestoreReport TakeReport() { return std::exchange(report_, {}); }
 
  private:
   using FilePtr = std::shared_ptr<const Fd>;
@@ -111,18 +117,16 @@ class RestoreBatch {
   using Work = std::function<Result<void>(std::size_t, std::stop_token)>;
 
   Result<void> Parallel(std::size_t count, const Work& work) const;
-  Result<void> FlushPieces();
   Result<void> ComparePieces();
   Result<void> FetchPieces();
+  static std::uint64_t CostOf(const Piece& piece);
   std::vector<std::span<const Piece>> Portions() const;
-  Result<void> Fetch(std::span<const Piece> pieces, std::stop_token stop);
+  repo::PackReader::Portion PortionOf(std::span<const Piece> pieces, std::size_t number) const;
   Result<void> Deliver(const repo::Blob& blob, Result<ByteView> content,
                        std::span<const Piece> pieces, std::stop_token stop);
   // A new file of one piece, or none: made, written, read back and finished at once.
-  Result<void> RestoreWhole(std::uint32_t index, const repo::Id* id, ByteView content);
+  Result<void> RestoreWhole(std::uint32_t index, ByteView content);
   Result<void> WritePiece(const Piece& piece, ByteView content);
-  Result<void> VerifyPieces();
-  void Verify(const Piece& piece);
   void Mismatched(Planned& file);
   void CountMetadata(std::uint64_t failures);
   Result<void> FinishFile(std::uint32_t index);
@@ -143,8 +147,8 @@ class RestoreBatch {
   const std::size_t threads_;
   const bool verify_;
   Meter& meter_;
-  RestoreReport& report_;  // guarded by report_mutex_ during Flush
   const std::stop_token stop_;
+  RestoreReport report_;  // guarded by report_mutex_ while flushing
 
   std::deque<Planned> files_;
   std::vector<Piece> pieces_;
@@ -153,6 +157,7 @@ class RestoreBatch {
   std::vector<Link> links_;
   std::vector<Directory> directories_;
   std::size_t path_bytes_ = 0;  // of all of these
+  bool some_exist_ = false;     // files that are overwritten in place
 
   mutable std::mutex files_mutex_;
   std::mutex report_mutex_;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/quantity.h"
+#include "jobs/engine/file_content.h"
 #include "jobs/repo/parallel.h"
 
 namespace holdfast::engine {

@@ -13,6 +13,8 @@
 
 #include "jobs/engine/directory.h"
 #include "jobs/engine/metadata.h"
+#include "jobs/engine/path_filter.h"
+#include "jobs/engine/restore_batches.h"
 #include "jobs/engine/restore_device.h"
 #include "jobs/engine/tree_walk.h"
 
@@ -22,64 +24,6 @@ namespace {
 using repo::BlobType;
 using repo::Node;
 using repo::NodeType;
-
-// Which paths below the root are wanted; remembers which of them were met.
-class PathFilter {
- public:
-  PathFilter(const std::vector<std::string>& paths, std::string_view root) {
-    for (const std::string& path : paths) wanted_.push_back({Normal(path, root), path, false});
-  }
-
-  bool everything() const { return wanted_.empty(); }
-
-  // The entry itself or something above it was asked for.
-  bool Selects(std::string_view path) {
-    if (everything()) return true;
-    for (Wanted& wanted : wanted_) {
-      if (!IsBelow(path, wanted.path)) continue;
-      wanted.met = true;
-      return true;
-    }
-    return false;
-  }
-
-  // Something in the directory may be selected.
-  bool Enters(std::string_view path) {
-    return Selects(path) || std::ranges::any_of(wanted_, [&](const Wanted& wanted) {
-             return IsBelow(wanted.path, path);
-           });
-  }
-
-  const std::string* FirstUnmet() const {
-    const auto unmet = std::ranges::find(wanted_, false, &Wanted::met);
-    return unmet == wanted_.end() ? nullptr : &unmet->text;
-  }
-
- private:
-  struct Wanted {
-    std::string path;  // "a/b", as the walk spells it
-    std::string text;  // as the user wrote it
-    bool met = false;
-  };
-
-  static bool IsBelow(std::string_view path, std::string_view ancestor) {
-    if (ancestor.empty() || path == ancestor) return true;
-    return path.size() > ancestor.size() && path.starts_with(ancestor) &&
-           path[ancestor.size()] == '/';
-  }
-
-  static std::string Normal(std::string_view path, std::string_view root) {
-    std::vector<std::string> parts = SplitComponents(path);
-    const std::vector<std::string> above = SplitComponents(root);
-    if (std::ranges::mismatch(above, parts).in1 == above.end())
-      parts.erase(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(above.size()));
-    std::string normal;
-    for (const std::string& part : parts) normal += (normal.empty() ? "" : "/") + part;
-    return normal;
-  }
-
-  std::vector<Wanted> wanted_;
-};
 
 // Sums up what a restore will bring, for snapshots whose summary does not say it.
 class Counter final : public TreeVisitor {
@@ -115,8 +59,7 @@ class Restorer final : public TreeVisitor {
         target_(std::move(target)),
         meter_(meter),
         stop_(stop),
-        batch_(repository, target_.get(), ThreadsFor(options), options.verify, meter, report_,
-               stop) {}
+        batches_(repository, target_.get(), ThreadsFor(options), options.verify, meter, stop) {}
 
   Result<RestoreReport> Run(const Node& root);
 
@@ -160,7 +103,7 @@ class Restorer final : public TreeVisitor {
   Meter& meter_;
   const std::stop_token stop_;
   RestoreReport report_;
-  RestoreBatch batch_;
+  RestoreBatches batches_;
   std::vector<Level> levels_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, LinkedFile> linked_;
 };
@@ -207,7 +150,8 @@ bool SameTarget(int directory, const Node& node) {
 
 Result<RestoreReport> Restorer::Run(const Node& root) {
   TRY_VOID(WalkTree(repository_, root, *this, stop_));
-  TRY_VOID(batch_.Flush());
+  TRY(const RestoreReport carried_out, batches_.Finish());
+  report_.Add(carried_out);
   if (const std::string* unmet = filter_.FirstUnmet())
     return Fail(Code::kNotFound, Printable(*unmet) + " is not in the snapshot; list it with ls");
   if (::syncfs(target_.get()) != 0)
@@ -234,9 +178,8 @@ Result<void> Restorer::Leave(const std::string& path, const Node& node) {
   levels_.pop_back();
   ++report_.other_entries;
   // The root of a whole snapshot has no name and no metadata of its own.
-  if (!keep && !node.name.empty()) batch_.AddDirectory(path, WithOwner(node, options_));
-  if (batch_.full()) return batch_.Flush();
-  return {};
+  if (!keep && !node.name.empty()) batches_.planned().AddDirectory(path, WithOwner(node, options_));
+  return batches_.Advance();
 }
 
 Result<void> Restorer::Damaged(const std::string& path, Error error) {
@@ -321,8 +264,7 @@ Result<void> Restorer::RestoreEntry(const std::string& path, const Node& node) {
   }
   TRY_VOID(node.type == NodeType::kFile ? RestoreFile(path, node, existing, status)
                                         : RestoreSpecial(path, node, existing));
-  if (batch_.full()) return batch_.Flush();
-  return {};
+  return batches_.Advance();
 }
 
 // Afterwards the name is free (kNone) or holds something of the right kind (kUsable).
@@ -367,8 +309,8 @@ Result<void> Restorer::RestoreFile(const std::string& path, const Node& node, Ex
   Fd old;
   if (existing == Existing::kUsable) {
     if (options_.overwrite == Overwrite::kIfChanged && SameSizeAndTime(node, status)) {
-      batch_.StartFile({path, node, node.size, true});
-      batch_.EndFile();
+      batches_.planned().StartFile({path, node, node.size, true});
+      batches_.planned().EndFile();
       meter_.AddBytes(node.size);
       return {};
     }
@@ -404,7 +346,7 @@ bool Restorer::RestoredAsLink(const std::string& path, const Node& node, Existin
     }
     ::unlinkat(levels_.back().fd.get(), node.name.c_str(), 0);
   }
-  batch_.AddLink(first, path);
+  batches_.planned().AddLink(first, path);
   return true;
 }
 
@@ -429,15 +371,16 @@ Result<void> Restorer::PlanContent(const std::string& path, const Node& node, Fd
       ::ftruncate(old.get(), static_cast<off_t>(size)) != 0)
     return Failed(path, "set the size", errno);
 
-  batch_.StartFile({path, node, size, old.valid()});
+  batches_.planned().StartFile({path, node, size, old.valid()});
   std::uint64_t offset = 0;
   for (const repo::Id& id : content) {
     if (stop_.stop_requested()) return Fail(Code::kCancelled, "the restore was stopped");
     const auto place = repository_.index().Lookup({BlobType::kData, id});
-    TRY_VOID(batch_.AddPiece(*place, offset));
+    batches_.planned().AddPiece(*place, offset);
+    TRY_VOID(batches_.Advance());
     offset += place->blob.PlainLength();
   }
-  batch_.EndFile();
+  batches_.planned().EndFile();
   return {};
 }
 
