@@ -27,9 +27,6 @@ using repo::Id;
 using repo::Node;
 using repo::NodeType;
 
-// One thread cuts a large file faster than four can store its chunks.
-constexpr std::size_t kThreadsPerReader = 4;
-
 std::size_t ThreadsFor(const ArchiveOptions& options) {
   if (options.threads != 0) return options.threads;
   return std::max(1U, std::thread::hardware_concurrency());
@@ -74,10 +71,7 @@ class Archiver {
         meter_(meter),
         stop_(std::move(stop)),
         tally_(path_.text, meter),
-        pool_(ThreadsFor(options),
-              {ThreadsFor(options), ThreadsFor(options),
-               std::max<std::size_t>(1, ThreadsFor(options) / kThreadsPerReader),
-               ThreadsFor(options)}),
+        pool_(ThreadsFor(options), WorkPool::Limits(kArchiveUrgencies, ThreadsFor(options))),
         contents_(repository, pool_, tally_) {}
 
   Result<ArchiveReport> Run(const std::vector<repo::Snapshot>& parents, const Clock& clock);

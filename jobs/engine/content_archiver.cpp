@@ -17,10 +17,8 @@ namespace {
 using repo::BlobType;
 using repo::Id;
 
-// Two chunks are hashed side by side (hash_many.h), so that many are waited for; more wait only for
-// a thread that is not free, and the reader then works itself. Very large ones count for two.
+// Chunks that are hashed side by side.
 constexpr std::size_t kTogether = 2;
-constexpr std::size_t kMaxTogether = std::size_t{5} << 20;
 
 ssize_t ReadSome(int fd, std::uint8_t* to, std::size_t size) {
   ssize_t length = -1;
@@ -34,10 +32,16 @@ ssize_t ReadSome(int fd, std::uint8_t* to, std::size_t size) {
 
 // One file on its way through the pool: its reader and its chunks hold it.
 struct ContentArchiver::LargeFile {
-  Open open;
-  Done done;
+  LargeFile(Open how_to_open, Done when_done, repo::Chunker cutter)
+      : open(std::move(how_to_open)), done(std::move(when_done)), chunker(std::move(cutter)) {}
+
+  const Open open;
+  const Done done;
   Fd fd;
-  std::deque<Id> ids;  // grows at its end by the reader; elements stay where they are
+  repo::Chunker chunker;
+  ChunkBuffers::Buffer buffer;  // the chunk that is being read
+  std::size_t uncut = 0;        // bytes at its end that the chunker has not seen
+  std::deque<Id> ids;           // grows at its end by the reader; elements stay where they are
   std::uint64_t size = 0;
   int read_errno = 0;
   std::atomic<std::size_t> parts = 1;  // chunks not stored yet, and the reader
@@ -45,24 +49,30 @@ struct ContentArchiver::LargeFile {
 
 class ContentArchiver::ReadJob final : public WorkPool::Job {
  public:
-  ReadJob(ContentArchiver& archiver, std::shared_ptr<LargeFile> file)
+  ReadJob(ContentArchiver& archiver, LargeFilePtr file)
       : archiver_(archiver), file_(std::move(file)) {}
-  Result<void> Run(std::stop_token stop) override {
-    file_->fd = file_->open();
-    if (!file_->fd.valid()) file_->read_errno = errno;
-    if (file_->fd.valid()) TRY_VOID(archiver_.Read(file_, stop));
-    return archiver_.FinishPart(*file_);
-  }
+  Result<void> Run(std::stop_token stop) override { return archiver_.Begin(file_, stop); }
 
  private:
   ContentArchiver& archiver_;
-  const std::shared_ptr<LargeFile> file_;
+  const LargeFilePtr file_;
+};
+
+class ContentArchiver::ReadOnJob final : public WorkPool::Job {
+ public:
+  ReadOnJob(ContentArchiver& archiver, LargeFilePtr file)
+      : archiver_(archiver), file_(std::move(file)) {}
+  Result<void> Run(std::stop_token stop) override { return archiver_.ReadOn(file_, stop); }
+
+ private:
+  ContentArchiver& archiver_;
+  const LargeFilePtr file_;
 };
 
 class ContentArchiver::ChunkJob final : public WorkPool::Job {
  public:
   explicit ChunkJob(ContentArchiver& archiver) : archiver_(archiver) {}
-  Result<void> Run(std::stop_token stop) override { return archiver_.StoreWaiting(stop); }
+  Result<void> Run(std::stop_token stop) override { return archiver_.StoreNext(stop); }
 
  private:
   ContentArchiver& archiver_;
@@ -72,102 +82,126 @@ ContentArchiver::ContentArchiver(repo::Repository& repository, WorkPool& pool, A
     : repository_(repository), pool_(pool), tally_(tally) {}
 
 void ContentArchiver::StoreLarge(Open open, Done done) {
-  auto file = std::make_shared<LargeFile>();
-  file->open = std::move(open);
-  file->done = std::move(done);
+  auto file = std::make_shared<LargeFile>(std::move(open), std::move(done),
+                                          repo::Chunker(repository_.cut_search()));
   pool_.Post(kLargeFileJobs, std::make_unique<ReadJob>(*this, std::move(file)));
 }
 
-// Reads into one buffer until a chunk ends in it; what was read beyond moves to the next.
-Result<void> ContentArchiver::Read(const std::shared_ptr<LargeFile>& file, std::stop_token stop) {
-  repo::Chunker chunker(repository_.cut_search());
-  ChunkBuffers::Buffer buffer = buffers_.Take();
-  while (true) {
-    if (stop.stop_requested()) return Fail(Code::kCancelled, "stopped while reading files");
-    // No chunk is smaller than kMinChunk, so nothing is moved that need not be.
-    const std::size_t wanted =
-        buffer.size < repo::kMinChunk ? repo::kMinChunk - buffer.size : kReadSize;
-    const ssize_t length = ReadSome(file->fd.get(), buffer.data() + buffer.size, wanted);
-    if (length < 0) file->read_errno = errno;
-    if (length <= 0) break;
-    const auto read = static_cast<std::size_t>(length);
-    file->size += read;
-    tally_.Read(read);
-    ByteView fresh(buffer.data() + buffer.size, read);
-    buffer.size += read;
-    while (const auto cut = chunker.Next(fresh)) {
-      fresh = fresh.subspan(*cut);
-      ChunkBuffers::Buffer next = buffers_.Take();
-      std::ranges::copy(fresh, next.data());
-      next.size = fresh.size();
-      buffer.size -= fresh.size();
-      TRY_VOID(Emit(file, std::exchange(buffer, std::move(next)), false, stop));
-      fresh = buffer.view();
-      if (fresh.empty()) break;
-    }
+Result<void> ContentArchiver::Begin(const LargeFilePtr& file, std::stop_token stop) {
+  file->fd = file->open();
+  if (!file->fd.valid()) {
+    file->read_errno = errno;
+    return FinishPart(*file);
   }
-  if (buffer.size != 0 && file->read_errno == 0)
-    TRY_VOID(Emit(file, std::move(buffer), true, stop));
-  // A chunk may wait for a second that does not come.
-  return StoreAllWaiting(stop);
-}
-
-// Hands chunks to whoever is free, two at a time. When more wait already, this thread stores some
-// itself.
-Result<void> ContentArchiver::Emit(const std::shared_ptr<LargeFile>& file,
-                                   ChunkBuffers::Buffer buffer, bool last, std::stop_token stop) {
-  file->parts.fetch_add(1, std::memory_order_relaxed);
-  std::size_t count = 0;
-  bool enough = false;
+  file->buffer = buffers_.Take();
   {
     const std::lock_guard lock(mutex_);
-    waiting_bytes_ += buffer.size;
-    waiting_.push_back({file, &file->ids.emplace_back(), std::move(buffer)});
-    count = waiting_.size();
-    enough = last || count >= kTogether || waiting_bytes_ > kMaxTogether;
+    ++reading_;
   }
-  if (count > kTogether) return StoreWaiting(stop);
-  if (enough) pool_.Post(kChunkJobs, std::make_unique<ChunkJob>(*this));
-  return {};
+  return ReadOn(file, stop);
 }
 
-std::vector<ContentArchiver::Chunk> ContentArchiver::TakeWaiting() {
+// Reads until there are chunks to be stored first, or to the end.
+Result<void> ContentArchiver::ReadOn(const LargeFilePtr& file, std::stop_token stop) {
+  while (file->uncut != 0 || ReadMore(*file)) {
+    if (stop.stop_requested()) return Fail(Code::kCancelled, "stopped while reading files");
+    auto chunk = TakeChunk(*file);
+    if (chunk && Emit(file, *std::move(chunk))) {
+      pool_.Post(kReadOnJobs, std::make_unique<ReadOnJob>(*this, file));
+      return {};
+    }
+  }
+  ChunkBuffers::Buffer rest = std::move(file->buffer);
+  if (rest.size != 0 && file->read_errno == 0) Emit(file, std::move(rest));
+  EndReading();
+  return FinishPart(*file);
+}
+
+// False at the end, or when the file cannot be read further.
+bool ContentArchiver::ReadMore(LargeFile& file) {
+  ChunkBuffers::Buffer& buffer = file.buffer;
+  // No chunk is smaller than kMinChunk, so nothing is moved that need not be.
+  const std::size_t wanted =
+      buffer.size < repo::kMinChunk ? repo::kMinChunk - buffer.size : kReadSize;
+  const ssize_t length = ReadSome(file.fd.get(), buffer.data() + buffer.size, wanted);
+  if (length < 0) file.read_errno = errno;
+  if (length <= 0) return false;
+  file.uncut = static_cast<std::size_t>(length);
+  file.size += file.uncut;
+  buffer.size += file.uncut;
+  tally_.Read(file.uncut);
+  return true;
+}
+
+// The chunk that ends in the buffer; what was read beyond it moves to the next.
+std::optional<ChunkBuffers::Buffer> ContentArchiver::TakeChunk(LargeFile& file) {
+  ByteView fresh = file.buffer.view().last(file.uncut);
+  const auto cut = file.chunker.Next(fresh);
+  if (!cut) {
+    file.uncut = 0;
+    return std::nullopt;
+  }
+  fresh = fresh.subspan(*cut);
+  ChunkBuffers::Buffer next = buffers_.Take();
+  std::ranges::copy(fresh, next.data());
+  next.size = file.uncut = fresh.size();
+  file.buffer.size -= fresh.size();
+  return std::exchange(file.buffer, std::move(next));
+}
+
+// True when chunks are to be stored before more is read.
+bool ContentArchiver::Emit(const LargeFilePtr& file, ChunkBuffers::Buffer buffer) {
+  file->parts.fetch_add(1, std::memory_order_relaxed);
+  repo::Hashing hashing(buffer.view());
+  return Wait({file, &file->ids.emplace_back(), std::move(buffer), hashing});
+}
+
+void ContentArchiver::EndReading() {
   const std::lock_guard lock(mutex_);
-  std::vector<Chunk> chunks;
-  std::size_t bytes = 0;
-  while (!waiting_.empty() && chunks.size() < kTogether) {
-    bytes += waiting_.front().buffer.size;
-    if (!chunks.empty() && bytes > kMaxTogether) break;
-    waiting_bytes_ -= waiting_.front().buffer.size;
-    chunks.push_back(std::move(waiting_.front()));
-    waiting_.pop_front();
-  }
-  return chunks;
+  --reading_;
+  if (!waiting_.empty()) PostIfDue();
 }
 
-// Up to two chunks. None may be left: another thread took two.
-Result<void> ContentArchiver::StoreWaiting(std::stop_token stop) {
-  std::vector<Chunk> chunks = TakeWaiting();
-  std::vector<ByteView> contents;
-  for (const Chunk& chunk : chunks) contents.push_back(chunk.buffer.view());
-  std::vector<Id> ids(chunks.size());
-  repo::HashMany(contents, ids);
-  for (std::size_t i = 0; i < chunks.size(); ++i) {
-    TRY_VOID(StoreOne(contents[i], ids[i], stop));
-    *chunks[i].id = ids[i];
-    chunks[i].buffer = {};
-    TRY_VOID(FinishPart(*chunks[i].file));
-  }
-  return {};
+// True when somebody is told to store what waits.
+bool ContentArchiver::Wait(Chunk chunk) {
+  const std::lock_guard lock(mutex_);
+  waiting_.push_back(std::move(chunk));
+  return PostIfDue();
 }
 
-Result<void> ContentArchiver::StoreAllWaiting(std::stop_token stop) {
-  const auto any = [&] {
-    const std::lock_guard lock(mutex_);
-    return !waiting_.empty();
-  };
-  while (any()) TRY_VOID(StoreWaiting(stop));
-  return {};
+// With the lock held, when a chunk waits: it does so for a second one, if there will be one.
+bool ContentArchiver::PostIfDue() {
+  if (waiting_.size() < kTogether && reading_ != 0) return false;
+  pool_.Post(kChunkJobs, std::make_unique<ChunkJob>(*this));
+  return true;
+}
+
+// Of the two that have waited longest the one that is hashed sooner; the other waits again. Nothing
+// when a second is still to come.
+std::optional<ContentArchiver::Chunk> ContentArchiver::NextHashed() {
+  std::unique_lock lock(mutex_);
+  if (waiting_.empty() || (waiting_.size() < kTogether && reading_ != 0)) return std::nullopt;
+  Chunk first = std::move(waiting_.front());
+  waiting_.pop_front();
+  if (waiting_.empty()) return first;
+  Chunk second = std::move(waiting_.front());
+  waiting_.pop_front();
+  lock.unlock();
+  repo::Hashing::Together(first.hashing, second.hashing);
+  if (second.hashing.left() < first.hashing.left()) std::swap(first, second);
+  lock.lock();
+  waiting_.push_front(std::move(second));
+  PostIfDue();
+  return first;
+}
+
+Result<void> ContentArchiver::StoreNext(std::stop_token stop) {
+  std::optional<Chunk> chunk = NextHashed();
+  if (!chunk) return {};
+  *chunk->id = chunk->hashing.Finish();
+  TRY_VOID(StoreOne(chunk->buffer.view(), *chunk->id, stop));
+  chunk->buffer = {};
+  return FinishPart(*chunk->file);
 }
 
 Result<std::vector<Id>> ContentArchiver::Store(std::span<const ByteView> contents,

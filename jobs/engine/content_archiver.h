@@ -1,8 +1,12 @@
 // Stores the content of files as blobs: small ones two at a time on one thread, large ones cut into
 // chunks that all threads share.
 //
-// Memory: a chunk buffer for each reader of a large file, two for each thread at work, and three
-// for chunks that wait; 640 KiB a thread for small files.
+// A thread that reads a large file stops as soon as two chunks wait: they are stored first, by
+// whoever is free, and whoever has nothing to store reads on. Chunks are hashed two at a time
+// (hash_many.h); the one that is finished is stored, the other waits for the next.
+//
+// Memory: a chunk buffer for each thread, which reads into it or stores what is in it; one for each
+// thread and one more for chunks that wait; 640 KiB a thread for small files.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -19,12 +24,20 @@
 #include "jobs/engine/chunk_buffers.h"
 #include "jobs/engine/fd.h"
 #include "jobs/engine/work_pool.h"
+#include "jobs/repo/hash_many.h"
 #include "jobs/repo/repository.h"
 
 namespace holdfast::engine {
 
 // The urgencies of a backup's jobs.
-enum ArchiveUrgency : std::size_t { kChunkJobs, kRangeJobs, kLargeFileJobs, kDirectoryJobs };
+enum ArchiveUrgency : std::size_t {
+  kChunkJobs,
+  kReadOnJobs,
+  kRangeJobs,
+  kLargeFileJobs,
+  kDirectoryJobs,
+  kArchiveUrgencies
+};
 
 // Files below this size are one chunk each, whatever is in them.
 inline constexpr std::uint64_t kSmallFile = repo::kMinChunk;
@@ -55,20 +68,28 @@ class ContentArchiver {
 
  private:
   struct LargeFile;
+  using LargeFilePtr = std::shared_ptr<LargeFile>;
   struct Chunk {
-    std::shared_ptr<LargeFile> file;
+    LargeFilePtr file;
     repo::Id* id = nullptr;  // where its id belongs
     ChunkBuffers::Buffer buffer;
+    repo::Hashing hashing;
   };
   class ReadJob;
+  class ReadOnJob;
   class ChunkJob;
 
-  Result<void> Read(const std::shared_ptr<LargeFile>& file, std::stop_token stop);
-  Result<void> Emit(const std::shared_ptr<LargeFile>& file, ChunkBuffers::Buffer buffer, bool last,
-                    std::stop_token stop);
-  Result<void> StoreWaiting(std::stop_token stop);
-  Result<void> StoreAllWaiting(std::stop_token stop);
-  std::vector<Chunk> TakeWaiting();
+  Result<void> Begin(const LargeFilePtr& file, std::stop_token stop);
+  Result<void> ReadOn(const LargeFilePtr& file, std::stop_token stop);
+  bool ReadMore(LargeFile& file);
+  std::optional<ChunkBuffers::Buffer> TakeChunk(LargeFile& file);
+  bool Emit(const LargeFilePtr& file, ChunkBuffers::Buffer buffer);
+  void EndReading();
+
+  bool Wait(Chunk chunk);
+  bool PostIfDue();
+  std::optional<Chunk> NextHashed();
+  Result<void> StoreNext(std::stop_token stop);
   Result<void> StoreOne(ByteView content, const repo::Id& id, std::stop_token stop);
   Result<void> FinishPart(LargeFile& file);
 
@@ -79,7 +100,7 @@ class ContentArchiver {
 
   std::mutex mutex_;  // guards the rest
   std::deque<Chunk> waiting_;
-  std::size_t waiting_bytes_ = 0;
+  std::size_t reading_ = 0;  // files that are not read to their end: more chunks will come
 };
 
 }  // namespace holdfast::engine

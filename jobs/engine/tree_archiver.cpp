@@ -43,8 +43,9 @@ bool SameFile(const struct stat& a, const struct stat& b) {
          SameTime(a.st_mtim, b.st_mtim) && SameTime(a.st_ctim, b.st_ctim);
 }
 
-// Reads up to `size` bytes, until the end; -1 with errno.
-ssize_t ReadUpTo(int fd, std::uint8_t* to, std::size_t size) {
+// Reads up to `size` bytes, until the end; -1 with errno. The end is not looked for where a file of
+// `expected` bytes ends: fstat tells afterwards.
+ssize_t ReadUpTo(int fd, std::uint8_t* to, std::size_t size, std::size_t expected) {
   std::size_t done = 0;
   while (done < size) {
     const ssize_t length = ::pread(fd, to + done, size - done, static_cast<off_t>(done));
@@ -52,6 +53,7 @@ ssize_t ReadUpTo(int fd, std::uint8_t* to, std::size_t size) {
     if (length < 0) return -1;
     if (length == 0) break;
     done += static_cast<std::size_t>(length);
+    if (done == expected) break;
   }
   return static_cast<ssize_t>(done);
 }
@@ -153,7 +155,9 @@ class TreeArchiver::SmallFiles {
     ssize_t size = -1;
     bool steady = false;
     for (int attempt = 0; attempt < 2 && !steady; ++attempt) {
-      size = ReadUpTo(fd.get(), buffer_.get() + used_, kSmallFile);
+      const std::size_t expected =
+          attempt == 0 ? static_cast<std::size_t>(seen.st_size) : kSmallFile;
+      size = ReadUpTo(fd.get(), buffer_.get() + used_, kSmallFile, expected);
       if (size < 0 || ::fstat(fd.get(), &after) != 0) break;
       steady = SameFile(seen, after) && size == seen.st_size;
       if (!steady && attempt == 0) seen = after;

@@ -1,12 +1,15 @@
 #include "jobs/repo/blob.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <memory>
 #include <new>
-#include <optional>
+#include <stdexcept>
 
 #include <spdlog/fmt/fmt.h>
+#include <sys/mman.h>
+#define ZSTD_STATIC_LINKING_ONLY  // contexts in memory of ours
 #include <zstd.h>
 
 namespace holdfast::repo {
@@ -17,38 +20,130 @@ struct FreeZstd {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
 
-// zstd's level 1 looks for matches of seven bytes in large inputs, too long for database pages:
-// five cost nothing more and make them smaller than level 3 does, in two thirds of its time.
+// zstd's level 1 looks for matches of seven bytes in inputs above 256 KiB, too long for database
+// pages: five cost nothing more and make them smaller than level 3 does, in two thirds of its time.
+// Smaller inputs, text mostly, only become larger by it.
 constexpr int kAutoLevel = 1;
-constexpr int kAutoMinMatch = 5;
+constexpr int kLongMinMatch = 5;
+constexpr int kLevelsMinMatch = 0;
+constexpr std::size_t kLongInput = std::size_t{256} << 10;
 constexpr int kMaxLevel = 12;
 
 // What a thread keeps for its next blob: more than most take.
 constexpr std::size_t kKeptBuffer = std::size_t{2} << 20;
 
-// One thread's compressor and the buffer it fills.
-struct Compressor {
-  std::unique_ptr<ZSTD_CCtx, FreeZstd> context{ZSTD_createCCtx()};
-  std::unique_ptr<std::uint8_t[]> buffer;
-  std::size_t capacity = 0;
-  std::optional<Compression> set_for;
+// Memory of which only what was touched costs anything.
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() { Unmap(); }
 
-  void SetFor(Compression compression) {
-    if (set_for == compression) return;
-    const bool max = compression == Compression::kMax;
-    ZSTD_CCtx_reset(context.get(), ZSTD_reset_session_and_parameters);
-    ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, max ? kMaxLevel : kAutoLevel);
-    if (!max) ZSTD_CCtx_setParameter(context.get(), ZSTD_c_minMatch, kAutoMinMatch);
-    set_for = compression;
+  std::span<std::uint8_t> Take(std::size_t size) {
+    if (size > capacity_) {
+      Unmap();
+      void* const data =
+          ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (data == MAP_FAILED) throw std::bad_alloc();
+      data_ = static_cast<std::uint8_t*>(data);
+      capacity_ = size;
+    } else if (touched_ > kKeptBuffer) {
+      ::madvise(data_ + kKeptBuffer, capacity_ - kKeptBuffer, MADV_DONTNEED);
+    }
+    touched_ = 0;
+    return {data_, capacity_};
+  }
+  // The first bytes of what Take gave were written to; they stay until the next Take.
+  void Touched(std::size_t size) { touched_ = size; }
+
+ private:
+  void Unmap() {
+    if (data_ != nullptr) ::munmap(data_, capacity_);
   }
 
-  void Reserve(std::size_t size) {
-    if (size <= capacity && capacity <= std::max(size, kKeptBuffer)) return;
-    buffer.reset();
-    buffer = std::make_unique_for_overwrite<std::uint8_t[]>(size);
-    capacity = size;
-  }
+  std::uint8_t* data_ = nullptr;
+  std::size_t capacity_ = 0;
+  std::size_t touched_ = 0;
 };
+
+// One thread's compressor and the buffer it fills.
+class Compressor {
+ public:
+  ByteView Compress(ByteView content, Compression compression) {
+    ZSTD_CCtx* const context = compression == Compression::kMax ? Thorough() : Fast(content.size());
+    const std::span frame = buffer_.Take(ZSTD_compressBound(content.size()));
+    const std::size_t size =
+        ZSTD_compress2(context, frame.data(), frame.size(), content.data(), content.size());
+    if (ZSTD_isError(size)) throw std::runtime_error(ZSTD_getErrorName(size));
+    buffer_.Touched(size);
+    if (size >= content.size()) return {};
+    return frame.first(size);
+  }
+
+ private:
+  // A context that zstd allocates is allocated again when blobs of very different sizes follow each
+  // other, with a page fault for every 4 KiB. This one, of 0.7 MiB, is large enough for all.
+  ZSTD_CCtx* Fast(std::size_t size) {
+    if (fast_ == nullptr) {
+      const std::size_t words = ZSTD_estimateCCtxSize(kAutoLevel) / sizeof(std::uint64_t) + 1;
+      workspace_ = std::make_unique_for_overwrite<std::uint64_t[]>(words);
+      fast_ = ZSTD_initStaticCCtx(workspace_.get(), words * sizeof(std::uint64_t));
+      if (fast_ == nullptr) throw std::bad_alloc();
+      ZSTD_CCtx_setParameter(fast_, ZSTD_c_compressionLevel, kAutoLevel);
+    }
+    ZSTD_CCtx_setParameter(fast_, ZSTD_c_minMatch,
+                           size > kLongInput ? kLongMinMatch : kLevelsMinMatch);
+    return fast_;
+  }
+
+  ZSTD_CCtx* Thorough() {
+    if (thorough_ == nullptr) {
+      thorough_.reset(ZSTD_createCCtx());
+      if (thorough_ == nullptr) throw std::bad_alloc();
+      ZSTD_CCtx_setParameter(thorough_.get(), ZSTD_c_compressionLevel, kMaxLevel);
+    }
+    return thorough_.get();
+  }
+
+  std::unique_ptr<std::uint64_t[]> workspace_;  // of fast_
+  ZSTD_CCtx* fast_ = nullptr;
+  std::unique_ptr<ZSTD_CCtx, FreeZstd> thorough_;
+  Buffer buffer_;
+};
+
+// Large contents are tried before zstd spends its time and memory on all of them.
+constexpr std::size_t kTried = std::size_t{512} << 10;
+constexpr std::size_t kSamples = 3;
+constexpr std::size_t kSampleSize = std::size_t{32} << 10;
+
+// True when byte values are spread so evenly in the samples that only encrypted data, or what
+// another program compressed, looks like it: chi-squared of 255 degrees of freedom, of which 400 is
+// six standard deviations above the mean.
+bool LooksRandom(ByteView sample) {
+  constexpr double kLimit = 400;
+  std::array<std::uint32_t, 256> counts{};
+  for (const std::uint8_t byte : sample) ++counts[byte];
+  const double expected = static_cast<double>(sample.size()) / static_cast<double>(counts.size());
+  double sum = 0;
+  for (const std::uint32_t count : counts) {
+    const double off = count - expected;
+    sum += off * off / expected;
+  }
+  return sum < kLimit;
+}
+
+// Three samples of the content look random, and zstd cannot make any of them smaller.
+bool Incompressible(Compressor& compressor, ByteView content) {
+  if (content.size() < kTried) return false;
+  for (std::size_t i = 0; i < kSamples; ++i) {
+    const std::size_t at = (content.size() - kSampleSize) / (kSamples - 1) * i;
+    const ByteView sample = content.subspan(at, kSampleSize);
+    if (!LooksRandom(sample) || !compressor.Compress(sample, Compression::kAuto).empty())
+      return false;
+  }
+  return true;
+}
 
 ZSTD_DCtx* ThreadDecompressor() {
   thread_local const std::unique_ptr<ZSTD_DCtx, FreeZstd> context(ZSTD_createDCtx());
@@ -75,14 +170,9 @@ std::uint64_t Blob::PlainLength() const {
 
 ByteView Compress(ByteView content, Compression compression) {
   thread_local Compressor compressor;
-  if (!compressor.context) throw std::bad_alloc();
   if (content.empty()) return {};
-  compressor.Reserve(ZSTD_compressBound(content.size()));
-  compressor.SetFor(compression);
-  const std::size_t size = ZSTD_compress2(compressor.context.get(), compressor.buffer.get(),
-                                          compressor.capacity, content.data(), content.size());
-  if (ZSTD_isError(size) || size >= content.size()) return {};
-  return {compressor.buffer.get(), size};
+  if (compression != Compression::kMax && Incompressible(compressor, content)) return {};
+  return compressor.Compress(content, compression);
 }
 
 namespace {

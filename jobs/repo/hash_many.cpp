@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <variant>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -111,7 +110,8 @@ struct Message {
   std::array<std::uint8_t, 2 * kBlock> tail;
   std::size_t tail_blocks = 0;
 
-  void Start(ByteView content) {
+  // `before` bytes of the content precede `content`.
+  void Start(ByteView content, std::size_t before) {
     const std::size_t whole = content.size() / kBlock * kBlock;
     const std::size_t rest = content.size() - whole;
     at = content.data();
@@ -120,7 +120,7 @@ struct Message {
     tail.fill(0);
     if (rest != 0) std::memcpy(tail.data(), content.data() + whole, rest);
     tail[rest] = 0x80;
-    const std::uint64_t bits = std::uint64_t{content.size()} * 8;
+    const std::uint64_t bits = std::uint64_t{before + content.size()} * 8;
     for (std::size_t i = 0; i < kLengthSize; ++i)
       tail[tail_blocks * kBlock - 1 - i] = static_cast<std::uint8_t>(bits >> (8 * i));
     in_tail = false;
@@ -153,126 +153,77 @@ __attribute__((target("sse4.1"))) Id IdOf(const State& state) {
   return id;
 }
 
-// The messages hold their own tails, so they stay where they are; `at` of the lanes is copied in
-// and out of the kernel.
-class SideBySide {
- public:
-  void Start(std::size_t lane, ByteView content) {
-    messages_[lane].Start(content);
-    states_[lane] = StartState();
-    phases_[lane] = Phase::kBusy;
+using StateWords = std::array<std::uint32_t, 8>;
+
+State Load(const StateWords& words) {
+  const auto* const at = reinterpret_cast<const __m128i*>(words.data());
+  return {_mm_loadu_si128(at), _mm_loadu_si128(at + 1)};
+}
+
+void Save(const State& state, StateWords& words) {
+  auto* const at = reinterpret_cast<__m128i*>(words.data());
+  _mm_storeu_si128(at, state.abef);
+  _mm_storeu_si128(at + 1, state.cdgh);
+}
+
+StateWords StartWords() {
+  StateWords words;
+  Save(StartState(), words);
+  return words;
+}
+
+void TakeBoth(StateWords& a, StateWords& b, const std::uint8_t* from_a, const std::uint8_t* from_b,
+              std::size_t blocks) {
+  State states[2] = {Load(a), Load(b)};
+  const std::uint8_t* at[2] = {from_a, from_b};
+  TakeBlocks<2>(states, at, blocks);
+  Save(states[0], a);
+  Save(states[1], b);
+}
+
+Id FinishAlone(const StateWords& words, ByteView rest, std::size_t size) {
+  Message message;
+  message.Start(rest, size - rest.size());
+  State state = Load(words);
+  if (!message.in_tail) {
+    TakeBlocks<1>(&state, &message.at, message.blocks);
+    message.EnterTail();
   }
-
-  std::optional<HashLanes::Done> Next() {
-    while (true) {
-      for (std::size_t lane = 0; lane < phases_.size(); ++lane) {
-        if (phases_[lane] != Phase::kDone) continue;
-        phases_[lane] = Phase::kFree;
-        return HashLanes::Done{lane, IdOf(states_[lane])};
-      }
-      const bool first = phases_[0] == Phase::kBusy;
-      const bool second = phases_[1] == Phase::kBusy;
-      if (first && second) {
-        TakeBoth(std::min(messages_[0].blocks, messages_[1].blocks));
-      } else if (first || second) {
-        TakeAlone(first ? 0 : 1);
-      } else {
-        return std::nullopt;
-      }
-    }
-  }
-
- private:
-  enum class Phase { kFree, kBusy, kDone };
-
-  void TakeBoth(std::size_t blocks) {
-    const std::uint8_t* at[2] = {messages_[0].at, messages_[1].at};
-    TakeBlocks<2>(states_, at, blocks);
-    for (std::size_t lane = 0; lane < 2; ++lane) Took(lane, at[lane], blocks);
-  }
-
-  void TakeAlone(std::size_t lane) {
-    const std::size_t blocks = messages_[lane].blocks;
-    const std::uint8_t* at = messages_[lane].at;
-    TakeBlocks<1>(&states_[lane], &at, blocks);
-    Took(lane, at, blocks);
-  }
-
-  void Took(std::size_t lane, const std::uint8_t* at, std::size_t blocks) {
-    Message& message = messages_[lane];
-    message.at = at;
-    message.blocks -= blocks;
-    if (message.blocks != 0) return;
-    if (message.in_tail) {
-      phases_[lane] = Phase::kDone;
-    } else {
-      message.EnterTail();
-    }
-  }
-
-  std::array<Message, HashLanes::kLanes> messages_;
-  std::array<Phase, HashLanes::kLanes> phases_{};
-  State states_[HashLanes::kLanes];
-};
+  TakeBlocks<1>(&state, &message.at, message.blocks);
+  return IdOf(state);
+}
 
 #else
 
+constexpr std::size_t kBlock = 64;
+
 bool HasShaExtensions() { return false; }
 
-class SideBySide {
- public:
-  void Start(std::size_t, ByteView) {}
-  std::optional<HashLanes::Done> Next() { return std::nullopt; }
-};
+using StateWords = std::array<std::uint32_t, 8>;
+
+// Never reached: no content is begun without the extensions.
+StateWords StartWords() { return {}; }
+void TakeBoth(StateWords&, StateWords&, const std::uint8_t*, const std::uint8_t*, std::size_t) {}
+Id FinishAlone(const StateWords&, ByteView, std::size_t) { return {}; }
 
 #endif
 
-// The lanes take turns, so that no content waits for ever.
-class OneByOne {
- public:
-  void Start(std::size_t lane, ByteView content) { contents_[lane] = content; }
-
-  std::optional<HashLanes::Done> Next() {
-    for (std::size_t i = 0; i < contents_.size(); ++i) {
-      const std::size_t lane = turn_++ % contents_.size();
-      if (!contents_[lane]) continue;
-      const Id id = Id::Of(*contents_[lane]);
-      contents_[lane].reset();
-      return HashLanes::Done{lane, id};
-    }
-    return std::nullopt;
-  }
-
- private:
-  std::size_t turn_ = 0;
-  std::array<std::optional<ByteView>, HashLanes::kLanes> contents_;
-};
-
 }  // namespace
 
-class HashLanes::Kernel {
- public:
-  explicit Kernel(HashKernel kernel) {
-    if (kernel == HashKernel::kOneByOne) lanes_.emplace<OneByOne>();
+// Afterwards less than a block is left of one of both, unless nothing is hashed side by side: then
+// the lanes take turns, so that no content waits for ever.
+std::optional<HashLanes::Done> HashLanes::Next() {
+  std::size_t lane = lanes_[0] ? 0 : 1;
+  if (lanes_[0] && lanes_[1]) {
+    Hashing::Together(*lanes_[0], *lanes_[1], kernel_);
+    lane = kernel_ == HashKernel::kOneByOne ? turn_++ % kLanes
+                                            : (lanes_[0]->left() <= lanes_[1]->left() ? 0 : 1);
   }
-
-  void Start(std::size_t lane, ByteView content) {
-    std::visit([&](auto& lanes) { lanes.Start(lane, content); }, lanes_);
-  }
-  std::optional<Done> Next() {
-    return std::visit([](auto& lanes) { return lanes.Next(); }, lanes_);
-  }
-
- private:
-  std::variant<SideBySide, OneByOne> lanes_;
-};
-
-HashLanes::HashLanes(HashKernel kernel) : kernel_(std::make_unique<Kernel>(kernel)) {}
-HashLanes::~HashLanes() = default;
-
-void HashLanes::Start(std::size_t lane, ByteView content) { kernel_->Start(lane, content); }
-
-std::optional<HashLanes::Done> HashLanes::Next() { return kernel_->Next(); }
+  if (!lanes_[lane]) return std::nullopt;
+  const Done done{lane, lanes_[lane]->Finish()};
+  lanes_[lane].reset();
+  return done;
+}
 
 std::vector<HashKernel> HashKernels() {
   if (HasShaExtensions()) return {HashKernel::kOneByOne, HashKernel::kSideBySide};
@@ -294,5 +245,18 @@ void HashMany(std::span<const ByteView> contents, std::span<Id> ids, HashKernel 
     fill(done->lane);
   }
 }
+
+void Hashing::Together(Hashing& a, Hashing& b, HashKernel kernel) {
+  const std::size_t blocks = std::min(a.left(), b.left()) / kBlock;
+  if (kernel != HashKernel::kSideBySide || blocks == 0) return;
+  for (Hashing* one : {&a, &b}) {
+    if (one->left() == one->size_) one->state_ = StartWords();
+  }
+  TakeBoth(a.state_, b.state_, a.rest_.data(), b.rest_.data(), blocks);
+  a.rest_ = a.rest_.subspan(blocks * kBlock);
+  b.rest_ = b.rest_.subspan(blocks * kBlock);
+}
+
+Id Hashing::Finish() { return left() == size_ ? Id::Of(rest_) : FinishAlone(state_, rest_, size_); }
 
 }  // namespace holdfast::repo

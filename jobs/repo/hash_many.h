@@ -2,8 +2,9 @@
 // SHA instructions two streams side by side fill the gaps and take little longer than one.
 #pragma once
 
+#include <array>
 #include <cstddef>
-#include <memory>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
@@ -21,6 +22,26 @@ enum class HashKernel {
 // The kernels of this processor, the fastest last.
 std::vector<HashKernel> HashKernels();
 
+// The id of one content, found beside others of any sizes: what is left of the longer goes on
+// beside the next. Not for use from two threads at once; the content must stay where it is.
+class Hashing {
+ public:
+  Hashing() = default;
+  explicit Hashing(ByteView content) : rest_(content), size_(content.size()) {}
+
+  // Bytes that are not hashed yet.
+  std::size_t left() const { return rest_.size(); }
+  // Goes on with both until less than 64 bytes of one are left; `kOneByOne` leaves all to Finish.
+  static void Together(Hashing& a, Hashing& b, HashKernel kernel = HashKernels().back());
+  // Once, at the end.
+  Id Finish();
+
+ private:
+  ByteView rest_;
+  std::size_t size_ = 0;
+  std::array<std::uint32_t, 8> state_{};  // of what precedes rest_, when that is not all
+};
+
 // Hashes contents as they come, two at a time: whoever fills a lane as soon as it is free hashes
 // nothing alone but the end, whatever the sizes. Not safe from many threads.
 class HashLanes {
@@ -31,17 +52,17 @@ class HashLanes {
     Id id;
   };
 
-  explicit HashLanes(HashKernel kernel = HashKernels().back());
-  ~HashLanes();
+  explicit HashLanes(HashKernel kernel = HashKernels().back()) : kernel_(kernel) {}
 
   // The lane must be free, and `content` stay where it is until the lane is done.
-  void Start(std::size_t lane, ByteView content);
+  void Start(std::size_t lane, ByteView content) { lanes_[lane].emplace(content); }
   // Hashes until one content is done; its lane is free again. Nothing when all are free.
   std::optional<Done> Next();
 
  private:
-  class Kernel;
-  std::unique_ptr<Kernel> kernel_;
+  HashKernel kernel_;
+  std::array<std::optional<Hashing>, kLanes> lanes_;
+  std::size_t turn_ = 0;
 };
 
 // ids[i] becomes Id::Of(contents[i]); both have the same length. Fastest when neighbours have

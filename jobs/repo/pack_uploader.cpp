@@ -10,6 +10,9 @@ namespace {
 constexpr std::size_t kFullIndex = 16'384;
 constexpr std::chrono::minutes kOldIndex{10};
 
+// Trees fill a pack slowly and keep its memory for long: restic's smallest pack is enough.
+constexpr std::size_t kTreePackSize = std::size_t{4} << 20;
+
 std::size_t Slot(BlobType type) { return static_cast<std::size_t>(type); }
 
 }  // namespace
@@ -20,7 +23,7 @@ PackUploader::PackUploader(storage::Backend& storage, const Key& key, Index& ind
       key_(key),
       index_(index),
       save_index_(std::move(save_index)),
-      pack_size_(pack_size),
+      pack_sizes_{pack_size, std::min(pack_size, kTreePackSize)},
       max_packs_(max_packs) {
   for (int i = 0; i < threads; ++i)
     workers_.emplace_back([this](std::stop_token stop) { Work(stop); });
@@ -43,7 +46,8 @@ Result<void> PackUploader::WaitFor(Lock& lock, const std::function<bool()>& read
 Result<PackUploader::Pack> PackUploader::OpenPack(BlobType type, std::size_t blob_length,
                                                   std::stop_token stop) {
   const std::size_t capacity = PackWriter::CapacityFor(blob_length);
-  const bool alone = capacity > pack_size_;
+  const std::size_t ordinary = pack_sizes_[Slot(type)];
+  const bool alone = capacity > ordinary;
   Lock lock(mutex_);
   Pack& open = open_[Slot(type)];
   int& of_type = packs_of_[Slot(type)];
@@ -54,7 +58,7 @@ Result<PackUploader::Pack> PackUploader::OpenPack(BlobType type, std::size_t blo
   if (open && !alone) return open;
   ++packs_;
   ++of_type;
-  auto pack = std::make_shared<PackWriter>(type, TakeBuffer(std::max(capacity, pack_size_)));
+  auto pack = std::make_shared<PackWriter>(type, TakeBuffer(std::max(capacity, ordinary)));
   if (!alone) {
     open = pack;
     changed_.notify_all();  // others may wait for this very pack
@@ -64,7 +68,7 @@ Result<PackUploader::Pack> PackUploader::OpenPack(BlobType type, std::size_t blo
 
 // With the lock held.
 PackBuffer PackUploader::TakeBuffer(std::size_t capacity) {
-  if (spare_.empty() || capacity > pack_size_) return PackBuffer::Make(capacity);
+  if (spare_.empty() || spare_.back().capacity != capacity) return PackBuffer::Make(capacity);
   PackBuffer buffer = std::move(spare_.back());
   spare_.pop_back();
   return buffer;
@@ -83,7 +87,7 @@ Result<void> PackUploader::Add(const BlobHandle& handle, ByteView content,
     }
     key_.Seal(content, {place, length});
     if (pack->Done()) Enqueue(pack);
-    if (PackWriter::CapacityFor(length) > pack_size_) Retire(pack);
+    if (PackWriter::CapacityFor(length) > pack_sizes_[Slot(handle.type)]) Retire(pack);
     return {};
   }
 }
@@ -118,7 +122,7 @@ void PackUploader::Work(std::stop_token stop) {
     lock.lock();
     --packs_;
     --packs_of_[Slot(type)];
-    if (buffer.capacity == pack_size_) spare_.push_back(std::move(buffer));
+    if (buffer.capacity == pack_sizes_[Slot(BlobType::kData)]) spare_.push_back(std::move(buffer));
     if (!stored && !failure_) failure_ = std::move(stored).error();
     changed_.notify_all();
   }

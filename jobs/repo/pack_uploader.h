@@ -60,14 +60,14 @@ class PackUploader {
   const Key& key_;
   Index& index_;
   const SaveIndex save_index_;
-  const std::size_t pack_size_;
+  const std::array<std::size_t, 2> pack_sizes_;  // of ordinary packs, by blob type
   const int max_packs_;  // in memory; 3 or more: one open for each type, and one on its way
 
   std::mutex mutex_;  // guards all below
   std::condition_variable_any changed_;
   std::array<Pack, 2> open_;  // by blob type
   std::deque<Pack> queue_;
-  std::vector<PackBuffer> spare_;  // of ordinary packs that were stored
+  std::vector<PackBuffer> spare_;  // of ordinary data packs that were stored
   int packs_ = 0;  // in memory: open, being filled to the end, queued or being stored
   std::array<int, 2> packs_of_{};  // the same, by blob type
   std::optional<Error> failure_;

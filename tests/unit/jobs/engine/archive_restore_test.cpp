@@ -1,4 +1,7 @@
 // Back up and restore over a repository in memory.
+#include <algorithm>
+#include <optional>
+#include <random>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -114,6 +117,27 @@ TEST_F(ArchiveRestoreTest, ManyEntriesComeBackEqual) {
   EXPECT_THAT(TreeComparer::Compare(source_, target_), IsEmpty());
   // Again, over what is there.
   EXPECT_EQ(Bring(archived.snapshot).files_written, 0U);
+}
+
+// Chunks wait for each other, go from thread to thread half hashed, and find their places again.
+TEST_F(ArchiveRestoreTest, LargeFilesAreTheSameOnAnyNumberOfThreads) {
+  std::mt19937_64 random(3);
+  for (int i = 0; i < 12; ++i) {
+    std::string content((512 << 10) + random() % (i % 4 == 0 ? 12 << 20 : 1 << 20), '\0');
+    std::ranges::generate(content, [&] { return static_cast<char>(random()); });
+    WriteFile(In(source_, "file" + std::to_string(i)), content);
+  }
+  std::optional<repo::Id> tree;
+  for (const std::size_t threads : {7, 3, 2, 1}) {
+    ArchiveOptions options{source_, {"prod", kPath}, BackupType::kFull, {}};
+    options.threads = threads;
+    const auto report = TryArchive(options);
+    ASSERT_TRUE(report) << report.error().message;
+    if (!tree) Bring(report->snapshot);
+    EXPECT_EQ(report->snapshot.tree, tree.value_or(report->snapshot.tree)) << threads << " threads";
+    tree = report->snapshot.tree;
+  }
+  EXPECT_THAT(TreeComparer::Compare(source_, target_), IsEmpty());
 }
 
 TEST_F(ArchiveRestoreTest, SnapshotCarriesTheIdentity) {

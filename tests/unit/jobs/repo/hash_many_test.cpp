@@ -91,5 +91,44 @@ TEST(HashLanes, OneAloneInTheSecondLane) {
   }
 }
 
+// As chunks come: the longer of two goes on beside the next.
+std::vector<Id> InTurn(std::span<const Bytes> contents, HashKernel kernel) {
+  std::vector<Id> ids(contents.size());
+  std::vector<Hashing> all;
+  for (const Bytes& content : contents) all.emplace_back(ByteView(content));
+  std::size_t longer = 0;
+  for (std::size_t next = 1; next < all.size(); ++next) {
+    Hashing::Together(all[longer], all[next], kernel);
+    const std::size_t shorter = all[longer].left() < all[next].left() ? longer : next;
+    ids[shorter] = all[shorter].Finish();
+    if (shorter == longer) longer = next;
+  }
+  if (!all.empty()) ids[longer] = all[longer].Finish();
+  return ids;
+}
+
+TEST(Hashing, TheLongerGoesOnBesideTheNext) {
+  std::mt19937 random(7);
+  std::vector<std::size_t> sizes{0, 0, 63, 64, 65, 127, 128, 1};
+  for (int i = 0; i < 200; ++i) sizes.push_back(random() % (i % 7 == 0 ? 100'000 : 1000));
+  const std::vector<Bytes> contents = Contents(sizes);
+  for (const HashKernel kernel : HashKernels()) {
+    const std::vector<Id> ids = InTurn(contents, kernel);
+    for (std::size_t i = 0; i < contents.size(); ++i)
+      EXPECT_EQ(ids[i], Id::Of(contents[i])) << "content " << i << " of " << sizes[i];
+  }
+}
+
+TEST(Hashing, EverySizeAroundTheBlocksBesideOneThatGoesOn) {
+  std::vector<std::size_t> sizes{100'000};
+  for (std::size_t size = 0; size < 200; ++size) sizes.push_back(size);
+  const std::vector<Bytes> contents = Contents(sizes);
+  for (const HashKernel kernel : HashKernels()) {
+    const std::vector<Id> ids = InTurn(contents, kernel);
+    for (std::size_t i = 0; i < contents.size(); ++i)
+      EXPECT_EQ(ids[i], Id::Of(contents[i])) << "content " << i << " of " << sizes[i];
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::repo
