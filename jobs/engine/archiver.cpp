@@ -15,6 +15,7 @@
 #include "jobs/engine/content_archiver.h"
 #include "jobs/engine/directory.h"
 #include "jobs/engine/metadata.h"
+#include "jobs/engine/scanner.h"
 #include "jobs/engine/selection.h"
 #include "jobs/engine/tree_archiver.h"
 #include "jobs/engine/work_pool.h"
@@ -130,6 +131,10 @@ Result<ArchiveReport> Archiver::Run(const std::vector<repo::Snapshot>& parents,
   snapshot.time = snapshot.summary->backup_start = clock.Now();
   TRY(const repo::Snapshot* parent, ChooseParent(parents));
   if (parent != nullptr) snapshot.parent = parent->id;
+  // Good enough, and they cost no second look at every file.
+  if (parent != nullptr && parent->summary && options_.stdin_name.empty())
+    meter_.SetTotals(parent->summary->total_files_processed,
+                     parent->summary->total_bytes_processed);
   meter_.SetPhase("transfer");
   TRY(snapshot.tree, StoreSource(parent, snapshot.time));
   meter_.SetPhase("finish");
@@ -187,6 +192,13 @@ Result<Node> Archiver::StoreDirectory(Fd source, const repo::Snapshot* parent) {
     TRY(before, SourceTreeOf(*parent));
   }
 
+  std::jthread scan;
+  if (options_.count && (parent == nullptr || !parent->summary)) {
+    scan = std::jthread([&](std::stop_token stop) {
+      const auto totals = Scan(options_.source, excludes, options.exclude_prefix, stop);
+      if (totals) meter_.SetTotals(totals->files, totals->bytes);
+    });
+  }
   TreeArchiver trees(repository_, options, pool_, contents_, tally_);
   TRY(auto stored, trees.Run(std::move(source), std::move(node), before, stop_));
   if (stored) return *std::move(stored);

@@ -36,7 +36,9 @@ struct ArchiveOptions {
   std::string stdin_name = {};
   bool one_file_system = false;         // other file systems below the source are left out
   std::optional<repo::Id> parent = {};  // compare with this snapshot, whatever the type says
-  std::size_t threads = 0;              // 0: one for each processor this process may use
+  // Fill in the meter's totals by a scan beside the backup; those of a parent are used without.
+  bool count = false;
+  std::size_t threads = 0;  // 0: one for each processor this process may use
 };
 
 // Invalid, with what to change, for a source that is missing or cannot be backed up (a socket).

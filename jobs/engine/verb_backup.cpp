@@ -1,9 +1,5 @@
-#include <thread>
-
 #include <spdlog/fmt/fmt.h>
 
-#include "jobs/engine/scanner.h"
-#include "jobs/engine/selection.h"
 #include "jobs/engine/verb.h"
 
 namespace holdfast::engine {
@@ -11,24 +7,6 @@ namespace {
 
 using protocol::ExitCode;
 using protocol::MoverResult;
-
-// Fills in the meter's totals while the backup runs already. The parent's are good enough, and cost
-// no second look at every file.
-std::jthread StartScan(const ArchiveOptions& options, const Snapshots& snapshots, Meter& meter) {
-  if (!options.stdin_name.empty()) return {};  // nobody knows how much will come
-  const repo::Snapshot* parent = ParentFor(snapshots, options.identity, options.type);
-  if (parent != nullptr && parent->summary) {
-    meter.SetTotals(parent->summary->total_files_processed, parent->summary->total_bytes_processed);
-    return {};
-  }
-  return std::jthread([&options, &meter](std::stop_token stop) {
-    const auto excludes = ExcludeList::Parse(options.excludes, options.iexcludes);
-    if (!excludes) return;
-    const std::string prefix = options.identity.path.empty() ? options.source : "";
-    const auto totals = Scan(options.source, *excludes, prefix, stop);
-    if (totals) meter.SetTotals(totals->files, totals->bytes);
-  });
-}
 
 void CopyArchive(const ArchiveReport& report, MoverResult& result) {
   const repo::SnapshotSummary& summary = *report.snapshot.summary;
@@ -53,14 +31,13 @@ Try<MoverResult> Execute(const BackupRequest& request, const Surroundings& aroun
   TRY(OpenedSnapshots opened, OpenAll(around, LockKind::kShared, stop));
   ArchiveOptions archive = request.archive;
   archive.threads = opened.session.plan().threads;
+  archive.count = around.progress;
   if (!request.parent.empty()) {
     TRY(const repo::Snapshot parent,
         opened.session.repository().FindSnapshot(request.parent, stop));
     archive.parent = parent.id;
   }
   TRY(const ArchiveReport report, UnderLock(opened.session, stop, [&](std::stop_token inner) {
-        std::jthread scan;
-        if (around.progress) scan = StartScan(archive, opened.snapshots, around.meter);
         return Archive(opened.session.repository(), opened.snapshots, archive, around.meter,
                        around.clock, inner);
       }));

@@ -140,6 +140,22 @@ TEST_F(ArchiveRestoreTest, LargeFilesAreTheSameOnAnyNumberOfThreads) {
   EXPECT_THAT(TreeComparer::Compare(source_, target_), IsEmpty());
 }
 
+TEST_F(ArchiveRestoreTest, TotalsAreThoseOfTheParentThatIsComparedWith) {
+  WriteFile(In(source_, "a"), "12345");
+  WriteFile(In(source_, "b"), "678");
+  const ArchiveReport first = Backup();
+  ASSERT_EQ(::unlink(In(source_, "b").c_str()), 0);
+  Backup();
+  ArchiveOptions options{source_, {"prod", kPath}, BackupType::kIncremental, {}};
+  options.parent = first.snapshot.id;
+  Meter meter;
+  const auto snapshots = repository_->ListSnapshots({}).value();
+  ASSERT_TRUE(Archive(*repository_, snapshots, options, meter, clock_, {}));
+  const protocol::Progress progress = meter.Sample(std::chrono::steady_clock::now());
+  EXPECT_EQ(progress.files_total, 2u);
+  EXPECT_EQ(progress.bytes_total, 8u);
+}
+
 TEST_F(ArchiveRestoreTest, SnapshotCarriesTheIdentity) {
   WriteFile(In(source_, "f"), "x");
   const repo::Snapshot snapshot = Backup(BackupType::kFull).snapshot;
