@@ -187,8 +187,11 @@ std::optional<ContentArchiver::Chunk> ContentArchiver::NextHashed() {
   Chunk second = std::move(waiting_.front());
   waiting_.pop_front();
   lock.unlock();
+  const std::size_t before = first.hashing.left();
   repo::Hashing::Together(first.hashing, second.hashing);
-  if (second.hashing.left() < first.hashing.left()) std::swap(first, second);
+  // In their order where nothing is hashed side by side.
+  if (first.hashing.left() != before && second.hashing.left() < first.hashing.left())
+    std::swap(first, second);
   lock.lock();
   waiting_.push_front(std::move(second));
   PostIfDue();
