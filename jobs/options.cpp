@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <utility>
@@ -20,8 +21,16 @@ using protocol::BackupType;
 using protocol::ExitCode;
 using Environment = std::function<std::string(const char*)>;
 
+// "./backups" and "../backups" are below the current folder; without a dot it may be a mistyped
+// store.
+std::string Absolute(std::string location) {
+  if (!location.starts_with("./") && !location.starts_with("../")) return location;
+  return std::filesystem::absolute(location).lexically_normal();
+}
+
 void FromEnvironment(engine::SessionOptions& session, const Environment& environment) {
   if (session.location.empty()) session.location = environment("RESTIC_REPOSITORY");
+  session.location = Absolute(std::move(session.location));
   if (session.password_file.empty()) {
     session.password = environment("HOLDFAST_PASSWORD");
     if (session.password.empty()) session.password = environment("RESTIC_PASSWORD");
@@ -37,6 +46,7 @@ void FromEnvironmentToo(Typed& typed, const Environment& environment) {
   from.password_file = typed.from.password_file;
   from.password.clear();
   if (from.location.empty()) from.location = environment("RESTIC_FROM_REPOSITORY");
+  from.location = Absolute(std::move(from.location));
   if (from.password_file.empty()) {
     from.password = environment("HOLDFAST_FROM_PASSWORD");
     if (from.password.empty()) from.password = environment("RESTIC_FROM_PASSWORD");
@@ -253,6 +263,15 @@ Result<engine::Request> FinishRequest(Typed& typed, const std::string& verb) {
   return kFinish.at(verb)(typed);
 }
 
+// CLI11 would say only that one is required.
+std::optional<Ending> UnknownVerb(const CLI::App& app, const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments.front().starts_with('-')) return std::nullopt;
+  const std::string& word = arguments.front();
+  const auto is_called_so = [&](const CLI::App* verb) { return verb->get_name() == word; };
+  if (!app.get_subcommands(is_called_so).empty()) return std::nullopt;
+  return Ending{ExitCode::kUsage, "there is no verb \"" + word + "\"; see --help"};
+}
+
 Ending Mistake(const Error& error) { return {ExitCode::kUsage, error.message}; }
 
 // CLI11 parses in reverse order and throws; both stay in here.
@@ -281,6 +300,7 @@ tl::expected<Options, Ending> ParseOptions(const std::vector<std::string>& argum
   app.set_version_flag("--version", "holdfast-mover " HOLDFAST_VERSION);
   app.require_subcommand(1);
   AddVerbs(app, typed);
+  if (auto ending = UnknownVerb(app, arguments)) return tl::make_unexpected(*std::move(ending));
   if (auto ending = Parse(app, arguments)) return tl::make_unexpected(*std::move(ending));
 
   FromEnvironment(typed.options.session, environment);

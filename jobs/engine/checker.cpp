@@ -22,11 +22,8 @@ namespace {
 
 using repo::BlobType;
 using repo::Id;
+using repo::IsDamage;
 using storage::FileType;
-
-bool IsDamage(const Error& error) {
-  return error.code == Code::kCorrupt || error.code == Code::kNotFound;
-}
 
 // Reads each tree once, however many snapshots share it.
 class TreeChecker final : public TreeVisitor {
@@ -64,7 +61,7 @@ class TreeChecker final : public TreeVisitor {
            "its content has " + std::to_string(size) + " bytes, not " + std::to_string(node.size));
     return {};
   }
-  Result<void> Damaged(const std::string& path, Error error) override {
+  Result<void> Damaged(const std::string& path, const repo::Node&, Error error) override {
     if (!IsDamage(error)) return tl::make_unexpected(std::move(error));
     Note(path, error.message);
     return {};

@@ -1,7 +1,9 @@
 #include "jobs/engine/copier.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <optional>
 #include <utility>
 
 #include "jobs/engine/blob_table.h"
@@ -65,6 +67,32 @@ class Copier {
     return to_.Flush(stop_);
   }
 
+  // The first thing that the snapshot uses and that did not arrive because it cannot be read. Only
+  // after CopyContent.
+  Result<std::optional<std::string>> FirstMissing(const Snapshot& snapshot) {
+    std::optional<std::string> first;
+    if (!damaged_) return first;
+    BlobTable seen(to_.index());
+    const auto arrived = [&](const BlobHandle& handle) {
+      const bool has = to_.index().Has(handle);
+      if (!has && !first) first = repo::Describe(handle) + " cannot be read";
+      return has;
+    };
+    TreeScan scan;
+    scan.claim = [&](const Id& id) -> Result<bool> {
+      const BlobHandle handle{BlobType::kTree, id};
+      return arrived(handle) && !first && std::exchange(seen[handle], kSeen) == 0;
+    };
+    scan.visit = [&](const Id&, const Result<repo::Tree>& tree) -> Result<void> {
+      if (!tree && !repo::IsDamage(tree.error())) return tl::make_unexpected(tree.error());
+      if (!tree && !first) first = tree.error().message;
+      if (tree) ForEachPiece(*tree, arrived);
+      return {};
+    };
+    TRY_VOID(ScanTrees(to_, std::array{snapshot.tree}, scan, stop_));
+    return first;
+  }
+
   std::uint64_t bytes() const { return bytes_; }
   std::uint64_t bytes_added() const { return bytes_added_; }
 
@@ -77,30 +105,35 @@ class Copier {
     TreeScan scan;
     scan.claim = [&](const Id& id) -> Result<bool> {
       const BlobHandle handle{BlobType::kTree, id};
-      TRY_VOID(Mark(handle));
+      if (!Mark(handle)) return false;
       return (std::exchange(blobs_[handle], blobs_[handle] | kSeen) & kSeen) == 0;
     };
     scan.visit = [&](const Id&, const Result<repo::Tree>& tree) -> Result<void> {
-      if (!tree) return tl::make_unexpected(tree.error());
-      for (const repo::Node& node : tree->nodes) {
-        if (!node.content) continue;
-        for (const Id& id : *node.content) TRY_VOID(Mark({BlobType::kData, id}));
-      }
+      if (!tree) return NoteDamage(tree.error());
+      ForEachPiece(*tree, [&](const BlobHandle& piece) { Mark(piece); });
       return {};
     };
     return ScanTrees(from_, roots, scan, stop_);
   }
 
-  Result<void> Mark(const BlobHandle& handle) {
+  template <typename Each>
+  static void ForEachPiece(const repo::Tree& tree, Each each) {
+    for (const repo::Node& node : tree.nodes) {
+      if (!node.content) continue;
+      for (const Id& id : *node.content) each(BlobHandle{BlobType::kData, id});
+    }
+  }
+
+  // False when no index of the source lists it.
+  bool Mark(const BlobHandle& handle) {
     const auto place = from_.index().Lookup(handle);
-    if (!place)
-      return Fail(Code::kCorrupt,
-                  repo::Describe(handle) + " is in no index of the source; run check there");
+    if (!place) damaged_ = true;
+    if (!place) return false;
     std::uint8_t& notes = blobs_[handle];
-    if ((notes & kNeeded) != 0 || to_.index().Has(handle)) return {};
+    if ((notes & kNeeded) != 0 || to_.index().Has(handle)) return true;
     notes |= kNeeded;
     needed_bytes_ += place->blob.length;
-    return {};
+    return true;
   }
 
   // Some packs with those of their blobs that are needed. The index cannot be walked while others
@@ -129,7 +162,7 @@ class Copier {
       // A copy elsewhere may be sound where this one is not.
       Result<Bytes> elsewhere;
       if (!found) elsewhere = from_.LoadBlob(blob.handle, stop);
-      if (!elsewhere) return tl::make_unexpected(std::move(elsewhere).error());
+      if (!elsewhere) return NoteDamage(std::move(elsewhere).error());
       const ByteView content = found ? *found : ByteView(*elsewhere);
       TRY(const repo::SavedBlob saved,
           to_.SaveBlob(blob.handle.type, content, stop, &blob.handle.id));
@@ -141,11 +174,18 @@ class Copier {
     return from_.LoadBlobs(pack.id, pack.blobs, copy, stop);
   }
 
+  Result<void> NoteDamage(Error error) {
+    if (!repo::IsDamage(error)) return tl::make_unexpected(std::move(error));
+    damaged_ = true;
+    return {};
+  }
+
   repo::Repository& from_;
   repo::Repository& to_;
   Meter& meter_;
   const std::stop_token stop_;
   BlobTable blobs_;
+  std::atomic<bool> damaged_ = false;  // something could not be read
   std::uint64_t needed_bytes_ = 0;
   std::atomic<std::uint64_t> bytes_ = 0, bytes_added_ = 0;
 };
@@ -168,6 +208,11 @@ Result<CopyReport> Copy(repo::Repository& from, const std::vector<Snapshot>& sna
   Copier copier(from, to, meter, stop);
   TRY_VOID(copier.CopyContent(missing));
   for (Snapshot& snapshot : missing) {
+    TRY(const auto missing_piece, copier.FirstMissing(snapshot));
+    if (missing_piece) {
+      report.damaged.Add("snapshot " + snapshot.id.Short(), *missing_piece);
+      continue;
+    }
     snapshot.original = OriginalOf(snapshot);
     snapshot.parent.reset();  // it may not be here
     TRY(const Id id, to.SaveSnapshot(snapshot, stop));

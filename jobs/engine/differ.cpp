@@ -2,6 +2,7 @@
 
 #include <array>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -59,13 +60,28 @@ class Differ {
     if (before == after) return {};
     Level level;
     level.path = std::move(path);
-    if (before) {
-      TRY(level.before, repository_.LoadTree(*before, stop_));
+    TRY(const bool has_before, Load(before, level.path, level.before));
+    TRY(const bool has_after, Load(after, level.path, level.after));
+    if (has_before && has_after) levels_.push_back(std::move(level));
+    return {};
+  }
+
+  // False when it is damaged. Empty on a side where the directory is not.
+  Result<bool> Load(const std::optional<Id>& id, const std::string& path, Tree& tree) {
+    if (!id) return true;
+    Result<Tree> loaded = repository_.LoadTree(*id, stop_);
+    if (!loaded) {
+      TRY_VOID(Damaged(path, {BlobType::kTree, *id}, std::move(loaded).error()));
+      return false;
     }
-    if (after) {
-      TRY(level.after, repository_.LoadTree(*after, stop_));
-    }
-    levels_.push_back(std::move(level));
+    tree = *std::move(loaded);
+    return true;
+  }
+
+  // Noted once, where it is found first.
+  Result<void> Damaged(const std::string& where, const repo::BlobHandle& handle, Error error) {
+    if (!repo::IsDamage(error)) return tl::make_unexpected(std::move(error));
+    if (damaged_.insert(handle).second) report_.damaged.Add(where, error.message);
     return {};
   }
 
@@ -133,23 +149,27 @@ class Differ {
   }
 
   Result<void> Mark(BlobTable& blobs, const Id& root, std::uint8_t bit) {
-    const auto known = [&](const repo::BlobHandle& handle) -> Result<void> {
-      if (repository_.index().Has(handle)) return {};
-      return Fail(Code::kCorrupt, repo::Describe(handle) + " is in no index; run check");
+    const auto known = [&](const repo::BlobHandle& handle) -> Result<bool> {
+      if (repository_.index().Has(handle)) return true;
+      TRY_VOID(Damaged(repo::Describe(handle), handle, {Code::kNotFound, "is in no index"}));
+      return false;
     };
     TreeScan scan;
     scan.claim = [&](const Id& id) -> Result<bool> {
-      TRY_VOID(known({BlobType::kTree, id}));
+      TRY(const bool has, known({BlobType::kTree, id}));
+      if (!has) return false;
       std::uint8_t& notes = blobs[repo::BlobHandle{BlobType::kTree, id}];
       return (std::exchange(notes, notes | bit) & bit) == 0;
     };
-    scan.visit = [&](const Id&, const Result<Tree>& tree) -> Result<void> {
-      if (!tree) return tl::make_unexpected(tree.error());
+    scan.visit = [&](const Id& tree_id, const Result<Tree>& tree) -> Result<void> {
+      const repo::BlobHandle self{BlobType::kTree, tree_id};
+      if (!tree) return Damaged(repo::Describe(self), self, tree.error());
       for (const Node& node : tree->nodes) {
         if (!node.content) continue;
         for (const Id& id : *node.content) {
-          TRY_VOID(known({BlobType::kData, id}));
-          blobs[repo::BlobHandle{BlobType::kData, id}] |= bit;
+          const repo::BlobHandle piece{BlobType::kData, id};
+          TRY(const bool has, known(piece));
+          if (has) blobs[piece] |= bit;
         }
       }
       return {};
@@ -163,6 +183,7 @@ class Differ {
   const std::stop_token stop_;
   std::vector<Level> levels_;
   DiffReport report_;
+  std::set<repo::BlobHandle> damaged_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "jobs/engine/report.h"
 #include "jobs/repo/repository.h"
 
 namespace holdfast::engine {
@@ -20,6 +21,7 @@ struct DiffSide {
 struct DiffReport {
   std::uint64_t changed_files = 0;
   DiffSide added, removed;
+  ProblemList damaged;  // directories that cannot be compared, and pieces that no figure counts
 };
 
 // `marks` as restic has them: + added, - removed, M content changed, U metadata changed, T type
@@ -27,7 +29,8 @@ struct DiffReport {
 using DiffChange = std::function<void(const std::string& marks, const std::string& path)>;
 
 // Calls `change` for each difference, depth first by name. Subtrees with one id are not read for
-// that; for the figures on blobs every tree of both is read once. Corrupt when one cannot be read.
+// that; for the figures on blobs every tree of both is read once. A directory that cannot be read
+// on one side is left out on both.
 Result<DiffReport> Diff(repo::Repository& repository, const repo::Id& before, const repo::Id& after,
                         bool metadata, const DiffChange& change, std::stop_token stop);
 

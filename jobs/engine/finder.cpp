@@ -19,7 +19,7 @@ class Finding final : public TreeVisitor {
     snapshot_ = &snapshot;
     announced_ = json_;
   }
-  std::uint64_t found() const { return found_; }
+  FindReport report() && { return std::move(report_); }
 
   Result<bool> Enter(const std::string& path, const repo::Node& node, const repo::Tree&) override {
     if (!path.empty()) Look(path, node);
@@ -30,9 +30,11 @@ class Finding final : public TreeVisitor {
     Look(path, node);
     return {};
   }
-  Result<void> Damaged(const std::string& path, Error error) override {
-    return tl::make_unexpected(WithContext(
-        "snapshot " + snapshot_->id.Short() + ", /" + Printable(path), std::move(error)));
+  Result<void> Damaged(const std::string& path, const repo::Node& node, Error error) override {
+    if (!repo::IsDamage(error)) return tl::make_unexpected(std::move(error));
+    if (!path.empty()) Look(path, node);
+    report_.damaged.Add("snapshot " + snapshot_->id.Short() + ", /" + path, error.message);
+    return {};
   }
 
  private:
@@ -47,7 +49,7 @@ class Finding final : public TreeVisitor {
   void Look(const std::string& below, const repo::Node& node) {
     const std::string path = "/" + below;
     if (!Wanted(path, node)) return;
-    ++found_;
+    ++report_.found;
     if (!std::exchange(announced_, true))
       out_ << "snapshot " << snapshot_->id.Short() << " of " << FormatTime(snapshot_->time) << '\n';
     if (json_) {
@@ -65,7 +67,7 @@ class Finding final : public TreeVisitor {
   const bool json_;
   const repo::Snapshot* snapshot_ = nullptr;
   bool announced_ = false;
-  std::uint64_t found_ = 0;
+  FindReport report_;
 };
 
 }  // namespace
@@ -83,9 +85,9 @@ Result<repo::NodeType> ParseNodeType(std::string_view text) {
                                   "\" is no type; use file, dir, symlink, dev, chardev or fifo");
 }
 
-Result<std::uint64_t> Find(std::ostream& out, repo::Repository& repository,
-                           std::span<const repo::Snapshot> snapshots, const FindOptions& options,
-                           bool json, std::stop_token stop) {
+Result<FindReport> Find(std::ostream& out, repo::Repository& repository,
+                        std::span<const repo::Snapshot> snapshots, const FindOptions& options,
+                        bool json, std::stop_token stop) {
   const std::vector<std::string> none;
   TRY(const ExcludeList names, options.ignore_case ? ExcludeList::Parse(none, options.patterns)
                                                    : ExcludeList::Parse(options.patterns));
@@ -97,7 +99,7 @@ Result<std::uint64_t> Find(std::ostream& out, repo::Repository& repository,
     root.subtree = snapshot.tree;
     TRY_VOID(WalkTree(repository, root, finding, stop));
   }
-  return finding.found();
+  return std::move(finding).report();
 }
 
 }  // namespace holdfast::engine

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "jobs/engine/report.h"
 #include "jobs/repo/repository.h"
 
 namespace holdfast::engine {
@@ -26,10 +27,14 @@ struct FindOptions {
 // "f", "d" or "l" and the types' names. Invalid otherwise.
 Result<repo::NodeType> ParseNodeType(std::string_view text);
 
-// Prints what is found, snapshot by snapshot, and returns how much that was; as JSON one object a
-// line with the snapshot's id. Corrupt, with the path, when a directory cannot be read.
-Result<std::uint64_t> Find(std::ostream& out, repo::Repository& repository,
-                           std::span<const repo::Snapshot> snapshots, const FindOptions& options,
-                           bool json, std::stop_token stop);
+struct FindReport {
+  std::uint64_t found = 0;
+  ProblemList damaged;  // directories that cannot be read, so that nothing below them is found
+};
+
+// Prints what is found, snapshot by snapshot; as JSON one object a line with the snapshot's id.
+Result<FindReport> Find(std::ostream& out, repo::Repository& repository,
+                        std::span<const repo::Snapshot> snapshots, const FindOptions& options,
+                        bool json, std::stop_token stop);
 
 }  // namespace holdfast::engine

@@ -87,9 +87,13 @@ class TreePrinter final : public TreeVisitor {
     Print(path, node);
     return {};
   }
-  Result<void> Damaged(const std::string& path, Error error) override {
-    return tl::make_unexpected(WithContext(JoinPath(root_, Printable(path)), std::move(error)));
+  Result<void> Damaged(const std::string& path, const repo::Node& node, Error error) override {
+    if (!repo::IsDamage(error)) return tl::make_unexpected(std::move(error));
+    if (!path.empty()) Print(path, node);
+    damaged_.Add(path.empty() ? root_ : JoinPath(root_, path), error.message);
+    return {};
   }
+  ProblemList damaged() && { return std::move(damaged_); }
 
   void Print(const std::string& path, const repo::Node& node) {
     const std::string full = path.empty() ? root_ : JoinPath(root_, path);
@@ -111,6 +115,7 @@ class TreePrinter final : public TreeVisitor {
   const std::string root_;
   const bool long_format_;
   const bool json_;
+  ProblemList damaged_;
 };
 
 }  // namespace
@@ -160,16 +165,17 @@ void PrintDecisions(std::ostream& out, const ForgetReport& report, bool dry_run)
   }
 }
 
-Result<void> PrintTree(std::ostream& out, repo::Repository& repository,
-                       const repo::Snapshot& snapshot, const std::string& path, bool long_format,
-                       bool json, std::stop_token stop) {
+Result<ProblemList> PrintTree(std::ostream& out, repo::Repository& repository,
+                              const repo::Snapshot& snapshot, const std::string& path,
+                              bool long_format, bool json, std::stop_token stop) {
   TRY(const repo::Node root, FindNode(repository, snapshot.tree, path, stop));
   TreePrinter printer(out, path, long_format, json);
   if (root.type != repo::NodeType::kDir) {
     printer.Print("", root);
-    return {};
+  } else {
+    TRY_VOID(WalkTree(repository, root, printer, stop));
   }
-  return WalkTree(repository, root, printer, stop);
+  return std::move(printer).damaged();
 }
 
 }  // namespace holdfast::engine

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "jobs/engine/forget.h"
+#include "jobs/engine/report.h"
 #include "jobs/repo/repository.h"
 
 namespace holdfast::engine {
@@ -23,9 +24,10 @@ void PrintSnapshots(std::ostream& out, std::span<const repo::Snapshot> snapshots
 void PrintDecisions(std::ostream& out, const ForgetReport& report, bool dry_run);
 
 // Everything below `path` in the snapshot, depth first: paths only, `ls -l` lines, or restic's JSON
-// lines of struct_type "node". NotFound when the path is not there.
-Result<void> PrintTree(std::ostream& out, repo::Repository& repository,
-                       const repo::Snapshot& snapshot, const std::string& path, bool long_format,
-                       bool json, std::stop_token stop);
+// lines of struct_type "node". Returns the directories that cannot be read: what is below them is
+// left out. NotFound when the path is not there.
+Result<ProblemList> PrintTree(std::ostream& out, repo::Repository& repository,
+                              const repo::Snapshot& snapshot, const std::string& path,
+                              bool long_format, bool json, std::stop_token stop);
 
 }  // namespace holdfast::engine

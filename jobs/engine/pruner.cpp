@@ -14,6 +14,7 @@
 #include "jobs/engine/blob_table.h"
 #include "jobs/engine/pack_readers.h"
 #include "jobs/engine/pack_size.h"
+#include "jobs/engine/prune_index.h"
 #include "jobs/engine/tree_scan.h"
 
 namespace holdfast::engine {
@@ -31,37 +32,8 @@ constexpr std::uint8_t kFound = 2;  // in a pack that is sound, and used
 constexpr std::uint8_t kTwice = 4;  // in several of them
 constexpr std::uint8_t kHomed = 8;  // of those: one was chosen to be kept
 
-// As many blobs as one index file lists, and as are taken out of the index at once to be moved
-// (48 bytes each).
+// As many blobs as are taken out of the index at once to be moved (48 bytes each).
 constexpr std::size_t kBlobsAtOnce = 50'000;
-// Requests to remove files that are under way together: they only wait for the store.
-constexpr std::size_t kRemovers = 8;
-// Index files below this are put together when there are several: a file of 50,000 blobs has more
-// than 2 MiB, a backup of little leaves one of a few KiB.
-constexpr std::uint64_t kSmallIndex = 1 << 20;
-
-enum class Fate : std::uint8_t { kKeep, kRepack, kRemove };
-
-struct Pack {
-  std::uint64_t size = 0;  // as stored
-  std::uint64_t used = 0, unused = 0;
-  std::uint32_t number = 0;
-  std::uint32_t blobs = 0;       // listed for it
-  std::uint32_t used_blobs = 0;  // that it must give to another pack before it can go
-  bool indexed = false;
-  bool sound = false;  // has the size that the index implies
-  bool data = false, trees = false, uncompressed = false;
-  bool listed = false;  // in an index file that stays, with all its blobs
-  Fate fate = Fate::kKeep;
-
-  bool OnlyData() const { return data && !trees; }
-  double UnusedShare() const {
-    return static_cast<double>(unused) / static_cast<double>(used + unused);
-  }
-};
-
-using Packs = std::unordered_map<Id, Pack>;
-
 std::uint64_t SpaceOf(const Blob& blob) { return blob.length + HeaderEntrySize(blob); }
 
 class Pruner {
@@ -97,25 +69,18 @@ class Pruner {
   void CountSpace();
   void ChooseAmongCopies();
   void Decide();
-  bool MustRepack(const Pack& pack) const;
-  std::vector<Pack*> Candidates();
+  bool MustRepack(const PrunePack& pack) const;
+  std::vector<PrunePack*> Candidates();
   void Report();
 
   Result<PruneReport> Execute();
   Result<void> RepackAll();
   std::vector<PackEntry> NextToRepack(std::unordered_set<Id>& done);
   Result<void> RepackOne(const PackEntry& pack, std::stop_token stop);
-  Result<std::vector<repo::FileEntry>> LiveIndexFiles();
-  Result<std::vector<repo::FileEntry>> ChooseIndexFiles(std::vector<repo::FileEntry> files);
-  Result<void> CopyIndexFiles(const std::vector<repo::FileEntry>& files);
-  Result<void> DecodeFile(const repo::FileEntry& file,
-                          const std::function<Result<void>(PackEntry&&)>& visit);
-  Result<void> SaveIndex(std::vector<PackEntry>& packs);
-  Result<void> Remove(FileType type, const std::vector<Id>& ids);
   std::vector<Id> PacksToRemove(bool indexed) const;
 
   // Whether the blob is in use and this pack's copy the one that counts.
-  bool IsNeeded(const Blob& blob, const Pack& pack) {
+  bool IsNeeded(const Blob& blob, const PrunePack& pack) {
     const std::uint32_t number = blobs_.NumberOf(blob.handle);
     const std::uint8_t notes = blobs_[number];
     if ((notes & kUsed) == 0) return false;
@@ -137,7 +102,7 @@ class Pruner {
   Meter& meter_;
   const std::stop_token stop_;
   BlobTable blobs_;
-  Packs packs_;
+  PrunePacks packs_;
   bool copies_ = false;                                     // something in use is stored twice
   std::unordered_map<std::uint32_t, std::uint32_t> homes_;  // of blobs stored twice: pack numbers
   std::uint64_t to_repack_ = 0;                             // bytes
@@ -189,7 +154,7 @@ Result<void> Pruner::ListPacks() {
   TRY(const auto files, repository_.ListFiles(FileType::kPack, stop_));
   packs_.reserve(files.size());
   for (const repo::FileEntry& file : files) {
-    Pack& pack = packs_[file.id];
+    PrunePack& pack = packs_[file.id];
     pack.size = file.size;
     pack.number = static_cast<std::uint32_t>(packs_.size());
   }
@@ -200,7 +165,7 @@ void Pruner::FindPlaces() {
   repository_.index().ForEachPack([&](const PackEntry& entry) {
     const auto found = packs_.find(entry.id);
     if (found == packs_.end()) return;
-    Pack& pack = found->second;
+    PrunePack& pack = found->second;
     pack.indexed = true;
     pack.blobs = static_cast<std::uint32_t>(entry.blobs.size());
     pack.sound = pack.size == ImpliedSize(entry);
@@ -233,7 +198,7 @@ Result<void> Pruner::CheckNothingIsMissing() {
 
 // All but the blobs that are stored twice.
 void Pruner::CountSpace() {
-  ForEachSound([&](const PackEntry& entry, Pack& pack) {
+  ForEachSound([&](const PackEntry& entry, PrunePack& pack) {
     for (const Blob& blob : entry.blobs) {
       const std::uint8_t notes = blobs_[blob.handle];
       (blob.handle.type == BlobType::kData ? pack.data : pack.trees) = true;
@@ -255,7 +220,7 @@ void Pruner::ChooseAmongCopies() {
   for (const auto& [id, pack] : packs_)
     if (pack.used_blobs > 0) staying.insert(pack.number);
   for (const bool stays : {true, false}) {
-    ForEachSound([&](const PackEntry& entry, Pack& pack) {
+    ForEachSound([&](const PackEntry& entry, PrunePack& pack) {
       if (staying.contains(pack.number) != stays) return;
       for (const Blob& blob : entry.blobs) {
         const std::uint32_t number = blobs_.NumberOf(blob.handle);
@@ -277,20 +242,20 @@ void Pruner::ChooseAmongCopies() {
 // --- What to do ---
 
 // Trees are read at every backup and prune: they are worth being kept together.
-bool Pruner::MustRepack(const Pack& pack) const {
+bool Pruner::MustRepack(const PrunePack& pack) const {
   const bool compressible = options_.repack_uncompressed && repository_.config().version > 1;
   return !pack.OnlyData() || (compressible && pack.uncompressed);
 }
 
-std::vector<Pack*> Pruner::Candidates() {
-  std::vector<Pack*> candidates;
+std::vector<PrunePack*> Pruner::Candidates() {
+  std::vector<PrunePack*> candidates;
   const bool compress = options_.repack_uncompressed && repository_.config().version > 1;
   for (auto& [id, pack] : packs_) {
     if (pack.fate != Fate::kKeep) continue;
     const bool mixed = pack.data && pack.trees;
     if (pack.unused > 0 || mixed || (compress && pack.uncompressed)) candidates.push_back(&pack);
   }
-  std::ranges::sort(candidates, [&](const Pack* a, const Pack* b) {
+  std::ranges::sort(candidates, [&](const PrunePack* a, const PrunePack* b) {
     return std::tuple(!MustRepack(*a), -a->UnusedShare(), a->number) <
            std::tuple(!MustRepack(*b), -b->UnusedShare(), b->number);
   });
@@ -309,7 +274,7 @@ void Pruner::Decide() {
     unused += pack.unused;
   }
   const std::uint64_t allowed = options_.max_unused.For(used);
-  for (Pack* const pack : Candidates()) {
+  for (PrunePack* const pack : Candidates()) {
     if (to_repack_ + pack->used > options_.max_repack) continue;
     if (!MustRepack(*pack) && unused <= allowed) continue;
     pack->fate = Fate::kRepack;
@@ -338,15 +303,13 @@ Result<PruneReport> Pruner::Execute() {
   meter_.SetPhase("transfer");
   meter_.SetTotals(report_.packs_repacked, to_repack_);
   // First of all, because it makes room: nothing refers to these.
-  TRY_VOID(Remove(FileType::kPack, PacksToRemove(/*indexed=*/false)));
-  TRY(const auto index_files, LiveIndexFiles());
+  TRY(report_.leftovers, repository_.storage().RemoveLeftovers(stop_));
+  TRY_VOID(RemoveFiles(repository_, FileType::kPack, PacksToRemove(/*indexed=*/false), stop_));
+  IndexRewriter indexes(repository_, packs_, stop_);
+  TRY_VOID(indexes.FindLive());
   TRY_VOID(RepackAll());
-  TRY(const auto replaced, ChooseIndexFiles(index_files));
-  TRY_VOID(CopyIndexFiles(replaced));
-  std::vector<Id> old;
-  for (const repo::FileEntry& file : replaced) old.push_back(file.id);
-  TRY_VOID(Remove(FileType::kIndex, old));
-  TRY_VOID(Remove(FileType::kPack, PacksToRemove(/*indexed=*/true)));
+  TRY_VOID(indexes.Rewrite());
+  TRY_VOID(RemoveFiles(repository_, FileType::kPack, PacksToRemove(/*indexed=*/true), stop_));
   // What was estimated for the new packs, by what they took.
   const std::uint64_t freed = report_.bytes_freed + to_repack_;
   const std::uint64_t stored = report_.bytes_stored + report_.bytes_freed;
@@ -375,7 +338,7 @@ std::vector<PackEntry> Pruner::NextToRepack(std::unordered_set<Id>& done) {
   std::vector<PackEntry> packs;
   if (done.size() == report_.packs_repacked) return packs;
   std::size_t count = 0;
-  ForEachSound([&](const PackEntry& entry, Pack& pack) {
+  ForEachSound([&](const PackEntry& entry, PrunePack& pack) {
     if (pack.fate != Fate::kRepack || count >= kBlobsAtOnce) return;
     if (!done.insert(entry.id).second) return;
     PackEntry needed{entry.id, {}};
@@ -407,101 +370,11 @@ Result<void> Pruner::RepackOne(const PackEntry& pack, std::stop_token stop) {
   return {};
 }
 
-Result<void> Pruner::DecodeFile(const repo::FileEntry& file,
-                                const std::function<Result<void>(PackEntry&&)>& visit) {
-  TRY(const Bytes text, repository_.LoadFile(FileType::kIndex, file, stop_));
-  TRY_VOID(repo::DecodeIndex(text, visit));
-  return {};
-}
-
-// The index files there are, without those that others supersede: they go at once, because the file
-// that says so may go too, and then they would count again.
-Result<std::vector<repo::FileEntry>> Pruner::LiveIndexFiles() {
-  TRY(auto files, repository_.ListFiles(FileType::kIndex, stop_));
-  std::unordered_set<Id> superseded;
-  const auto skip = [](PackEntry&&) -> Result<void> { return {}; };
-  for (const repo::FileEntry& file : files) {
-    TRY(const Bytes text, repository_.LoadFile(FileType::kIndex, file, stop_));
-    TRY(const std::vector<Id> ids, repo::DecodeIndex(text, skip));
-    superseded.insert(ids.begin(), ids.end());
-  }
-  std::vector<Id> gone;
-  std::erase_if(files, [&](const repo::FileEntry& file) {
-    const bool is_superseded = superseded.contains(file.id);
-    if (is_superseded) gone.push_back(file.id);
-    return is_superseded;
-  });
-  TRY_VOID(Remove(FileType::kIndex, gone));
-  return files;
-}
-
-// Those that list a pack which goes or is gone, and small ones when there are several.
-Result<std::vector<repo::FileEntry>> Pruner::ChooseIndexFiles(std::vector<repo::FileEntry> files) {
-  const auto is_small = [](const repo::FileEntry& file) { return file.size < kSmallIndex; };
-  const bool merge = std::ranges::count_if(files, is_small) > 1;
-  std::vector<repo::FileEntry> chosen;
-  for (const repo::FileEntry& file : files) {
-    bool replace = merge && is_small(file);
-    std::vector<Pack*> whole;
-    const auto look = [&](PackEntry&& entry) -> Result<void> {
-      const auto pack = packs_.find(entry.id);
-      if (pack == packs_.end() || pack->second.fate != Fate::kKeep) {
-        replace = true;
-      } else if (entry.blobs.size() == pack->second.blobs) {
-        whole.push_back(&pack->second);
-      }
-      return {};
-    };
-    TRY_VOID(DecodeFile(file, look));
-    if (replace) {
-      chosen.push_back(file);
-    } else {
-      for (Pack* const pack : whole) pack->listed = true;
-    }
-  }
-  return chosen;
-}
-
-// Writes what the files say of packs that stay, unless a file that stays says it too.
-Result<void> Pruner::CopyIndexFiles(const std::vector<repo::FileEntry>& files) {
-  std::vector<PackEntry> pending;
-  std::size_t count = 0;
-  for (const repo::FileEntry& file : files) {
-    const auto copy = [&](PackEntry&& entry) -> Result<void> {
-      const auto pack = packs_.find(entry.id);
-      if (pack == packs_.end() || pack->second.fate != Fate::kKeep || pack->second.listed)
-        return {};
-      pack->second.listed = entry.blobs.size() == pack->second.blobs;
-      count += entry.blobs.size();
-      pending.push_back(std::move(entry));
-      if (count < kBlobsAtOnce) return {};
-      count = 0;
-      return SaveIndex(pending);
-    };
-    TRY_VOID(DecodeFile(file, copy));
-  }
-  return SaveIndex(pending);
-}
-
-Result<void> Pruner::SaveIndex(std::vector<PackEntry>& packs) {
-  if (packs.empty()) return {};
-  TRY_VOID(repository_.SaveUnpacked(FileType::kIndex, AsBytes(repo::EncodeIndex(packs)), stop_));
-  packs.clear();
-  return {};
-}
-
 std::vector<Id> Pruner::PacksToRemove(bool indexed) const {
   std::vector<Id> ids;
   for (const auto& [id, pack] : packs_)
     if (pack.fate != Fate::kKeep && pack.indexed == indexed) ids.push_back(id);
   return ids;
-}
-
-Result<void> Pruner::Remove(FileType type, const std::vector<Id>& ids) {
-  const auto work = [&](std::size_t i, std::stop_token stop) {
-    return repository_.RemoveFile(type, ids[i], std::move(stop));
-  };
-  return repo::InParallel(kRemovers, ids.size(), work, stop_);
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ struct PruneOptions {
 };
 
 struct PruneReport {
+  std::uint64_t leftovers = 0;      // files of writers that died, removed; not estimated
   std::uint64_t packs_removed = 0;  // those repacked, and those in no index, among them
   std::uint64_t packs_repacked = 0;
   std::uint64_t bytes_repacked = 0;  // moved into new packs

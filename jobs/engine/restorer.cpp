@@ -41,7 +41,7 @@ class Counter final : public TreeVisitor {
     return {};
   }
   // The restore itself will meet and report it.
-  Result<void> Damaged(const std::string&, Error) override { return {}; }
+  Result<void> Damaged(const std::string&, const Node&, Error) override { return {}; }
 
   std::uint64_t files = 0, bytes = 0;
 
@@ -66,7 +66,7 @@ class Restorer final : public TreeVisitor {
   Result<bool> Enter(const std::string& path, const Node& node, const repo::Tree& tree) override;
   Result<void> Leave(const std::string& path, const Node& node) override;
   Result<void> Entry(const std::string& path, const Node& node) override;
-  Result<void> Damaged(const std::string& path, Error error) override;
+  Result<void> Damaged(const std::string& path, const Node&, Error error) override;
 
  private:
   struct Level {
@@ -182,7 +182,7 @@ Result<void> Restorer::Leave(const std::string& path, const Node& node) {
   return batches_.Advance();
 }
 
-Result<void> Restorer::Damaged(const std::string& path, Error error) {
+Result<void> Restorer::Damaged(const std::string& path, const Node&, Error error) {
   if (error.code != Code::kCorrupt && error.code != Code::kNotFound)
     return tl::make_unexpected(std::move(error));
   report_.damaged = true;

@@ -24,7 +24,10 @@ class Counting final : public TreeVisitor {
   Counting(const repo::Index& index, StatsMode mode, StatsReport& report)
       : index_(index), mode_(mode), report_(report) {}
 
-  void StartSnapshot() { links_.clear(); }
+  void StartSnapshot(const repo::Snapshot& snapshot) {
+    snapshot_ = snapshot.id.Short();
+    links_.clear();
+  }
 
   Result<bool> Enter(const std::string& path, const Node& node, const repo::Tree&) override {
     if (!path.empty()) TRY_VOID(Entry(path, node));
@@ -37,13 +40,18 @@ class Counting final : public TreeVisitor {
       return {};
     }
     if (!contents_.insert(ContentOf(node)).second) return {};
-    if (mode_ == StatsMode::kBlobsPerFile) return CountPieces(path, node);
+    if (mode_ == StatsMode::kBlobsPerFile) {
+      CountPieces(path, node);
+      return {};
+    }
     ++report_.files;
     report_.bytes += node.size;
     return {};
   }
-  Result<void> Damaged(const std::string& path, Error error) override {
-    return tl::make_unexpected(WithContext("/" + Printable(path), std::move(error)));
+  Result<void> Damaged(const std::string& path, const Node& node, Error error) override {
+    if (!repo::IsDamage(error)) return tl::make_unexpected(std::move(error));
+    Note(path, error.message);
+    return path.empty() ? Result<void>() : Entry(path, node);
   }
 
  private:
@@ -53,11 +61,11 @@ class Counting final : public TreeVisitor {
     if (!linked || links_.emplace(node.device_id, node.inode).second) report_.bytes += node.size;
   }
 
-  Result<void> CountPieces(const std::string& path, const Node& node) {
-    if (!node.content) return {};
+  void CountPieces(const std::string& path, const Node& node) {
+    if (!node.content) return;
     for (const Id& id : *node.content) {
       const auto place = index_.Lookup({BlobType::kData, id});
-      if (!place) return Fail(Code::kCorrupt, "data " + id.Short() + " is in no index; run check");
+      if (!place) return Note(path, "data " + id.Short() + " is in no index");
       if (paths_.insert(Id::Of(AsBytes(path))).second) ++report_.files;
       Sha256Stream both;
       both.Update(AsBytes(path));
@@ -66,7 +74,10 @@ class Counting final : public TreeVisitor {
       ++report_.blobs;
       report_.bytes += place->blob.PlainLength();
     }
-    return {};
+  }
+
+  void Note(const std::string& path, const std::string& what) {
+    report_.damaged.Add("snapshot " + snapshot_ + ", /" + path, what);
   }
 
   static Id ContentOf(const Node& node) {
@@ -79,6 +90,7 @@ class Counting final : public TreeVisitor {
   const repo::Index& index_;
   const StatsMode mode_;
   StatsReport& report_;
+  std::string snapshot_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> links_;  // device and inode
   std::unordered_set<Id> contents_, paths_, pieces_;
 };
@@ -86,9 +98,13 @@ class Counting final : public TreeVisitor {
 Result<void> CountRawData(repo::Repository& repository, std::span<const repo::Snapshot> snapshots,
                           StatsReport& report, std::stop_token stop) {
   BlobTable used(repository.index());
+  std::set<BlobHandle> lost;
   const auto count = [&](const BlobHandle& handle) -> Result<bool> {
     const auto place = repository.index().Lookup(handle);
-    if (!place) return Fail(Code::kCorrupt, repo::Describe(handle) + " is in no index; run check");
+    if (!place) {
+      if (lost.insert(handle).second) report.damaged.Add(repo::Describe(handle), "is in no index");
+      return false;
+    }
     if (std::exchange(used[handle], 1) != 0) return false;
     ++report.blobs;
     report.bytes += place->blob.length;
@@ -97,8 +113,10 @@ Result<void> CountRawData(repo::Repository& repository, std::span<const repo::Sn
   };
   TreeScan scan;
   scan.claim = [&](const Id& id) { return count({BlobType::kTree, id}); };
-  scan.visit = [&](const Id&, const Result<repo::Tree>& tree) -> Result<void> {
-    if (!tree) return tl::make_unexpected(tree.error());
+  scan.visit = [&](const Id& self, const Result<repo::Tree>& tree) -> Result<void> {
+    if (!tree && !repo::IsDamage(tree.error())) return tl::make_unexpected(tree.error());
+    if (!tree) report.damaged.Add(repo::Describe({BlobType::kTree, self}), tree.error().message);
+    if (!tree) return {};
     for (const Node& node : tree->nodes) {
       if (!node.content) continue;
       for (const Id& id : *node.content) TRY_VOID(count({BlobType::kData, id}));
@@ -133,7 +151,7 @@ Result<StatsReport> CountStats(repo::Repository& repository,
   }
   Counting counting(repository.index(), mode, report);
   for (const repo::Snapshot& snapshot : snapshots) {
-    counting.StartSnapshot();
+    counting.StartSnapshot(snapshot);
     Node root;
     root.type = repo::NodeType::kDir;
     root.subtree = snapshot.tree;

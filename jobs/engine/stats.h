@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "jobs/engine/report.h"
 #include "jobs/repo/repository.h"
 
 namespace holdfast::engine {
@@ -27,9 +28,10 @@ struct StatsReport {
   std::uint64_t blobs = 0;  // blobs-per-file and raw-data
   std::uint64_t bytes = 0;
   std::uint64_t uncompressed = 0;  // raw-data: before compression
+  ProblemList damaged;             // what cannot be read and is in none of the figures
 };
 
-// Corrupt when a tree cannot be read. files-by-contents takes about 50 bytes for each different
+// files-by-contents takes about 50 bytes for each different
 // content, blobs-per-file as much for each piece of each path.
 Result<StatsReport> CountStats(repo::Repository& repository,
                                std::span<const repo::Snapshot> snapshots, StatsMode mode,

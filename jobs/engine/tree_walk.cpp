@@ -24,7 +24,7 @@ Result<void> Descend(repo::Repository& repository, const repo::Node& node, const
                            : Fail(Code::kCorrupt, "the directory has no tree; run check");
   if (!tree) {
     if (tree.error().code == Code::kCancelled) return tl::make_unexpected(tree.error());
-    return visitor.Damaged(path, std::move(tree).error());
+    return visitor.Damaged(path, node, std::move(tree).error());
   }
   TRY(const bool wanted, visitor.Enter(path, node, *tree));
   if (wanted) levels.push_back({node, path.size(), *std::move(tree), 0});

@@ -21,8 +21,9 @@ class TreeVisitor {
   virtual Result<void> Leave(const std::string& path, const repo::Node& node) = 0;
   // Anything but a directory.
   virtual Result<void> Entry(const std::string& path, const repo::Node& node) = 0;
-  // A directory whose tree cannot be loaded. Returning the Error ends the walk.
-  virtual Result<void> Damaged(const std::string& path, Error error) = 0;
+  // A directory whose tree cannot be loaded: only its own node is known. Returning the Error ends
+  // the walk.
+  virtual Result<void> Damaged(const std::string& path, const repo::Node& node, Error error) = 0;
 };
 
 // `root` must have a subtree. Holds one decoded tree per level. Cancelled when stopped.

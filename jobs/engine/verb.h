@@ -82,25 +82,45 @@ auto UnderLock(Session& session, std::stop_token stop, Body body) {
 struct OpenedSnapshots {
   Session session;
   Snapshots snapshots;
-  ProblemList damage = {};  // snapshots and index files that cannot be read
+  ProblemList lost_snapshots = {}, lost_index_files = {};  // which cannot be read
 };
 
 // The snapshots are listed before the index is loaded, so that the index knows all they need.
 // Corrupt when any of them is damaged: who writes must know everything.
 Try<OpenedSnapshots> OpenAll(const Surroundings& around, LockKind lock, std::stop_token stop);
 // The same for who reads: goes on with what is not damaged, and warns of the rest.
+Try<OpenedSnapshots> OpenDamaged(const Surroundings& around, std::stop_token stop);
+// And looks into the packs for what lost index files listed.
 Try<OpenedSnapshots> OpenReadable(const Surroundings& around, std::stop_token stop);
+
+// The snapshots that a verb is about, counted. A damaged one may be meant unless all are named.
+Result<Snapshots> ChooseReadable(OpenedSnapshots& opened, const SnapshotFilter& filter,
+                                 protocol::MoverResult& result, std::stop_token stop);
 
 // "latest" of an identity, not after `as_of`; or by id. NotFound.
 Result<repo::Snapshot> Select(repo::Repository& repository, const Snapshots& snapshots,
                               const std::string& name, const protocol::Identity& identity,
                               std::optional<TimePoint> as_of, std::stop_token stop);
 
+struct OpenedSnapshot {
+  Session session;
+  repo::Snapshot snapshot;
+};
+
+// OpenReadable and Select.
+Try<OpenedSnapshot> OpenOne(const Surroundings& around, const std::string& name,
+                            const protocol::Identity& identity, std::optional<TimePoint> as_of,
+                            std::stop_token stop);
+
 // "4a5b:/sub/folder" names a directory in the snapshot, as in restic.
 std::pair<std::string, std::optional<std::string>> SplitSnapshotName(const std::string& name);
 
-// Counts, keeps and prints what went wrong with single entries.
+// Counts and keeps what went wrong with single entries, and was said already.
+void KeepProblems(const ProblemList& problems, protocol::MoverResult& result);
+// Says it too.
 void CopyProblems(const ProblemList& problems, protocol::MoverResult& result,
                   std::ostream& warnings);
+// Exit code 23 and a message, if the verb had to leave anything out.
+void JudgeDamage(protocol::MoverResult& result);
 
 }  // namespace holdfast::engine

@@ -14,7 +14,7 @@ using protocol::MoverResult;
 Try<MoverResult> Execute(const CheckRequest& request, const Surroundings& around,
                          std::stop_token stop) {
   MoverResult result;
-  TRY(OpenedSnapshots opened, OpenReadable(around, stop));
+  TRY(OpenedSnapshots opened, OpenDamaged(around, stop));
   TRY(const CheckReport report, UnderLock(opened.session, stop, [&](std::stop_token inner) {
         return Check(opened.session.repository(), opened.snapshots, request.read_data, around.meter,
                      inner);
@@ -23,9 +23,8 @@ Try<MoverResult> Execute(const CheckRequest& request, const Surroundings& around
   result.repository_id = opened.session.repository().config().id;
   result.snapshots = report.snapshots;
   result.stored_bytes = report.stored_bytes;
-  for (const std::string& problem : opened.damage.first())
-    result.unreadable_paths.push_back(problem);  // said already
-  result.unreadable += opened.damage.count();
+  KeepProblems(opened.lost_snapshots, result);
+  KeepProblems(opened.lost_index_files, result);
   CopyProblems(report.damage, result, around.warnings);
   if (result.unreadable != 0) {
     result.exit = ExitCode::kCorrupt;

@@ -81,19 +81,20 @@ void PrintStats(std::ostream& out, const StatsReport& report, bool json) {
 Try<MoverResult> Execute(const FindRequest& request, const Surroundings& around,
                          std::stop_token stop) {
   MoverResult result;
-  TRY(OpenedSnapshots opened, OpenAll(around, LockKind::kShared, stop));
-  repo::Repository& repository = opened.session.repository();
-  TRY(const Snapshots chosen,
-      Choose(repository, std::move(opened.snapshots), request.filter, stop));
-  result.snapshots = chosen.size();
-  TRY(result.files, Find(around.out, repository, chosen, request.find, around.json, stop));
+  TRY(OpenedSnapshots opened, OpenReadable(around, stop));
+  TRY(const Snapshots chosen, ChooseReadable(opened, request.filter, result, stop));
+  TRY(const FindReport report,
+      Find(around.out, opened.session.repository(), chosen, request.find, around.json, stop));
+  result.files = report.found;
+  CopyProblems(report.damaged, result, around.warnings);
+  JudgeDamage(result);
   return result;
 }
 
 Try<MoverResult> Execute(const DiffRequest& request, const Surroundings& around,
                          std::stop_token stop) {
   MoverResult result;
-  TRY(OpenedSnapshots opened, OpenAll(around, LockKind::kShared, stop));
+  TRY(OpenedSnapshots opened, OpenReadable(around, stop));
   repo::Repository& repository = opened.session.repository();
   TRY(const repo::Snapshot before,
       Select(repository, opened.snapshots, request.before, request.identity, std::nullopt, stop));
@@ -102,20 +103,22 @@ Try<MoverResult> Execute(const DiffRequest& request, const Surroundings& around,
   TRY(const DiffReport report, Diff(repository, before.tree, after.tree, request.metadata,
                                     ChangePrinter(around.out, around.json), stop));
   PrintDiff(around.out, before, after, report, around.json);
+  CopyProblems(report.damaged, result, around.warnings);
+  JudgeDamage(result);
   return result;
 }
 
 Try<MoverResult> Execute(const StatsRequest& request, const Surroundings& around,
                          std::stop_token stop) {
   MoverResult result;
-  TRY(OpenedSnapshots opened, OpenAll(around, LockKind::kShared, stop));
-  repo::Repository& repository = opened.session.repository();
-  TRY(const Snapshots chosen,
-      Choose(repository, std::move(opened.snapshots), request.filter, stop));
-  TRY(const StatsReport report, CountStats(repository, chosen, request.mode, stop));
+  TRY(OpenedSnapshots opened, OpenReadable(around, stop));
+  TRY(const Snapshots chosen, ChooseReadable(opened, request.filter, result, stop));
+  TRY(const StatsReport report,
+      CountStats(opened.session.repository(), chosen, request.mode, stop));
   PrintStats(around.out, report, around.json);
-  result.snapshots = report.snapshots;
   result.bytes = report.bytes;
+  CopyProblems(report.damaged, result, around.warnings);
+  JudgeDamage(result);
   return result;
 }
 

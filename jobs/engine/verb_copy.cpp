@@ -1,5 +1,4 @@
 #include "jobs/engine/copier.h"
-#include "jobs/engine/selection.h"
 #include "jobs/engine/verb.h"
 
 namespace holdfast::engine {
@@ -11,10 +10,9 @@ Try<MoverResult> Execute(const CopyRequest& request, const Surroundings& around,
   MoverResult result;
   Surroundings source = around;
   source.session = request.from;
-  TRY(OpenedSnapshots from, OpenAll(source, LockKind::kShared, stop));
+  TRY(OpenedSnapshots from, OpenReadable(source, stop));
   TRY(OpenedSnapshots to, OpenAll(around, LockKind::kShared, stop));
-  TRY(const Snapshots chosen,
-      Choose(from.session.repository(), std::move(from.snapshots), request.filter, stop));
+  TRY(const Snapshots chosen, ChooseReadable(from, request.filter, result, stop));
   if (from.session.repository().config().chunker_polynomial !=
       to.session.repository().config().chunker_polynomial)
     around.warnings << "the repositories cut files in different places: copies share nothing with "
@@ -31,6 +29,8 @@ Try<MoverResult> Execute(const CopyRequest& request, const Surroundings& around,
   result.kept = report.skipped;
   result.bytes = report.bytes;
   result.bytes_added = report.bytes_added;
+  CopyProblems(report.damaged, result, around.warnings);
+  JudgeDamage(result);
   return result;
 }
 

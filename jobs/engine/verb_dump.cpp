@@ -8,18 +8,17 @@ using protocol::MoverResult;
 Try<MoverResult> Execute(const DumpRequest& request, const Surroundings& around,
                          std::stop_token stop) {
   MoverResult result;
-  TRY(OpenedSnapshots opened, OpenReadable(around, stop));
-  repo::Repository& repository = opened.session.repository();
-  TRY(const repo::Snapshot snapshot,
-      Select(repository, opened.snapshots, request.snapshot, request.identity, std::nullopt, stop));
-  result.snapshot = snapshot.id.Hex();
+  TRY(OpenedSnapshot opened,
+      OpenOne(around, request.snapshot, request.identity, std::nullopt, stop));
+  result.snapshot = opened.snapshot.id.Hex();
   const auto sink = [&](ByteView bytes) -> Result<void> {
     const std::string_view text = AsText(bytes);
     if (around.out.write(text.data(), static_cast<std::streamsize>(text.size()))) return {};
     return Fail(Code::kInternal, "standard output was closed or is full");
   };
   TRY(const DumpReport report, UnderLock(opened.session, stop, [&](std::stop_token inner) {
-        return Dump(repository, snapshot.tree, request.path, request.archive, sink, inner);
+        return Dump(opened.session.repository(), opened.snapshot.tree, request.path,
+                    request.archive, sink, inner);
       }));
   if (!around.out.flush())
     return tl::make_unexpected(
@@ -27,6 +26,8 @@ Try<MoverResult> Execute(const DumpRequest& request, const Surroundings& around,
   result.files = report.files;
   result.bytes = report.bytes;
   result.skipped = report.sockets_skipped;
+  CopyProblems(report.damaged, result, around.warnings);
+  JudgeDamage(result);
   return result;
 }
 

@@ -12,27 +12,30 @@ using protocol::MoverResult;
 Try<MoverResult> Execute(const SnapshotsRequest& request, const Surroundings& around,
                          std::stop_token stop) {
   TRY(Session session, Session::Open(around.session, LockKind::kShared, stop));
-  TRY(Snapshots snapshots, session.repository().ListSnapshots(stop));
-  std::erase_if(snapshots, [&](const repo::Snapshot& snapshot) {
-    return !Matches(snapshot, request.identity) ||
-           (!request.tag.empty() && !HasTag(snapshot, request.tag));
-  });
+  std::vector<Error> damaged;
+  TRY(Snapshots snapshots, session.repository().ListSnapshots(stop, &damaged));
+  TRY(snapshots, Choose(session.repository(), std::move(snapshots),
+                        {{}, request.identity, request.tag}, stop));
   PrintSnapshots(around.out, snapshots, around.json);
   MoverResult result;
   result.snapshots = snapshots.size();
+  ProblemList lost;
+  for (const Error& error : damaged) lost.Add("the repository", error.message);
+  CopyProblems(lost, result, around.warnings);
+  JudgeDamage(result);
   return result;
 }
 
 Try<MoverResult> Execute(const LsRequest& request, const Surroundings& around,
                          std::stop_token stop) {
   MoverResult result;
-  TRY(OpenedSnapshots opened, OpenReadable(around, stop));
-  repo::Repository& repository = opened.session.repository();
-  TRY(const repo::Snapshot snapshot,
-      Select(repository, opened.snapshots, request.snapshot, request.identity, std::nullopt, stop));
-  result.snapshot = snapshot.id.Hex();
-  TRY_VOID(PrintTree(around.out, repository, snapshot, request.path, request.long_format,
-                     around.json, stop));
+  TRY(OpenedSnapshot opened,
+      OpenOne(around, request.snapshot, request.identity, std::nullopt, stop));
+  result.snapshot = opened.snapshot.id.Hex();
+  TRY(const ProblemList damaged, PrintTree(around.out, opened.session.repository(), opened.snapshot,
+                                           request.path, request.long_format, around.json, stop));
+  CopyProblems(damaged, result, around.warnings);
+  JudgeDamage(result);
   return result;
 }
 

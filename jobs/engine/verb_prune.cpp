@@ -20,6 +20,8 @@ Try<MoverResult> Execute(const PruneRequest& request, const Surroundings& around
   result.bytes_repacked = report.bytes_repacked;
   result.bytes_unused = report.bytes_unused;
   result.stored_bytes = report.bytes_stored;
+  if (report.leftovers != 0)
+    around.warnings << report.leftovers << " unfinished files of writers that died were removed\n";
   if (request.prune.dry_run) result.message = "nothing was changed; the figures are an estimate";
   return result;
 }

@@ -32,12 +32,9 @@ Try<MoverResult> Execute(const RestoreRequest& request, const Surroundings& arou
                          std::stop_token stop) {
   MoverResult result;
   TRY_VOID(CheckTarget(request.restore.target));
-  TRY(OpenedSnapshots opened, OpenReadable(around, stop));
-  repo::Repository& repository = opened.session.repository();
   const auto [name, subfolder] = SplitSnapshotName(request.snapshot);
-  TRY(const repo::Snapshot snapshot,
-      Select(repository, opened.snapshots, name, request.identity, request.as_of, stop));
-  result.snapshot = snapshot.id.Hex();
+  TRY(OpenedSnapshot opened, OpenOne(around, name, request.identity, request.as_of, stop));
+  result.snapshot = opened.snapshot.id.Hex();
   RestoreOptions options = request.restore;
   // While one thread waits for a store behind a network, another writes.
   options.threads =
@@ -45,7 +42,7 @@ Try<MoverResult> Execute(const RestoreRequest& request, const Surroundings& arou
                             static_cast<std::size_t>(opened.session.plan().repository.uploads));
   if (subfolder) options.root = subfolder;
   TRY(const RestoreReport report, UnderLock(opened.session, stop, [&](std::stop_token inner) {
-        return Restore(repository, snapshot, options, around.meter, inner);
+        return Restore(opened.session.repository(), opened.snapshot, options, around.meter, inner);
       }));
   around.meter.Finish();
   result.files = report.files;

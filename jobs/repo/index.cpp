@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 namespace holdfast::repo {
 namespace {
@@ -45,6 +46,10 @@ struct Index::Entry {
 
   BlobType type() const { return (length & kTreeBit) != 0 ? BlobType::kTree : BlobType::kData; }
 
+  static auto IsOf(BlobType type) {
+    return [type](const Entry& entry) { return entry.type() == type; };
+  }
+
   int Compare(const Id& id) const {
     return std::memcmp(suffix.data(), id.bytes.data() + kPrefix, kSuffix);
   }
@@ -61,49 +66,131 @@ struct Index::Entry {
   }
 };
 
-// Entries sorted by id; those of one id in no order.
+// Entries in blocks, each sorted by id; those of one id in no order. A block that is full is never
+// moved, and all full ones have the same size: an array that grows by being copied leaves holes in
+// the heap that nothing else fits into, half as much again as what is kept.
 struct Index::Bucket {
-  std::unique_ptr<Entry[]> entries;
-  std::uint32_t count = 0;
+  static constexpr std::uint32_t kBlock = 32;
+  struct Full {
+    std::array<Entry, kBlock> entries;
+    std::unique_ptr<Full> older;
+  };
+
+  std::unique_ptr<Entry[]> newest;  // not empty while there are full ones
+  std::uint32_t count = 0;          // in the newest
   std::uint32_t capacity = 0;
+  std::unique_ptr<Full> full;
 
-  std::span<Entry> All() { return {entries.get(), count}; }
+  std::span<Entry> Newest() { return {newest.get(), count}; }
 
-  std::span<Entry> Equal(const Id& id) {
-    const auto all = All();
-    const auto first = std::partition_point(
-        all.begin(), all.end(), [&](const Entry& entry) { return entry.Compare(id) < 0; });
-    auto last = first;
-    while (last != all.end() && last->Compare(id) == 0) ++last;
-    return {first, last};
+  // Calls `visit` with each block until it returns true.
+  template <typename Visit>
+  bool AnyBlock(const Visit& visit) {
+    if (visit(Newest())) return true;
+    for (Full* block = full.get(); block != nullptr; block = block->older.get())
+      if (visit(std::span<Entry>(block->entries))) return true;
+    return false;
+  }
+  template <typename Visit>
+  void ForEach(const Visit& visit) {
+    AnyBlock([&](std::span<Entry> block) {
+      std::ranges::for_each(block, visit);
+      return false;
+    });
   }
 
+  static Entry* PlaceIn(std::span<Entry> block, const Id& id) {
+    return std::to_address(std::partition_point(
+        block.begin(), block.end(), [&](const Entry& entry) { return entry.Compare(id) < 0; }));
+  }
+
+  // The first entry of the id that `wanted` accepts.
+  template <typename Wanted>
+  Entry* FindIf(const Id& id, const Wanted& wanted) {
+    Entry* found = nullptr;
+    AnyBlock([&](std::span<Entry> block) {
+      Entry* const end = block.data() + block.size();
+      for (Entry* at = PlaceIn(block, id); at != end && at->Compare(id) == 0; ++at)
+        if (wanted(*at)) {
+          found = at;
+          return true;
+        }
+      return false;
+    });
+    return found;
+  }
   Entry* Find(const BlobHandle& handle, std::uint32_t pack) {
-    for (Entry& entry : Equal(handle.id))
-      if (entry.type() == handle.type && entry.pack == pack) return &entry;
-    return nullptr;
+    return FindIf(handle.id, [&](const Entry& entry) {
+      return entry.type() == handle.type && entry.pack == pack;
+    });
   }
 
   void Resize(std::uint32_t size) {
-    auto grown = std::make_unique_for_overwrite<Entry[]>(size);
-    std::copy_n(entries.get(), count, grown.get());
-    entries = std::move(grown);
+    auto resized = std::make_unique_for_overwrite<Entry[]>(size);
+    std::copy_n(newest.get(), count, resized.get());
+    newest = std::move(resized);
     capacity = size;
   }
 
   void Insert(const Id& id, const Entry& entry) {
-    // A sixteenth of slack: growing stays cheap and costs three percent on average.
-    if (count == capacity) Resize(count + std::max(4U, count / 16));
-    Entry* const at = Equal(id).data();
-    Entry* const end = entries.get() + count;
+    if (count == kBlock) Close();
+    if (count == capacity) Resize(std::min(kBlock, std::max(4U, 2 * capacity)));
+    Entry* const at = PlaceIn(Newest(), id);
+    Entry* const end = newest.get() + count;
     std::copy_backward(at, end, end + 1);
     *at = entry;
     ++count;
   }
 
-  void Erase(Entry* at) {
-    std::copy(at + 1, entries.get() + count, at);
-    --count;
+  void Close() {
+    auto block = std::make_unique_for_overwrite<Full>();
+    std::copy_n(newest.get(), kBlock, block->entries.data());
+    block->older = std::move(full);
+    full = std::move(block);
+    newest.reset();
+    count = capacity = 0;
+  }
+
+  void Reopen() {
+    Resize(kBlock);
+    std::ranges::copy(full->entries, newest.get());
+    count = kBlock;
+    full = std::move(full->older);
+  }
+
+  // A full block stays full: the newest gives it its last.
+  void Erase(const Entry* entry) {
+    AnyBlock([&](std::span<Entry> block) {
+      const auto at = std::ranges::find_if(block, [&](Entry& e) { return &e == entry; });
+      if (at == block.end()) return false;
+      std::copy(at + 1, block.end(), at);
+      if (block.data() != newest.get()) {
+        const Entry last = newest[count - 1];
+        Entry* const end = block.data() + block.size() - 1;
+        Entry* const place = std::find_if(block.data(), end, [&](const Entry& e) {
+          return std::memcmp(e.suffix.data(), last.suffix.data(), kSuffix) > 0;
+        });
+        std::copy_backward(place, end, end + 1);
+        *place = last;
+      }
+      return true;
+    });
+    if (--count == 0 && full) Reopen();
+  }
+
+  std::size_t Count() const {
+    std::size_t entries = count;
+    for (const Full* block = full.get(); block != nullptr; block = block->older.get())
+      entries += kBlock;
+    return entries;
+  }
+
+  // In the order of ForEach.
+  const Entry& At(std::uint32_t number) const {
+    if (number < count) return newest[number];
+    const Full* block = full.get();
+    for (number -= count; number >= kBlock; number -= kBlock) block = block->older.get();
+    return block->entries[number];
   }
 };
 
@@ -155,8 +242,7 @@ void Index::Add(const PackEntry& pack) {
 bool Index::Claim(const BlobHandle& handle) {
   const std::unique_lock lock(LockOf(BucketNumber(handle.id)));
   Bucket& bucket = BucketOf(handle.id);
-  for (const Entry& entry : bucket.Equal(handle.id))
-    if (entry.type() == handle.type) return false;
+  if (bucket.FindIf(handle.id, Entry::IsOf(handle.type)) != nullptr) return false;
   bucket.Insert(handle.id, Entry::Of({handle, 0, 0, 0}, kClaimed));
   return true;
 }
@@ -169,8 +255,7 @@ void Index::Abandon(const BlobHandle& handle) {
 
 bool Index::Has(const BlobHandle& handle) const {
   const std::shared_lock lock(LockOf(BucketNumber(handle.id)));
-  return std::ranges::any_of(BucketOf(handle.id).Equal(handle.id),
-                             [&](const Entry& entry) { return entry.type() == handle.type; });
+  return BucketOf(handle.id).FindIf(handle.id, Entry::IsOf(handle.type)) != nullptr;
 }
 
 PackedBlob Index::Unpack(std::size_t bucket, const Entry& entry) const {
@@ -193,26 +278,33 @@ PackedBlob Index::Unpack(std::size_t bucket, const Entry& entry) const {
 std::optional<PackedBlob> Index::Lookup(const BlobHandle& handle) const {
   const std::size_t bucket = BucketNumber(handle.id);
   const std::shared_lock lock(LockOf(bucket));
-  for (const Entry& entry : BucketOf(handle.id).Equal(handle.id))
-    if (entry.type() == handle.type && entry.pack != kClaimed) return Unpack(bucket, entry);
-  return std::nullopt;
+  const Entry* const entry = BucketOf(handle.id).FindIf(handle.id, [&](const Entry& each) {
+    return each.type() == handle.type && each.pack != kClaimed;
+  });
+  if (entry == nullptr) return std::nullopt;
+  return Unpack(bucket, *entry);
 }
 
 std::vector<PackedBlob> Index::LookupAll(const BlobHandle& handle) const {
   std::vector<PackedBlob> places;
   const std::size_t bucket = BucketNumber(handle.id);
   const std::shared_lock lock(LockOf(bucket));
-  for (const Entry& entry : BucketOf(handle.id).Equal(handle.id))
+  BucketOf(handle.id).FindIf(handle.id, [&](const Entry& entry) {
     if (entry.type() == handle.type && entry.pack != kClaimed)
       places.push_back(Unpack(bucket, entry));
+    return false;
+  });
   return places;
 }
 
 void Index::ForEach(const std::function<void(const PackedBlob&)>& visit) const {
   for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
     const std::shared_lock lock(LockOf(bucket));
-    for (const Entry& entry : buckets_[bucket].All())
-      if (entry.pack != kClaimed) visit(Unpack(bucket, entry));
+    std::vector<const Entry*> sorted;
+    buckets_[bucket].ForEach([&](const Entry& entry) { sorted.push_back(&entry); });
+    std::ranges::sort(sorted, [](const Entry* a, const Entry* b) { return a->suffix < b->suffix; });
+    for (const Entry* entry : sorted)
+      if (entry->pack != kClaimed) visit(Unpack(bucket, *entry));
   }
 }
 
@@ -221,16 +313,20 @@ void Index::ForEachPack(const std::function<void(const PackEntry&)>& visit) cons
   for (std::shared_mutex& lock : locks_) held.emplace_back(lock);
 
   // An entry as its pack's number and its place among all entries.
-  std::vector<std::uint64_t> order;
   std::vector<std::uint32_t> first_of_bucket(kBuckets);
   std::uint32_t place = 0;
   for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
     first_of_bucket[bucket] = place;
-    for (const Entry& entry : buckets_[bucket].All()) {
+    place += static_cast<std::uint32_t>(buckets_[bucket].Count());
+  }
+  std::vector<std::uint64_t> order;
+  order.reserve(place);
+  place = 0;
+  for (std::size_t bucket = 0; bucket < kBuckets; ++bucket)
+    buckets_[bucket].ForEach([&](const Entry& entry) {
       if (entry.pack != kClaimed) order.push_back(std::uint64_t{entry.pack} << 32 | place);
       ++place;
-    }
-  }
+    });
   std::ranges::sort(order);
 
   PackEntry pack;
@@ -246,7 +342,7 @@ void Index::ForEachPack(const std::function<void(const PackEntry&)>& visit) cons
     const auto at = static_cast<std::uint32_t>(item);
     const auto after = std::ranges::upper_bound(first_of_bucket, at);
     const auto bucket = static_cast<std::size_t>(after - first_of_bucket.begin()) - 1;
-    PackedBlob found = Unpack(bucket, buckets_[bucket].entries[at - first_of_bucket[bucket]]);
+    PackedBlob found = Unpack(bucket, buckets_[bucket].At(at - first_of_bucket[bucket]));
     pack.id = found.pack;
     pack.blobs.push_back(found.blob);
   }
@@ -257,7 +353,7 @@ std::size_t Index::blob_count() const {
   std::size_t count = 0;
   for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
     const std::shared_lock lock(LockOf(bucket));
-    count += buckets_[bucket].count;
+    count += buckets_[bucket].Count();
   }
   return count;
 }
@@ -271,7 +367,9 @@ std::size_t Index::MemoryUse() const {
   std::size_t bytes = kBuckets * sizeof(Bucket);
   for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
     const std::shared_lock lock(LockOf(bucket));
-    bytes += buckets_[bucket].capacity * sizeof(Entry);
+    const Bucket& held = buckets_[bucket];
+    bytes += held.capacity * sizeof(Entry) +
+             (held.Count() - held.count) / Bucket::kBlock * sizeof(Bucket::Full);
   }
   const std::shared_lock lock(packs_mutex_);
   return bytes + packs_.capacity() * sizeof(Id) + pack_slots_.capacity() * sizeof(std::uint32_t);

@@ -43,7 +43,8 @@ Result<std::vector<Id>> DecodeIndex(ByteView text,
 // All blobs the repository knows, in about 48 bytes each (46 and the pack's share of its id).
 //
 // Ids are spread over 65536 buckets by their first two bytes, which are therefore not stored; each
-// bucket is one sorted array. Safe from many threads; a lock covers 1/32 of the buckets.
+// bucket is a list of sorted blocks, one for every 32 blobs. Safe from many threads; a lock covers
+// 1/32 of the buckets.
 class Index {
  public:
   Index();

@@ -3,7 +3,6 @@
 #include <charconv>
 #include <iterator>
 
-#include <openssl/evp.h>
 #include <spdlog/fmt/fmt.h>
 
 #include "jobs/repo/printable.h"
@@ -231,27 +230,6 @@ Result<std::string> GoUnquote(std::string_view text) {
     }
   }
   return out;
-}
-
-std::string Base64Encode(ByteView bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL ends it with NUL
-  text.resize(
-      static_cast<std::size_t>(EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                               bytes.data(), static_cast<int>(bytes.size()))));
-  return text;
-}
-
-Result<Bytes> Base64Decode(std::string_view text) {
-  if (text.empty()) return Bytes();
-  if (text.size() % 4 != 0) return Fail(Code::kInvalid, "not base64");
-  Bytes bytes(text.size() / 4 * 3);
-  const int size =
-      EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(text.data()),
-                      static_cast<int>(text.size()));
-  if (size < 0) return Fail(Code::kInvalid, "not base64");
-  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  return bytes;
 }
 
 }  // namespace holdfast::repo

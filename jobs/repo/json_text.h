@@ -44,9 +44,4 @@ std::string GoQuote(std::string_view bytes);
 // The reverse, strconv.Unquote. Invalid when malformed.
 Result<std::string> GoUnquote(std::string_view text);
 
-// Standard base64 with padding (RFC 4648 section 4).
-std::string Base64Encode(ByteView bytes);
-// Invalid when malformed.
-Result<Bytes> Base64Decode(std::string_view text);
-
 }  // namespace holdfast::repo

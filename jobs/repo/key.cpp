@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "jobs/repo/json_text.h"
+#include "jobs/storage/encoding.h"
 
 namespace holdfast::repo {
 namespace {
@@ -48,17 +49,17 @@ std::string EncodeMaster(const Key& key) {
   JsonObjectWriter object(text);
   object.Name("mac");
   JsonObjectWriter mac(text);
-  mac.String("k", Base64Encode(material.subspan(32, 16)));
-  mac.String("r", Base64Encode(material.subspan(48, 16)));
+  mac.String("k", storage::Base64(material.subspan(32, 16)));
+  mac.String("r", storage::Base64(material.subspan(48, 16)));
   mac.Close();
-  object.String("encrypt", Base64Encode(material.first(32)));
+  object.String("encrypt", storage::Base64(material.first(32)));
   object.Close();
   return text;
 }
 
 Result<void> CopyPart(const Json& json, std::initializer_list<std::string_view> path,
                       std::span<std::uint8_t> part) {
-  TRY(Bytes bytes, Base64Decode(FindString(json, path)));
+  TRY(Bytes bytes, storage::FromBase64(FindString(json, path)));
   if (bytes.size() != part.size()) return Fail(Code::kInvalid, "a key part has the wrong length");
   std::ranges::copy(bytes, part.begin());
   Wipe(bytes);
@@ -144,8 +145,8 @@ Result<KeyFile> DecodeKeyFile(ByteView text) {
   file.kdf = {number("N"), number("r"), number("p")};
   // For people only: a key with an odd time opens all the same.
   file.created = ParseTime(FindString(*json, {"created"})).value_or(TimePoint{});
-  auto salt = Base64Decode(FindString(*json, {"salt"}));
-  auto data = Base64Decode(FindString(*json, {"data"}));
+  auto salt = storage::FromBase64(FindString(*json, {"salt"}));
+  auto data = storage::FromBase64(FindString(*json, {"data"}));
   if (!salt || !data || data->size() < kSealOverhead)
     return Fail(Code::kCorrupt, "salt or data of the key file is malformed");
   file.salt = *std::move(salt);
@@ -163,8 +164,8 @@ std::string EncodeKeyFile(const KeyFile& file) {
   object.Number("N", file.kdf.n);
   object.Number("r", file.kdf.r);
   object.Number("p", file.kdf.p);
-  object.String("salt", Base64Encode(file.salt));
-  object.String("data", Base64Encode(file.data));
+  object.String("salt", storage::Base64(file.salt));
+  object.String("data", storage::Base64(file.data));
   object.Close();
   return text;
 }

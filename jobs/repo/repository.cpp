@@ -77,8 +77,7 @@ Bytes MakeEnvelope(ByteView content) {
 
 // Damage is noted where that is asked for; any other Error is passed on.
 Result<void> PassOver(Error error, std::vector<Error>* damaged) {
-  const bool is_damage = error.code == Code::kCorrupt || error.code == Code::kNotFound;
-  if (damaged == nullptr || !is_damage) return tl::make_unexpected(std::move(error));
+  if (damaged == nullptr || !IsDamage(error)) return tl::make_unexpected(std::move(error));
   damaged->push_back(std::move(error));
   return {};
 }
@@ -128,6 +127,10 @@ Repository::Repository(storage::Backend& storage, Key key, Config config,
 }
 
 Repository::~Repository() = default;
+
+bool IsDamage(const Error& error) {
+  return error.code == Code::kCorrupt || error.code == Code::kNotFound;
+}
 
 Result<std::unique_ptr<Repository>> Repository::Init(storage::Backend& storage,
                                                      std::string_view password,

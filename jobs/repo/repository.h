@@ -70,6 +70,10 @@ struct SealedFile {
 
 class PackUploader;
 
+// Something that is damaged, or that should be there and is not: who reads can go on beside it. No
+// other Error is, above all none of the store's.
+bool IsDamage(const Error& error);
+
 class Repository {
  public:
   // Makes the key, then the config. AlreadyExists when there is a config. A key without one is left

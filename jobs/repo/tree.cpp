@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "jobs/repo/json_text.h"
+#include "jobs/storage/encoding.h"
 
 namespace holdfast::repo {
 namespace {
@@ -64,7 +65,7 @@ void AppendAttributes(std::string& text, const std::vector<ExtendedAttribute>& a
     if (&attribute != &attributes.front()) text += ',';
     JsonObjectWriter object(text);
     object.String("name", attribute.name);
-    object.String("value", Base64Encode(AsBytes(attribute.value)));
+    object.String("value", storage::Base64(AsBytes(attribute.value)));
     object.Close();
   }
   text += ']';
@@ -101,7 +102,7 @@ void AppendNode(std::string& text, const Node& node) {
   object.NumberUnlessZero("links", node.links);
   object.StringUnlessEmpty("linktarget", node.link_target);
   if (!IsUtf8(node.link_target))
-    object.String("linktarget_raw", Base64Encode(AsBytes(node.link_target)));
+    object.String("linktarget_raw", storage::Base64(AsBytes(node.link_target)));
   if (!node.extended_attributes.empty()) {
     object.Name("extended_attributes");
     AppendAttributes(text, node.extended_attributes);

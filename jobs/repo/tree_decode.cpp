@@ -9,6 +9,7 @@
 #include "jobs/repo/json_members.h"
 #include "jobs/repo/json_text.h"
 #include "jobs/repo/tree.h"
+#include "jobs/storage/encoding.h"
 
 namespace holdfast::repo {
 namespace {
@@ -76,7 +77,7 @@ bool ReadName(value json, std::string& name) {
 bool ReadBase64(value json, std::string& bytes) {
   std::string_view text;
   Bytes decoded;
-  if (!Read(json, text) || !Take(Base64Decode(text), decoded)) return false;
+  if (!Read(json, text) || !Take(storage::FromBase64(text), decoded)) return false;
   bytes = AsText(decoded);
   return true;
 }

@@ -66,6 +66,11 @@ class Backend {
   // Removing what is not there is success.
   virtual Result<void> Remove(const Handle& handle, std::stop_token stop) = 0;
 
+  // Removes what writers that died left half-written where objects belong, which no List shows, and
+  // returns how many that were. Only under the exclusive lock: then nobody else writes, except new
+  // locks, whose leftovers are told by their age.
+  virtual Result<std::uint64_t> RemoveLeftovers(std::stop_token) { return 0; }
+
   // The place in words for messages, without credentials: "s3:https://host/bucket/prefix".
   virtual std::string Location() const = 0;
 };

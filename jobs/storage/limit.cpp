@@ -67,4 +67,8 @@ Result<void> Limit::Remove(const Handle& handle, std::stop_token stop) {
   return inner_->Remove(handle, stop);
 }
 
+Result<std::uint64_t> Limit::RemoveLeftovers(std::stop_token stop) {
+  return inner_->RemoveLeftovers(stop);
+}
+
 }  // namespace holdfast::storage

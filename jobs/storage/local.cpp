@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <random>
 #include <utility>
@@ -24,6 +26,8 @@ constexpr mode_t kFileMode = 0400;
 constexpr mode_t kFolderMode = 0700;
 // A stop is noticed between pieces of this size: about a millisecond on a fast disk.
 constexpr std::size_t kPiece = std::size_t{1} << 20;
+// Nobody takes so long to write a lock of a few hundred bytes: when a lock counts as stale.
+constexpr std::chrono::seconds kOldestLiveLock = std::chrono::minutes(30);
 
 tl::unexpected<Error> Errno(std::string_view verb, const fs::path& path) {
   const int error_number = errno;
@@ -65,6 +69,21 @@ class TemporaryName {
 fs::path TemporaryPathFor(const fs::path& path) {
   thread_local std::random_device random;
   return fmt::format("{}.tmp-{:08x}{:08x}", path.native(), random(), random());
+}
+
+// Ours, and restic's "<name>-tmp-<random>".
+bool IsTemporary(std::string_view file) {
+  for (const std::string_view mark : {".tmp-", "-tmp-"}) {
+    const std::string_view name = file.substr(0, file.find(mark));
+    if (name.size() < file.size() && (name == "config" || IsObjectName(name))) return true;
+  }
+  return false;
+}
+
+bool IsOld(const fs::path& path) {
+  struct stat status = {};
+  return ::lstat(path.c_str(), &status) == 0 &&
+         ::time(nullptr) - status.st_mtime > kOldestLiveLock.count();
 }
 
 Result<void> SyncFolder(const fs::path& folder) {
@@ -277,6 +296,28 @@ Result<void> Local::Remove(const Handle& handle, std::stop_token stop) {
   if (::unlink(path.c_str()) != 0) return errno == ENOENT ? Result<void>() : Errno("remove", path);
   // Prune removes index files before the packs they list; power loss must not swap the two.
   return SyncFolder(path.parent_path());
+}
+
+Result<std::uint64_t> Local::RemoveLeftovers(std::stop_token stop) {
+  TRY_VOID(CheckStop(stop));
+  std::uint64_t removed = 0;
+  const auto remove = [&](const fs::path& path) -> Result<void> {
+    if (!IsTemporary(path.filename().native())) return {};
+    if (::unlink(path.c_str()) != 0)
+      return errno == ENOENT ? Result<void>() : Errno("remove", path);
+    ++removed;
+    return {};
+  };
+  const fs::path root = root_;
+  TRY_VOID(ForEachEntry(root, stop, remove));
+  for (const FileType type : {FileType::kKey, FileType::kSnapshot, FileType::kIndex})
+    TRY_VOID(ForEachEntry(root / FolderOf(type), stop, remove));
+  TRY_VOID(ForEachEntry(root / FolderOf(FileType::kPack), stop,
+                        [&](const fs::path& shard) { return ForEachEntry(shard, stop, remove); }));
+  TRY_VOID(ForEachEntry(root / FolderOf(FileType::kLock), stop, [&](const fs::path& path) {
+    return IsOld(path) ? remove(path) : Result<void>();
+  }));
+  return removed;
 }
 
 }  // namespace holdfast::storage

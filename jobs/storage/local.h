@@ -15,7 +15,8 @@ class Local final : public Backend {
   explicit Local(std::string root);
 
   // AlreadyExists when the object is there, also when two writers race. A writer that dies leaves
-  // at most a temporary file "<name>.tmp-<random>", which no List shows.
+  // at most a temporary file "<name>.tmp-<random>", which no List shows and RemoveLeftovers
+  // removes.
   Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) override;
   Result<void> Replace(const Handle& handle, ByteView data, std::stop_token stop) override;
   Result<Bytes> Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
@@ -26,6 +27,7 @@ class Local final : public Backend {
   Result<void> List(FileType type, const std::function<Result<void>(const FileInfo&)>& visit,
                     std::stop_token stop) override;
   Result<void> Remove(const Handle& handle, std::stop_token stop) override;
+  Result<std::uint64_t> RemoveLeftovers(std::stop_token stop) override;
   std::string Location() const override { return root_; }
 
  private:

@@ -108,4 +108,8 @@ Result<void> Retry::Remove(const Handle& handle, std::stop_token stop) {
   return Repeat([&] { return inner_->Remove(handle, stop); }, stop);
 }
 
+Result<std::uint64_t> Retry::RemoveLeftovers(std::stop_token stop) {
+  return Repeat([&] { return inner_->RemoveLeftovers(stop); }, stop);
+}
+
 }  // namespace holdfast::storage

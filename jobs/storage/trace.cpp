@@ -94,4 +94,11 @@ Result<void> Trace::Remove(const Handle& handle, std::stop_token stop) {
   return call.Done(inner_->Remove(handle, stop), 0);
 }
 
+Result<std::uint64_t> Trace::RemoveLeftovers(std::stop_token stop) {
+  const Call call("clean", Location());
+  Result<std::uint64_t> removed = inner_->RemoveLeftovers(stop);
+  const std::uint64_t count = removed.value_or(0);
+  return call.Done(std::move(removed), count);
+}
+
 }  // namespace holdfast::storage

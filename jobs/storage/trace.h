@@ -21,6 +21,7 @@ class Trace final : public Backend {
   Result<void> List(FileType type, const std::function<Result<void>(const FileInfo&)>& visit,
                     std::stop_token stop) override;
   Result<void> Remove(const Handle& handle, std::stop_token stop) override;
+  Result<std::uint64_t> RemoveLeftovers(std::stop_token stop) override;
   std::string Location() const override { return inner_->Location(); }
 
  private:

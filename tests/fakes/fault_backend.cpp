@@ -64,4 +64,9 @@ Result<void> FaultBackend::Remove(const Handle& handle, std::stop_token stop) {
   return tl::make_unexpected(Broken());
 }
 
+Result<std::uint64_t> FaultBackend::RemoveLeftovers(std::stop_token stop) {
+  if (Next() != nullptr) return tl::make_unexpected(Broken());
+  return inner_.RemoveLeftovers(stop);
+}
+
 }  // namespace holdfast::fakes

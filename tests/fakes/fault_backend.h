@@ -24,7 +24,7 @@ struct Fault {
   Code code = Code::kUnavailable;
 };
 
-// Every Save, Load, Stat, List and Remove is one operation. Safe from many threads.
+// Every call is one operation. Safe from many threads.
 class FaultBackend final : public storage::Backend {
  public:
   // `inner` must outlive it, so that the test can look at it afterwards.
@@ -41,6 +41,7 @@ class FaultBackend final : public storage::Backend {
                     const std::function<Result<void>(const storage::FileInfo&)>& visit,
                     std::stop_token stop) override;
   Result<void> Remove(const storage::Handle& handle, std::stop_token stop) override;
+  Result<std::uint64_t> RemoveLeftovers(std::stop_token stop) override;
   std::string Location() const override { return inner_.Location(); }
 
  private:

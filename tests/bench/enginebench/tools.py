@@ -77,20 +77,20 @@ class Ours:
         return f"holdfast {(ROOT / 'VERSION').read_text().strip()} {commit}".strip()
 
     def init(self, place):
-        return self._command(place, "init")
+        return self.command(place, "init")
 
     def backup(self, place, source):
-        return self._command(place, "backup", source)
+        return self.command(place, "backup", source)
 
     def restore(self, place, source, target):
         flag = "--verify" if self.verifies else "--no-verify"
-        return self._command(place, "restore", f"latest:{source}", "--target", target, flag)
+        return self.command(place, "restore", f"latest:{source}", "--target", target, flag)
 
     def restored(self, _source, target):
         """Where the source's content lies after a restore."""
         return target
 
-    def _command(self, place, verb, *words):
+    def command(self, place, verb, *words):
         environment = place.bucket.environment() if place.bucket else {}
         return Command([self.binary, verb, "--quiet", "--repo", _restic_location(place), "--password-file", place.password,
                         *words], environment)
@@ -115,18 +115,18 @@ class Restic:
         return _first_words([self.binary, "version"], 2)
 
     def init(self, place):
-        return self._command(place, "init")
+        return self.command(place, "init")
 
     def backup(self, place, source):
-        return self._command(place, "backup", *self.no_scan, source)
+        return self.command(place, "backup", *self.no_scan, source)
 
     def restore(self, place, _source, target):
-        return self._command(place, "restore", "latest", "--target", target)
+        return self.command(place, "restore", "latest", "--target", target)
 
     def restored(self, source, target):
         return pathlib.Path(f"{target}{source}")
 
-    def _command(self, place, verb, *words):
+    def command(self, place, verb, *words):
         environment = place.bucket.environment() if place.bucket else {}
         return Command([self.binary, verb, "--quiet", "--repo", _restic_location(place), "--password-file", place.password,
                         "--cache-dir", place.cache, *words], {"HOME": place.cache, **environment})
@@ -154,18 +154,18 @@ class Rustic:
         return _first_words([self.binary, "--version"], 2)
 
     def init(self, place):
-        return self._command(place, "init")
+        return self.command(place, "init")
 
     def backup(self, place, source):
-        return self._command(place, "backup", source)
+        return self.command(place, "backup", source)
 
     def restore(self, place, source, target):
-        return self._command(place, "restore", f"latest:{source}", target)
+        return self.command(place, "restore", f"latest:{source}", target)
 
     def restored(self, _source, target):
         return target
 
-    def _command(self, place, verb, *words):
+    def command(self, place, verb, *words):
         self._write_profile(place)
         return Command([self.binary, "--use-profile", place.folder / "rustic", verb, *words], {"HOME": place.cache})
 
@@ -194,14 +194,14 @@ class Borg:
         return _first_words([self.binary, "--version"], 2)
 
     def init(self, place):
-        return self._command(place, place.folder, "init", "--encryption", "repokey", place.repository)
+        return self.command(place, place.folder, "init", "--encryption", "repokey", place.repository)
 
     def backup(self, place, source):
         place.snapshots += 1
-        return self._command(place, place.folder, "create", "--compression", "zstd,3", self._archive(place), source)
+        return self.command(place, place.folder, "create", "--compression", "zstd,3", self._archive(place), source)
 
     def restore(self, place, _source, target):
-        return self._command(place, target, "extract", self._archive(place))
+        return self.command(place, target, "extract", self._archive(place))
 
     def restored(self, source, target):
         return pathlib.Path(f"{target}{source}")
@@ -209,7 +209,7 @@ class Borg:
     def _archive(self, place):
         return f"{place.repository}::{place.snapshots}"
 
-    def _command(self, place, folder, *words):
+    def command(self, place, folder, *words):
         environment = {"BORG_PASSPHRASE": PASSWORD, "BORG_BASE_DIR": place.cache,
                        "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes", "HOME": place.cache}
         return Command([self.binary, *words], environment, folder)

@@ -9,7 +9,7 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
-#include "jobs/repo/json_text.h"
+#include "jobs/storage/encoding.h"
 #include "tests/integration/mover/run.h"
 
 namespace holdfast::engine {
@@ -32,7 +32,7 @@ std::vector<std::string> Secrets() {
                                       kEnvironment.at("AWS_SECRET_ACCESS_KEY"),
                                       kEnvironment.at("AWS_SESSION_TOKEN")};
   for (std::size_t i = secrets.size(); i-- > 0;)
-    secrets.push_back(repo::Base64Encode(AsBytes(secrets[i])));
+    secrets.push_back(storage::Base64(AsBytes(secrets[i])));
   return secrets;
 }
 

@@ -93,7 +93,11 @@ TEST_F(VerbsTest, PruneWaitsForOthersAndRefusesToGoWithoutALock) {
   Process backup(Words(HOLDFAST_MOVER, words), output_ + ".backup");
   for (int i = 0; i < 3000 && Count("locks") == 0; ++i) std::this_thread::sleep_for(10ms);
   EXPECT_EQ(Mover({"prune"}).exit, 11);
+  // Of a writer that was killed, as it would leave it.
+  const std::string leftover = AnyPack() + ".tmp-0123456789abcdef";
+  WriteFile(leftover, "half a pack");
   MoverSucceeds({"prune", "--lock-wait=2m"});
+  EXPECT_FALSE(std::filesystem::exists(leftover));
   EXPECT_EQ(backup.Wait().exit, 0);
   ResticSucceeds({"check", "--read-data"});
 }
@@ -243,6 +247,51 @@ TEST_F(VerbsTest, FindsByName) {
   EXPECT_THAT(ReadFile(output_), HasSubstr(source_ + "/f3\n"));
   MoverSucceeds({"find", "none"});
   EXPECT_THAT(ReadFile(output_), IsEmpty());
+}
+
+// --- Beside damage ---
+
+TEST_F(VerbsTest, ATornSnapshotCostsNoOther) {
+  MoverSucceeds({"init"});
+  Generation(0, false);
+  const std::string whole = SnapshotIds().front();
+  Generation(1, false);
+  std::vector<std::string> ids = SnapshotIds();
+  const std::string torn = ids[0] == whole ? ids[1] : ids[0];
+  std::filesystem::permissions(repo_ + "/snapshots/" + torn, std::filesystem::perms::owner_all);
+  WriteFile(repo_ + "/snapshots/" + torn, "torn");
+  const auto expect_said = [&](const std::vector<std::string>& words) {
+    const Finished finished = Mover(words);
+    EXPECT_EQ(finished.exit, 23) << words[0] << ": " << finished.output;
+    EXPECT_THAT(finished.output, HasSubstr("snapshot " + torn.substr(0, 8))) << words[0];
+  };
+  for (const char* verb : {"snapshots", "stats", "check"}) expect_said({verb});
+  expect_said({"find", "f3"});
+  EXPECT_THAT(ReadFile(output_), HasSubstr(source_ + "/f3\n"));
+  EXPECT_EQ(Mover({"ls", whole}).exit, 0) << "which the damage does not concern";
+  const std::string from = repo_ + "-from";
+  std::filesystem::rename(repo_, from);
+  MoverSucceeds({"init"});
+  expect_said({"copy", "--from-repo=" + from, "--from-password-file=" + PasswordFile()});
+  EXPECT_EQ(Count("snapshots"), 1u);
+  MoverSucceeds({"check", "--read-data"});
+}
+
+TEST_F(VerbsTest, WithoutItsIndexARepositoryIsStillRead) {
+  MoverSucceeds({"init"});
+  Generation(0, false);
+  std::filesystem::remove_all(repo_ + "/index");
+  for (const char* verb : {"ls", "stats", "dump"}) {
+    SCOPED_TRACE(verb);
+    std::vector<std::string> words = {verb};
+    if (words[0] != "stats") words.push_back("latest");
+    if (words[0] == "dump") words.push_back(source_ + "/f3");
+    const Finished finished = Mover(words);
+    EXPECT_EQ(finished.exit, 0) << finished.output;
+  }
+  EXPECT_EQ(ReadFile(output_), ReadFile(source_ + "/f3"));
+  EXPECT_EQ(Mover({"check"}).exit, 23);
+  EXPECT_EQ(Mover({"prune"}).exit, 23);
 }
 
 // --- Stopped in the middle ---

@@ -1,5 +1,7 @@
 #include "jobs/options.h"
 
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -199,6 +201,19 @@ TEST(OptionsTest, MistakesAreOneSentenceAndExitTwo) {
     EXPECT_EQ(options.error().exit, ExitCode::kUsage);
     EXPECT_FALSE(options.error().text.empty());
   }
+}
+
+TEST(OptionsTest, ADotMeansTheCurrentFolder) {
+  const std::string here = std::filesystem::current_path();
+  const auto options = ParseLine({"snapshots", "--repo=./backups"});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->session.location, here + "/backups");
+}
+
+TEST(OptionsTest, AVerbThatIsNoneIsNamed) {
+  const auto options = ParseLine({"bakcup", "/data"});
+  ASSERT_FALSE(options);
+  EXPECT_EQ(options.error().text, "there is no verb \"bakcup\"; see --help");
 }
 
 TEST(OptionsTest, HelpNamesTheVerbsOptions) {

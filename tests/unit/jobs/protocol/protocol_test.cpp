@@ -1,4 +1,8 @@
+#include <cstdio>
+#include <fstream>
 #include <limits>
+#include <set>
+#include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -71,6 +75,24 @@ TEST(ExitCodeTest, UnknownNumbersAreFailures) {
   EXPECT_EQ(ExitCodeFromNumber(137), ExitCode::kFailed);
   EXPECT_EQ(ExitCodeFromNumber(12), ExitCode::kWrongPassword);
   EXPECT_FALSE(WorthRetrying(ExitCode::kWrongPassword));
+}
+
+// The table in the guide, and nothing else.
+TEST(ExitCodeTest, EveryOneIsDocumented) {
+  std::ifstream guide("docs/guide/mover.md");
+  ASSERT_TRUE(guide) << "run in the checkout's root";
+  std::set<int> documented;
+  for (std::string line; std::getline(guide, line);) {
+    int number = 0;
+    if (std::sscanf(line.c_str(), "| %d |", &number) == 1) documented.insert(number);
+  }
+  std::set<int> existing;
+  for (int number = 0; number < 256; ++number) {
+    if (number == static_cast<int>(ExitCode::kFailed) ||
+        ExitCodeFromNumber(number) != ExitCode::kFailed)
+      existing.insert(number);
+  }
+  EXPECT_EQ(documented, existing);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "jobs/repo/index.h"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <random>
@@ -195,6 +196,43 @@ TEST(Index, WalksPackByPackInOrder) {
   std::size_t blobs = 0;
   index.ForEach([&](const PackedBlob&) { ++blobs; });
   EXPECT_EQ(blobs, 1500U);
+}
+
+// Ids that begin alike share a bucket, which then has several blocks.
+TEST(Index, ManyBlobsThatBeginAlike) {
+  Index index;
+  std::mt19937_64 random(5);
+  const auto make_ids = [&](std::size_t count) {
+    std::vector<Id> ids(count);
+    for (Id& id : ids) {
+      id = QuickId(random);
+      id.bytes[0] = id.bytes[1] = 7;
+    }
+    return ids;
+  };
+  const std::vector<Id> stored = make_ids(200);
+  const std::vector<Id> claimed = make_ids(100);
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    index.Add({QuickId(random), {{{BlobType::kData, stored[i]}, 0, 500, 900}}});
+    if (i % 2 == 0) {
+      EXPECT_TRUE(index.Claim({BlobType::kData, claimed[i / 2]}));
+    }
+  }
+  index.ShrinkToFit();
+  // Given back in another order than they were taken, out of every block.
+  for (std::size_t i = 0; i < claimed.size(); ++i)
+    index.Abandon({BlobType::kData, claimed[i * 37 % claimed.size()]});
+  EXPECT_EQ(index.blob_count(), stored.size());
+  for (const Id& id : claimed) EXPECT_FALSE(index.Has({BlobType::kData, id}));
+  for (const Id& id : stored) {
+    EXPECT_TRUE(index.Has({BlobType::kData, id}));
+    EXPECT_EQ(index.Lookup({BlobType::kData, id})->blob.handle.id, id);
+    EXPECT_FALSE(index.Claim({BlobType::kData, id}));
+  }
+  std::vector<Id> walked;
+  index.ForEach([&](const PackedBlob& place) { walked.push_back(place.blob.handle.id); });
+  EXPECT_EQ(walked.size(), stored.size());
+  EXPECT_TRUE(std::ranges::is_sorted(walked));
 }
 
 TEST(Index, ClearForgets) {

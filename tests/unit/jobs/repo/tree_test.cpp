@@ -60,16 +60,6 @@ TEST(JsonText, EscapesAsGo) {
   EXPECT_EQ(Json("a\xff\xc3"), R"("a\ufffd\ufffd")");
 }
 
-TEST(JsonText, Base64ComesBack) {
-  for (const std::string text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"}) {
-    const std::string coded = Base64Encode(AsBytes(text));
-    EXPECT_EQ(AsText(Base64Decode(coded).value()), text);
-  }
-  EXPECT_EQ(Base64Encode(AsBytes("fooba")), "Zm9vYmE=");
-  EXPECT_FALSE(Base64Decode("Zm9"));
-  EXPECT_FALSE(Base64Decode("Zm9*"));
-}
-
 TEST(FileTime, IsSpelledInUtcWithoutTrailingZeros) {
   EXPECT_EQ(FormatFileTime({0, 0}), "1970-01-01T00:00:00Z");
   EXPECT_EQ(FormatFileTime({1577934245, 120'000'000}), "2020-01-02T03:04:05.12Z");

@@ -2,6 +2,7 @@
 // reports what it could not bring back and never leaves wrong content as good, and everything that
 // is not damaged still comes back.
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
@@ -10,6 +11,7 @@
 
 #include "jobs/engine/directory.h"
 #include "jobs/engine/tree_walk.h"
+#include "jobs/repo/lock.h"
 #include "tests/unit/jobs/engine/vault.h"
 
 namespace holdfast::engine {
@@ -34,6 +36,50 @@ void Fill(const std::string& volume) {
   EXPECT_EQ(::symlink("a/one", (volume + "/link").c_str()), 0);
 }
 
+// A volume, and a repository that holds it. Made once for many tests, which damage copies of it.
+struct Scene {
+  TempDir place{QuickPlace()};
+  const std::string volume = place.path() + "/volume";
+  storage::Memory pristine;
+  repo::Id snapshot;
+
+  void Backup() { snapshot = ArchiveInto(*TryOpen(pristine).value(), volume)->snapshot.id; }
+};
+
+// Files in several packs, some with several pieces to a pack.
+Scene& LargeScene() {
+  static Scene* const scene = [] {
+    static Scene made;
+    MakeRepository(made.pristine);
+    Fill(made.volume);
+    made.Backup();
+    return &made;
+  }();
+  return *scene;
+}
+
+// An object of every type, two of most, in a few KB: all of their bytes can be tried.
+Scene& SmallScene() {
+  static Scene* const scene = [] {
+    static Scene made;
+    MakeRepository(made.pristine);
+    std::filesystem::create_directories(made.volume + "/a");
+    WriteFile(made.volume + "/a/noise", Noise(200, 1));
+    WriteFile(made.volume + "/text", std::string(5000, 't'));
+    made.Backup();
+    WriteFile(made.volume + "/more", Noise(100, 2));
+    made.Backup();
+    const auto repository = TryOpen(made.pristine).value();
+    repo::LockInfo other;
+    other.time = SystemClock().Now();
+    other.hostname = "other";
+    const std::string lock = repo::EncodeLock(other);
+    EXPECT_TRUE(repository->SaveUnpacked(FileType::kLock, AsBytes(lock), {}));
+    return &made;
+  }();
+  return *scene;
+}
+
 // What somebody finds who checks the repository and restores its one snapshot.
 struct Findings {
   bool unusable = false;  // the repository cannot be opened, or its snapshot cannot be read
@@ -45,41 +91,33 @@ struct Findings {
 
 class CorruptionTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    place_ = new TempDir(QuickPlace());
-    Fill(Volume());
-    pristine_ = new storage::Memory;
-    snapshot_ = ArchiveInto(*MakeRepository(*pristine_), Volume()).value().snapshot.id;
+  explicit CorruptionTest(Scene& scene = LargeScene()) : scene_(scene) {
+    CopyObjects(scene.pristine, storage_);
   }
-  static void TearDownTestSuite() {
-    delete pristine_;
-    delete place_;
-  }
-  static std::string Volume() { return place_->path() + "/volume"; }
 
-  void SetUp() override { CopyObjects(*pristine_, storage_); }
-
-  Findings Look(bool restore = true) {
+  Findings Look() {
     Findings findings;
     const auto opened = TryOpen(storage_);
     std::vector<Error> damaged;
     const auto snapshots =
         opened ? (*opened)->ListSnapshots({}, &damaged) : tl::make_unexpected(opened.error());
     if (!snapshots ||
-        std::ranges::find(*snapshots, snapshot_, &repo::Snapshot::id) == snapshots->end()) {
+        std::ranges::find(*snapshots, scene_.snapshot, &repo::Snapshot::id) == snapshots->end()) {
       findings.unusable = true;
       return findings;
     }
     repo::Repository& repository = **opened;
     EXPECT_TRUE(repository.LoadIndex({}, &damaged));
     for (const Error& error : damaged) findings.damage.push_back(error.message);
+    // Whoever takes a lock, as check does, reads the others'.
+    if (const auto locks = repo::ListLocks(repository, {}); !locks)
+      findings.damage.push_back(locks.error().message);
     Meter meter;
     const auto check = Check(repository, *snapshots, DataSubset::All(), meter, {});
     if (!check) findings.damage.push_back(check.error().message);
     if (check) std::ranges::copy(check->damage.first(), std::back_inserter(findings.damage));
 
-    if (!restore) return findings;
-    const auto& snapshot = *std::ranges::find(*snapshots, snapshot_, &repo::Snapshot::id);
+    const auto& snapshot = *std::ranges::find(*snapshots, scene_.snapshot, &repo::Snapshot::id);
     const TempDir target(QuickPlace());
     const auto report = RestoreInto(repository, snapshot, target.path(), {}, /*threads=*/1);
     findings.restore_failed = !report;
@@ -87,13 +125,13 @@ class CorruptionTest : public testing::Test {
       std::ranges::copy(report->failed.first(), std::back_inserter(findings.failed));
       std::ranges::copy(report->mismatched.first(), std::back_inserter(findings.failed));
     }
-    findings.differences = TreeComparer::Compare(Volume(), target.path());
+    findings.differences = TreeComparer::Compare(scene_.volume, target.path());
     return findings;
   }
 
   // Found, and nothing that is wrong passes for good.
-  void ExpectFound(const std::string& what, bool restore = true) {
-    const Findings findings = Look(restore);
+  void ExpectFound(const std::string& what) {
+    const Findings findings = Look();
     if (findings.unusable) return;
     EXPECT_THAT(findings.damage, Not(IsEmpty())) << what << " goes unnoticed";
     if (findings.restore_failed) return;
@@ -108,13 +146,12 @@ class CorruptionTest : public testing::Test {
   }
 
   void FlipAndLook(const Handle& handle, std::size_t at, int bit) {
-    Bytes content = ObjectAt(*pristine_, handle);
+    Bytes content = ObjectAt(scene_.pristine, handle);
     content[at] ^= static_cast<std::uint8_t>(1 << bit);
     Replace(storage_, handle, content);
     ExpectFound("bit " + std::to_string(bit) + " of byte " + std::to_string(at) + " of " +
-                    std::to_string(content.size()) + " in " + Name(handle),
-                at % 8 == 0);
-    Replace(storage_, handle, ObjectAt(*pristine_, handle));
+                std::to_string(content.size()) + " in " + Name(handle));
+    Replace(storage_, handle, ObjectAt(scene_.pristine, handle));
   }
 
   static std::string Name(const Handle& handle) {
@@ -126,16 +163,16 @@ class CorruptionTest : public testing::Test {
   }
 
   std::vector<Handle> Of(FileType type) {
-    std::vector<Handle> handles = Objects(*pristine_);
+    std::vector<Handle> handles = Objects(scene_.pristine);
     std::erase_if(handles, [&](const Handle& handle) { return handle.type != type; });
     return handles;
   }
 
   // The packs that hold any of a file's content.
   std::set<std::string> PacksOf(const std::string& path) {
-    const auto repository = TryOpen(*pristine_).value();
+    const auto repository = TryOpen(scene_.pristine).value();
     EXPECT_TRUE(repository->LoadIndex({}));
-    const auto snapshot = repository->LoadSnapshot(snapshot_, {}).value();
+    const auto snapshot = repository->LoadSnapshot(scene_.snapshot, {}).value();
     const auto node = FindNode(*repository, snapshot.tree, std::string(kVolume) + path, {}).value();
     std::set<std::string> packs;
     for (const repo::Id& id : *node.content)
@@ -143,15 +180,9 @@ class CorruptionTest : public testing::Test {
     return packs;
   }
 
-  static TempDir* place_;
-  static storage::Memory* pristine_;
-  static repo::Id snapshot_;
+  Scene& scene_;
   storage::Memory storage_;
 };
-
-TempDir* CorruptionTest::place_ = nullptr;
-storage::Memory* CorruptionTest::pristine_ = nullptr;
-repo::Id CorruptionTest::snapshot_;
 
 TEST_F(CorruptionTest, NothingIsFoundWhereNothingIsDamaged) {
   const Findings findings = Look();
@@ -161,22 +192,33 @@ TEST_F(CorruptionTest, NothingIsFoundWhereNothingIsDamaged) {
   EXPECT_THAT(findings.differences, IsEmpty());
 }
 
-// Every byte of the small objects, a random bit of each; every eighth time with a restore.
-TEST_F(CorruptionTest, AnyByteOfASmallObject) {
+class EveryByteTest : public CorruptionTest {
+ protected:
+  EveryByteTest() : CorruptionTest(SmallScene()) {}
+};
+
+// One bit of every byte of every object; with HOLDFAST_TEST_LONG every bit.
+TEST_F(EveryByteTest, IsFoundOnceItIsDamaged) {
+  const bool all = std::getenv("HOLDFAST_TEST_LONG") != nullptr;
   std::mt19937 random(1);
-  for (const Handle& handle : Objects(*pristine_)) {
-    if (handle.type == FileType::kPack) continue;
-    const std::size_t size = ObjectAt(*pristine_, handle).size();
-    for (std::size_t at = 0; at < size && !HasFailure(); ++at)
-      FlipAndLook(handle, at, static_cast<int>(random() % 8));
+  std::set<FileType> types;
+  for (const Handle& handle : Objects(scene_.pristine)) {
+    types.insert(handle.type);
+    const std::size_t size = ObjectAt(scene_.pristine, handle).size();
+    for (std::size_t at = 0; at < size && !HasFailure(); ++at) {
+      const int chosen = static_cast<int>(random() % 8);
+      for (int bit = 0; bit < 8; ++bit)
+        if (all || bit == chosen) FlipAndLook(handle, at, bit);
+    }
   }
+  EXPECT_EQ(types.size(), std::size(kAllTypes));
 }
 
-// Every eighth byte of the header, its length, and random places before.
-TEST_F(CorruptionTest, AnyByteOfAPack) {
+// A pack of several pieces of several files: its header, its length, and random places before.
+TEST_F(CorruptionTest, AnyPlaceInALargePack) {
   std::mt19937 random(2);
   for (const Handle& handle : Of(FileType::kPack)) {
-    const std::size_t size = ObjectAt(*pristine_, handle).size();
+    const std::size_t size = ObjectAt(scene_.pristine, handle).size();
     const std::size_t header = size - std::min<std::size_t>(size, 4 + 32 + 41);
     for (std::size_t at = header; at < size && !HasFailure(); at += at + 4 < size ? 8 : 1)
       FlipAndLook(handle, at, static_cast<int>(random() % 8));
@@ -186,8 +228,8 @@ TEST_F(CorruptionTest, AnyByteOfAPack) {
 }
 
 TEST_F(CorruptionTest, CutOffEmptiedOrMissing) {
-  for (const Handle& handle : Objects(*pristine_)) {
-    const Bytes content = ObjectAt(*pristine_, handle);
+  for (const Handle& handle : Objects(scene_.pristine)) {
+    const Bytes content = ObjectAt(scene_.pristine, handle);
     for (const std::size_t size :
          {content.size() - 1, content.size() / 2, std::size_t{1}, std::size_t{0}}) {
       Replace(storage_, handle, ByteView(content).first(size));
@@ -207,17 +249,17 @@ TEST_F(CorruptionTest, TwoPacksExchanged) {
   const std::vector<Handle> packs = Of(FileType::kPack);
   ASSERT_GT(packs.size(), 2u);
   for (std::size_t i = 0; i + 1 < packs.size(); ++i) {
-    Replace(storage_, packs[i], ObjectAt(*pristine_, packs[i + 1]));
-    Replace(storage_, packs[i + 1], ObjectAt(*pristine_, packs[i]));
+    Replace(storage_, packs[i], ObjectAt(scene_.pristine, packs[i + 1]));
+    Replace(storage_, packs[i + 1], ObjectAt(scene_.pristine, packs[i]));
     ExpectFound("two packs exchanged");
-    Replace(storage_, packs[i], ObjectAt(*pristine_, packs[i]));
-    Replace(storage_, packs[i + 1], ObjectAt(*pristine_, packs[i + 1]));
+    Replace(storage_, packs[i], ObjectAt(scene_.pristine, packs[i]));
+    Replace(storage_, packs[i + 1], ObjectAt(scene_.pristine, packs[i + 1]));
   }
 }
 
 // Sealed with the right key, and under a wrong name all the same.
 TEST_F(CorruptionTest, TwoIndexFilesExchanged) {
-  ASSERT_TRUE(ArchiveInto(*TryOpen(storage_).value(), place_->path()));
+  ASSERT_TRUE(ArchiveInto(*TryOpen(storage_).value(), scene_.place.path()));
   std::vector<Handle> indexes = Objects(storage_);
   std::erase_if(indexes, [](const Handle& handle) { return handle.type != FileType::kIndex; });
   ASSERT_EQ(indexes.size(), 2u);
@@ -229,14 +271,14 @@ TEST_F(CorruptionTest, TwoIndexFilesExchanged) {
 
 TEST_F(CorruptionTest, ObjectsOfAnotherRepository) {
   storage::Memory other;
-  ASSERT_TRUE(ArchiveInto(*MakeRepository(other), Volume()));
+  ASSERT_TRUE(ArchiveInto(*MakeRepository(other), scene_.volume));
   for (const FileType type :
        {FileType::kConfig, FileType::kKey, FileType::kSnapshot, FileType::kIndex}) {
     std::vector<Handle> theirs = Objects(other);
     std::erase_if(theirs, [&](const Handle& handle) { return handle.type != type; });
     Replace(storage_, Of(type).front(), ObjectAt(other, theirs.front()));
     ExpectFound("another repository's object as " + Name(Of(type).front()));
-    Replace(storage_, Of(type).front(), ObjectAt(*pristine_, Of(type).front()));
+    Replace(storage_, Of(type).front(), ObjectAt(scene_.pristine, Of(type).front()));
   }
 }
 
@@ -260,7 +302,7 @@ TEST_F(CorruptionTest, ALostPackCostsItsFilesOnly) {
       if (theirs.contains(lost.name)) expected.insert(other);
     EXPECT_EQ(failed, expected);
     EXPECT_TRUE(std::ranges::includes(expected, differing)) << testing::PrintToString(differing);
-    ASSERT_TRUE(storage_.Save(lost, ObjectAt(*pristine_, lost), {}));
+    ASSERT_TRUE(storage_.Save(lost, ObjectAt(scene_.pristine, lost), {}));
   }
 }
 
@@ -281,7 +323,7 @@ TEST_F(CorruptionTest, WithoutAnyIndexEverythingComesBack) {
 }
 
 TEST_F(CorruptionTest, ADamagedSnapshotHidesNoOther) {
-  const std::string second = place_->Make("second");
+  const std::string second = scene_.place.Make("second");
   WriteFile(second + "/file", "x");
   const repo::Id id = ArchiveInto(*TryOpen(storage_).value(), second).value().snapshot.id;
   Replace(storage_, {FileType::kSnapshot, id.Hex()}, AsBytes("torn"));
@@ -296,7 +338,7 @@ TEST_F(CorruptionTest, ADamagedSnapshotHidesNoOther) {
 // Also what stands beside the secret in the open, like the user's name.
 TEST_F(CorruptionTest, AChangedKeyFileIsFound) {
   const Handle key = Of(FileType::kKey).front();
-  std::string text(AsText(ObjectAt(*pristine_, key)));
+  std::string text(AsText(ObjectAt(scene_.pristine, key)));
   text.replace(text.find("\"username\":\"") + 12, 1, "H");
   Replace(storage_, key, AsBytes(text));
   const Findings findings = Look();

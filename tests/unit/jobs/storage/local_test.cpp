@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -77,6 +77,32 @@ TEST_F(LocalTest, LeftoversOfDeadWritersAreNotListed) {
   std::ofstream(root_ / "data/stray") << "file";
   fs::create_directory(root_ / "data/aa" / std::string(64, 'b'));
   EXPECT_EQ(CountOf(local, FileType::kPack), 1);
+}
+
+TEST_F(LocalTest, LeftoversOfDeadWritersAreRemoved) {
+  Local local(root_);
+  for (const FileType type : {FileType::kPack, FileType::kLock, FileType::kIndex})
+    ASSERT_TRUE(local.Save({type, kPack.name}, AsBytes("x"), {}));
+  ASSERT_TRUE(local.Save({FileType::kConfig, ""}, AsBytes("x"), {}));
+  const std::vector<std::string> objects = Files();
+  const auto leave = [&](const std::string& name) { std::ofstream(root_ / name) << "half"; };
+  leave("data/aa/" + kPack.name + ".tmp-0123456789abcdef");
+  leave("index/" + kPack.name + "-tmp-123456789");  // restic's
+  leave("config.tmp-0123456789abcdef");
+  const std::string being_written = "locks/" + kPack.name + ".tmp-0123456789abcdef";
+  const std::string old = "locks/" + kPack.name + ".tmp-0123456789abcdee";
+  leave(being_written);
+  leave(old);
+  fs::last_write_time(root_ / old, fs::file_time_type::clock::now() - std::chrono::hours(1));
+  const std::vector<std::string> strange = {"data/aa/notes.tmp-1", "readme"};
+  for (const std::string& name : strange) leave(name);
+
+  EXPECT_EQ(local.RemoveLeftovers({}).value(), 4u);
+  std::vector<std::string> left = objects;
+  left.insert(left.end(), strange.begin(), strange.end());
+  left.push_back(being_written);
+  EXPECT_THAT(Files(), testing::UnorderedElementsAreArray(left));
+  EXPECT_EQ(Local(folder_ / "absent").RemoveLeftovers({}).value(), 0u);
 }
 
 TEST_F(LocalTest, RootIsMadeButNotTheFolderAboveIt) {
