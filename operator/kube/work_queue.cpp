@@ -4,7 +4,8 @@
 
 namespace holdfast::kube {
 
-WorkQueue::WorkQueue(Backoff backoff) : backoff_(backoff) {}
+WorkQueue::WorkQueue(Backoff backoff, QueueObserver* observer)
+    : backoff_(backoff), observer_(observer) {}
 
 void WorkQueue::Add(const ObjectKey& key) {
   const std::lock_guard lock(mutex_);
@@ -12,7 +13,9 @@ void WorkQueue::Add(const ObjectKey& key) {
 }
 
 void WorkQueue::AddLocked(const ObjectKey& key) {
-  if (shut_down_ || !waiting_.insert(key).second || in_work_.contains(key)) return;
+  if (shut_down_ || !waiting_.try_emplace(key, Timer::now()).second) return;
+  if (observer_ != nullptr) observer_->Added();
+  if (in_work_.contains(key)) return;
   ready_.push(key);
   changed_.notify_one();
 }
@@ -37,6 +40,7 @@ void WorkQueue::AddFailed(const ObjectKey& key) {
     // 2^20 times any first delay is beyond any sensible longest one.
     const int doublings = std::min(failures_[key]++, 20);
     delay = std::min(backoff_.most, backoff_.first * (1 << doublings));
+    if (observer_ != nullptr) observer_->Retried();
   }
   AddAfter(key, delay);
 }
@@ -59,8 +63,10 @@ std::optional<ObjectKey> WorkQueue::Take() {
   }
   ObjectKey key = std::move(ready_.front());
   ready_.pop();
-  waiting_.erase(key);
-  in_work_.insert(key);
+  const Timer::time_point now = Timer::now();
+  const auto waited = waiting_.extract(key);
+  if (observer_ != nullptr) observer_->Waited(now - waited.mapped());
+  in_work_.emplace(key, now);
   return key;
 }
 
@@ -77,7 +83,8 @@ void WorkQueue::MoveDueLocked(Timer::time_point now) {
 
 void WorkQueue::Done(const ObjectKey& key) {
   const std::lock_guard lock(mutex_);
-  in_work_.erase(key);
+  const auto worked = in_work_.extract(key);
+  if (observer_ != nullptr) observer_->Worked(Timer::now() - worked.mapped());
   if (!waiting_.contains(key)) return;
   ready_.push(key);
   changed_.notify_one();
@@ -92,6 +99,19 @@ void WorkQueue::ShutDown() {
 std::size_t WorkQueue::Depth() const {
   const std::lock_guard lock(mutex_);
   return ready_.size();
+}
+
+WorkQueue::Work WorkQueue::InWork() const {
+  const std::lock_guard lock(mutex_);
+  const Timer::time_point now = Timer::now();
+  Work work;
+  for (const auto& [key, since] : in_work_) {
+    work.total += now - since;
+    if (now - since < work.longest) continue;
+    work.longest = now - since;
+    work.key = key;
+  }
+  return work;
 }
 
 }  // namespace holdfast::kube

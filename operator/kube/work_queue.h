@@ -10,11 +10,22 @@
 #include <queue>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "operator/kube/object_key.h"
 
 namespace holdfast::kube {
+
+// Told what passes through a queue. Called with the queue's lock held: must not call back.
+class QueueObserver {
+ public:
+  using Seconds = std::chrono::duration<double>;
+
+  virtual ~QueueObserver() = default;
+  virtual void Added() = 0;
+  virtual void Retried() = 0;
+  virtual void Waited(Seconds from_add_to_take) = 0;
+  virtual void Worked(Seconds from_take_to_done) = 0;
+};
 
 // Threads: safe from many threads.
 class WorkQueue {
@@ -26,7 +37,15 @@ class WorkQueue {
     std::chrono::milliseconds most{std::chrono::minutes(2)};
   };
 
-  explicit WorkQueue(Backoff backoff);
+  // What is being worked on now.
+  struct Work {
+    Timer::duration total{};    // summed over the keys
+    Timer::duration longest{};  // of `key`
+    ObjectKey key;              // empty when nothing is
+  };
+
+  // The observer, if any, must outlive the queue.
+  explicit WorkQueue(Backoff backoff, QueueObserver* observer = nullptr);
 
   void Add(const ObjectKey& key);
   // Not before `delay`; an earlier time for the same key wins.
@@ -41,6 +60,7 @@ class WorkQueue {
 
   void ShutDown();
   std::size_t Depth() const;  // keys ready now, for metrics
+  Work InWork() const;
 
  private:
   struct Later {
@@ -53,11 +73,13 @@ class WorkQueue {
   void MoveDueLocked(Timer::time_point now);
 
   const Backoff backoff_;
+  QueueObserver* const observer_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::queue<ObjectKey> ready_;
-  std::unordered_set<ObjectKey> waiting_;  // in ready_, or to be added when done
-  std::unordered_set<ObjectKey> in_work_;
+  // Since when: in ready_, or to be added when done; and given to a worker.
+  std::unordered_map<ObjectKey, Timer::time_point> waiting_;
+  std::unordered_map<ObjectKey, Timer::time_point> in_work_;
   std::priority_queue<Later, std::vector<Later>, std::greater<>> later_;
   std::unordered_map<ObjectKey, Timer::time_point> due_;  // the time that counts for keys in later_
   std::unordered_map<ObjectKey, int> failures_;

@@ -136,5 +136,56 @@ TEST(WorkQueueTest, ManyThreadsNeverShareAKeyAndLoseNoChange) {
   queue.ShutDown();
 }
 
+// Writes down what it is told, in order.
+class Notes final : public QueueObserver {
+ public:
+  void Added() override { text += 'A'; }
+  void Retried() override { text += 'R'; }
+  void Waited(Seconds time) override {
+    text += 'W';
+    waited = time;
+  }
+  void Worked(Seconds time) override {
+    text += 'D';
+    worked = time;
+  }
+
+  std::string text;
+  Seconds waited{};
+  Seconds worked{};
+};
+
+TEST(WorkQueueTest, TellsWhatPassesThrough) {
+  Notes notes;
+  WorkQueue queue({milliseconds(0), milliseconds(0)}, &notes);
+  queue.Add(kA);
+  queue.Add(kA);
+  EXPECT_EQ(notes.text, "A") << "a key that waits already is not added";
+  const auto before_take = Timer::now();
+  ASSERT_EQ(queue.Take(), kA);
+  EXPECT_EQ(notes.text, "AW");
+  queue.AddFailed(kA);
+  EXPECT_EQ(notes.text, "AWRA") << "added while in work, to come again";
+  const WorkQueue::Work work = queue.InWork();
+  EXPECT_EQ(work.key, kA);
+  EXPECT_GT(work.longest, Timer::duration::zero());
+  EXPECT_EQ(work.longest, work.total);
+  queue.Done(kA);
+  EXPECT_LE(notes.worked, Timer::now() - before_take);
+  EXPECT_EQ(notes.text, "AWRAD");
+  EXPECT_EQ(queue.InWork().key, ObjectKey{});
+}
+
+TEST(WorkQueueTest, WorkIsSummedAndTheLongestNamed) {
+  WorkQueue queue({});
+  queue.Add(kA);
+  queue.Add(kB);
+  ASSERT_EQ(queue.Take(), kA);
+  ASSERT_EQ(queue.Take(), kB);
+  const WorkQueue::Work work = queue.InWork();
+  EXPECT_EQ(work.key, kA);
+  EXPECT_GE(work.total, work.longest);
+}
+
 }  // namespace
 }  // namespace holdfast::kube
