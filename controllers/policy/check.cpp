@@ -121,10 +121,12 @@ std::vector<std::string> TemplatesOf(const crds::BackupPolicy& policy,
                                                   : policy.spec.target.volume_claims;
 }
 
+std::string SeedOf(const crds::BackupPolicy& policy, const crds::Schedule& schedule) {
+  return policy.metadata.namespace_ + "/" + policy.metadata.name + "/" + schedule.name;
+}
+
 Result<Schedule> ScheduleOf(const crds::BackupPolicy& policy, const crds::Schedule& schedule) {
-  return ParseSchedule(
-      schedule.cron, policy.spec.time_zone,
-      policy.metadata.namespace_ + "/" + policy.metadata.name + "/" + schedule.name);
+  return ParseSchedule(schedule.cron, policy.spec.time_zone, SeedOf(policy, schedule));
 }
 
 }  // namespace holdfast::controllers

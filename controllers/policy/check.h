@@ -30,6 +30,9 @@ std::optional<Finding> CheckTarget(const crds::BackupPolicy& policy, const State
 std::vector<std::string> TemplatesOf(const crds::BackupPolicy& policy,
                                      const StatefulSetView& stateful_set);
 
+// What H and the jitter of a schedule depend on.
+std::string SeedOf(const crds::BackupPolicy& policy, const crds::Schedule& schedule);
+
 // The schedule, with this policy's own values for H.
 Result<Schedule> ScheduleOf(const crds::BackupPolicy& policy, const crds::Schedule& schedule);
 

@@ -62,9 +62,11 @@ std::vector<Line> LinesOf(const World& world) {
   for (const crds::Schedule& spec : world.policy.spec.schedules) {
     auto schedule = ScheduleOf(world.policy, spec);
     if (!schedule) continue;  // CheckPolicy has said so
-    const std::string seed =
-        world.policy.metadata.namespace_ + "/" + world.policy.metadata.name + "/" + spec.name;
-    Line line{&spec, *schedule, StableJitter(seed, most), StatusOf(world, spec.name), {}};
+    Line line{&spec,
+              *schedule,
+              StableJitter(SeedOf(world.policy, spec), most),
+              StatusOf(world, spec.name),
+              {}};
     line.due = line.schedule.LatestDue(CountFrom(world, line), world.now - line.jitter);
     line.status.next_run = line.schedule.Next(world.now - line.jitter) + line.jitter;
     lines.push_back(std::move(line));
