@@ -70,7 +70,7 @@ const Resource kPersistentVolumeClaims{"", "v1", "persistentvolumeclaims", "Pers
 const Resource kPersistentVolumes{"", "v1", "persistentvolumes", "PersistentVolume"};
 const Resource kStatefulSets{"apps", "v1", "statefulsets", "StatefulSet"};
 const Resource kJobs{"batch", "v1", "jobs", "Job"};
-const Resource kEvents{"", "v1", "events", "Event"};
+const Resource kEvents{"events.k8s.io", "v1", "events", "Event"};
 const Resource kLeases{"coordination.k8s.io", "v1", "leases", "Lease"};
 
 Api::Api(Transport& transport) : transport_(transport) {}

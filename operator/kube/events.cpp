@@ -18,8 +18,12 @@ constexpr std::size_t kMostQueued = 256;
 // Written events remembered for counting: enough for every object of a busy ten minutes.
 constexpr std::size_t kMostRemembered = 1024;
 constexpr std::chrono::minutes kSameFor{10};
-// The API server refuses longer ones (core/v1 Event: reason 128, message 1024).
+// More messages than these of one reason on one object within kSameFor become one event.
+constexpr int kMostAlike = 10;
+constexpr std::string_view kCombined = "(combined from similar events) ";
+// The API server refuses longer ones (events.k8s.io/v1: note 1024, reportingInstance 128).
 constexpr std::size_t kMostMessage = 1024;
+constexpr std::size_t kMostInstance = 128;
 
 struct Occurrence {
   ObjectReference object;
@@ -63,34 +67,36 @@ ObjectKey KeyFor(const Occurrence& event) {
   return {ns.empty() ? "default" : ns, EventName(event)};
 }
 
-Json ToJson(const Occurrence& event, const ObjectKey& key, const std::string& component) {
+Json ToJson(const Occurrence& event, const ObjectKey& key, const EventSource& source) {
   const auto& [resource, object, uid] = event.object;
-  Json involved = {{"apiVersion", resource.ApiVersion()},
-                   {"kind", resource.kind},
-                   {"name", object.name},
-                   {"uid", uid}};
-  if (!object.ns.empty()) involved["namespace"] = object.ns;
-  return {{"apiVersion", "v1"},
-          {"kind", "Event"},
+  Json regarding = {{"apiVersion", resource.ApiVersion()},
+                    {"kind", resource.kind},
+                    {"name", object.name},
+                    {"uid", uid}};
+  if (!object.ns.empty()) regarding["namespace"] = object.ns;
+  return {{"apiVersion", kEvents.ApiVersion()},
+          {"kind", kEvents.kind},
           {"metadata", {{"name", key.name}, {"namespace", key.ns}}},
-          {"involvedObject", std::move(involved)},
+          {"eventTime", FormatTimeMicros(event.first)},
+          {"regarding", std::move(regarding)},
           {"type", event.type == EventType::kNormal ? "Normal" : "Warning"},
+          {"action", "Reconcile"},
           {"reason", event.reason},
-          {"message", event.message},
-          {"count", event.count},
-          {"firstTimestamp", FormatTime(event.first)},
-          {"lastTimestamp", FormatTime(event.last)},
-          {"source", {{"component", component}}},
-          {"reportingComponent", component},
-          {"reportingInstance", component}};
+          {"note", event.message},
+          {"reportingController", source.controller},
+          {"reportingInstance", Cut(source.instance, kMostInstance)}};
+}
+
+Json SeriesOf(const Occurrence& event) {
+  return {{"series", {{"count", event.count}, {"lastObservedTime", FormatTimeMicros(event.last)}}}};
 }
 
 class Recorder final : public EventRecorder {
  public:
-  Recorder(const Api& api, const Clock& clock, std::string component)
+  Recorder(const Api& api, const Clock& clock, EventSource source)
       : api_(api),
         clock_(clock),
-        component_(std::move(component)),
+        source_(std::move(source)),
         writer_([this](std::stop_token stop) { Run(stop); }) {}
 
   void Record(const ObjectReference& object, EventType type, const std::string& reason,
@@ -134,25 +140,49 @@ class Recorder final : public EventRecorder {
 
   Result<void> Write(const Occurrence& event, std::stop_token stop) {
     ForgetOld(event.last);
-    const auto known = written_.find(SamenessOf(event));
-    if (known == written_.end()) return WriteNew(event, stop);
+    auto known = written_.find(SamenessOf(event));
+    if (known == written_.end() && CountAlike(event) >= kMostAlike) {
+      // What is the same about them all; the event's note is that of the first.
+      Occurrence combined = event;
+      combined.message = kCombined;
+      known = written_.find(SamenessOf(combined));
+      if (known == written_.end()) return WriteNew(event, std::string(kCombined), stop);
+    }
+    if (known == written_.end()) return WriteNew(event, event.message, stop);
     Occurrence& first = known->second;
     first.count += event.count;
     first.last = event.last;
-    const Json patch = {{"count", first.count}, {"lastTimestamp", FormatTime(first.last)}};
-    const Result<Json> patched = api_.MergePatch(kEvents, KeyFor(first), patch, stop);
+    const Result<Json> patched = api_.MergePatch(kEvents, KeyFor(first), SeriesOf(first), stop);
     if (patched) return {};
     if (!IsAbsent(patched.error())) return tl::unexpected(patched.error());
     written_.erase(known);  // the server's own time to live has removed it
-    return WriteNew(event, stop);
+    return WriteNew(event, event.message, stop);
   }
 
-  Result<void> WriteNew(const Occurrence& event, std::stop_token stop) {
+  // `known_as` is what later ones are compared with: the message, or what stands for many.
+  Result<void> WriteNew(Occurrence event, const std::string& known_as, std::stop_token stop) {
+    if (known_as != event.message) event.message = Cut(known_as + event.message, kMostMessage);
     const ObjectKey key = KeyFor(event);
-    TRY_VOID(api_.Create(kEvents, key.ns, ToJson(event, key, component_), stop));
+    TRY_VOID(api_.Create(kEvents, key.ns, ToJson(event, key, source_), stop));
+    if (event.count > 1) TRY_VOID(api_.MergePatch(kEvents, key, SeriesOf(event), stop));
     if (written_.size() == kMostRemembered) written_.clear();
-    written_.emplace(SamenessOf(event), event);
+    Sameness sameness = SamenessOf(event);
+    std::get<3>(sameness) = known_as;
+    written_.emplace(std::move(sameness), std::move(event));
     return {};
+  }
+
+  // Other messages of the same reason on the same object.
+  int CountAlike(const Occurrence& event) const {
+    const auto& [uid, key, reason, message] = SamenessOf(event);
+    int count = 0;
+    for (auto it = written_.lower_bound({uid, key, reason, ""}); it != written_.end(); ++it) {
+      if (std::get<0>(it->first) != uid || std::get<1>(it->first) != key ||
+          std::get<2>(it->first) != reason)
+        break;
+      ++count;
+    }
+    return count;
   }
 
   void ForgetOld(TimePoint now) {
@@ -162,7 +192,7 @@ class Recorder final : public EventRecorder {
 
   const Api& api_;
   const Clock& clock_;
-  const std::string component_;
+  const EventSource source_;
 
   std::mutex mutex_;
   std::condition_variable_any changed_;
@@ -175,8 +205,8 @@ class Recorder final : public EventRecorder {
 }  // namespace
 
 std::unique_ptr<EventRecorder> MakeEventRecorder(const Api& api, const Clock& clock,
-                                                 std::string component) {
-  return std::make_unique<Recorder>(api, clock, std::move(component));
+                                                 EventSource source) {
+  return std::make_unique<Recorder>(api, clock, std::move(source));
 }
 
 }  // namespace holdfast::kube

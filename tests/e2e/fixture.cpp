@@ -82,7 +82,7 @@ void EndToEnd::TearDown() {
     Show("objects", kubectl_.Run({"get", "bkr,bkp,bk,rst,sts,jobs,pods,pvc", "-o", "wide"}));
     Show("holdfast objects", kubectl_.Run({"get", "bkr,bkp,bk,rst", "-o", "yaml"}));
     Show("pods", kubectl_.Run({"describe", "pods"}));
-    Show("events", kubectl_.Run({"get", "events", "--sort-by=.lastTimestamp"}));
+    Show("events", kubectl_.Run({"get", "events", "--sort-by=.metadata.creationTimestamp"}));
     Show("movers", kubectl_.Run({"logs", "-l", "app.kubernetes.io/managed-by=holdfast", "--tail=50",
                                  "--prefix"}));
     const Kubectl system(kOperatorNamespace);

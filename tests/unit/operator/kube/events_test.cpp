@@ -30,7 +30,9 @@ class EventsTest : public ::testing::Test {
   void ServeAll() {
     server_.AnswerAll([](const Request&) { return Response{201, "{}", std::nullopt}; });
   }
-  std::unique_ptr<EventRecorder> Recorder() { return MakeEventRecorder(api_, clock_, "holdfast"); }
+  std::unique_ptr<EventRecorder> Recorder() {
+    return MakeEventRecorder(api_, clock_, {"holdfast", "holdfast-7d_1"});
+  }
   Json BodyOf(std::size_t request) {
     return ParseJson(server_.requests().at(request).body).value();
   }
@@ -46,14 +48,16 @@ TEST_F(EventsTest, TellsTheWholeStory) {
   recorder->Record(kObject, EventType::kWarning, "JobFailed", "it broke");
   ASSERT_TRUE(server_.AwaitRequests(1));
   const Json event = BodyOf(0);
-  EXPECT_EQ(server_.requests()[0].path, "/api/v1/namespaces/shop/events");
-  EXPECT_EQ(event["involvedObject"], Json::parse(R"({"apiVersion": "batch/v1", "kind": "Job",
+  EXPECT_EQ(server_.requests()[0].path, "/apis/events.k8s.io/v1/namespaces/shop/events");
+  EXPECT_EQ(event["regarding"], Json::parse(R"({"apiVersion": "batch/v1", "kind": "Job",
       "namespace": "shop", "name": "backup-1", "uid": "uid-1"})"));
   EXPECT_EQ(event["type"], "Warning");
   EXPECT_EQ(event["reason"], "JobFailed");
-  EXPECT_EQ(event["message"], "it broke");
-  EXPECT_EQ(event["count"], 1);
-  EXPECT_EQ(event["source"]["component"], "holdfast");
+  EXPECT_EQ(event["note"], "it broke");
+  EXPECT_EQ(event["eventTime"], "2026-08-01T12:00:00.000000Z");
+  EXPECT_FALSE(event.contains("series"));
+  EXPECT_EQ(event["reportingController"], "holdfast");
+  EXPECT_EQ(event["reportingInstance"], "holdfast-7d_1");
 }
 
 TEST_F(EventsTest, RepetitionsAreCountedOnTheFirst) {
@@ -65,7 +69,8 @@ TEST_F(EventsTest, RepetitionsAreCountedOnTheFirst) {
   recorder->Record(kObject, EventType::kNormal, "Waiting", "for a slot");
   ASSERT_TRUE(server_.AwaitRequests(2));
   EXPECT_EQ(server_.requests()[1].method, Method::kPatch);
-  EXPECT_EQ(BodyOf(1)["count"], 2);
+  EXPECT_EQ(BodyOf(1), Json::parse(R"({"series": {"count": 2,
+      "lastObservedTime": "2026-08-01T12:05:00.000000Z"}})"));
   EXPECT_TRUE(server_.requests()[1].path.ends_with(FindString(BodyOf(0), {"metadata", "name"})));
 }
 
@@ -112,9 +117,33 @@ TEST_F(EventsTest, LongTextsAndNamesAreCutWhereTheServerAllows) {
   const ObjectReference object{kPersistentVolumes, {"", std::string(253, 'n')}, "uid"};
   recorder->Record(object, EventType::kNormal, "Long", message);
   ASSERT_TRUE(server_.AwaitRequests(1));
-  EXPECT_EQ(BodyOf(0)["message"], std::string(1023, 'x'));
+  EXPECT_EQ(BodyOf(0)["note"], std::string(1023, 'x'));
   EXPECT_LE(BodyOf(0)["metadata"]["name"].get<std::string>().size(), 253u);
-  EXPECT_EQ(server_.requests()[0].path, "/api/v1/namespaces/default/events");
+  EXPECT_EQ(server_.requests()[0].path, "/apis/events.k8s.io/v1/namespaces/default/events");
+}
+
+TEST_F(EventsTest, ManyAlikeAreOne) {
+  ServeAll();
+  const auto recorder = Recorder();
+  for (int i = 1; i <= 10; ++i) {
+    recorder->Record(kObject, EventType::kWarning, "Failed", std::to_string(i));
+    ASSERT_TRUE(server_.AwaitRequests(static_cast<std::size_t>(i)));
+  }
+  recorder->Record(kObject, EventType::kWarning, "Failed", "11");
+  ASSERT_TRUE(server_.AwaitRequests(11));
+  EXPECT_EQ(BodyOf(10)["note"], "(combined from similar events) 11");
+  recorder->Record(kObject, EventType::kWarning, "Failed", "12");
+  ASSERT_TRUE(server_.AwaitRequests(12));
+  EXPECT_EQ(server_.requests()[11].method, Method::kPatch);
+  EXPECT_EQ(BodyOf(11)["series"]["count"], 2);
+  recorder->Record(kObject, EventType::kWarning, "Failed", "3");
+  ASSERT_TRUE(server_.AwaitRequests(13));
+  EXPECT_TRUE(
+      server_.requests()[12].path.ends_with(BodyOf(2)["metadata"]["name"].get<std::string>()))
+      << "one that was told already goes on as its own";
+  recorder->Record(kObject, EventType::kNormal, "Started", "1");
+  ASSERT_TRUE(server_.AwaitRequests(14));
+  EXPECT_EQ(BodyOf(13)["note"], "1") << "another reason is another story";
 }
 
 }  // namespace
