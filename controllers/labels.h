@@ -22,6 +22,10 @@ inline constexpr const char* kRoundLabel = "holdfast.dev/round";
 inline constexpr const char* kManagedByHoldfast = "holdfast";
 inline constexpr const char* kManagedSelector = "app.kubernetes.io/managed-by=holdfast";
 
+// Who asked for the object, by the request's own user: written by clients, held true by the chart's
+// admission policy (audit.h).
+inline constexpr const char* kRequestedByAnnotation = "holdfast.dev/requested-by";
+
 // A Restore in place keeps this until the StatefulSet has its size back.
 inline constexpr const char* kScaleBackFinalizer = "holdfast.dev/scale-back";
 

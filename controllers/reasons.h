@@ -117,6 +117,9 @@ inline constexpr const char* kBackupCreated = "BackupCreated";
 inline constexpr const char* kRunsSkipped = "RunsSkipped";
 // A Backup's or Restore's first mover was started.
 inline constexpr const char* kStarted = "Started";
+// A Restore was asked for; the message says by whom, as far as the API tells. On the Restore and on
+// the StatefulSet that it restores in place.
+inline constexpr const char* kRestoreRequested = "RestoreRequested";
 // Snapshots were removed from the repository by a policy's retention.
 inline constexpr const char* kSnapshotsRemoved = "SnapshotsRemoved";
 

@@ -10,6 +10,8 @@ struct Settings {
   std::string cluster_name;  // the hostname of every snapshot
   std::string mover_image;
   std::string mover_image_pull_policy = "IfNotPresent";
+  // Whether the annotation holdfast.dev/requested-by is held true by an admission policy.
+  bool believe_requested_by = false;
   // How often a running mover's progress is read.
   std::chrono::seconds progress_period{3};
   // How often a healthy repository is probed, and the bounds between which an unhealthy one is.

@@ -1,5 +1,6 @@
 #include "controllers/policy/controller.h"
 
+#include "controllers/audit.h"
 #include "controllers/job_client.h"
 #include "controllers/policy/job_builder.h"
 #include "controllers/policy/observe.h"
@@ -41,7 +42,22 @@ Result<void> PolicyController::CreateBackup(const crds::Backup& backup, std::sto
 Result<void> PolicyController::StartForget(const World& world, const policy::ForgetStart& start,
                                            std::stop_token stop) {
   TRY(const Json job, policy::BuildForgetJob(world, start, context_.settings));
+  TRY_VOID(AuditForget(world, start, stop));
   return EnsureJob(context_.api, job, stop);
+}
+
+Result<void> PolicyController::AuditForget(const World& world, const policy::ForgetStart& start,
+                                           std::stop_token stop) {
+  const auto object =
+      context_.api.Get(ResourceOf<crds::BackupPolicy>(), KeyOf(world.policy.metadata), stop);
+  if (!object) return tl::make_unexpected(object.error());
+  Audit("snapshots.remove", "retention removes snapshots of a volume", ReferenceTo(world.policy),
+        RequesterOf(*object, "retention", context_.settings.believe_requested_by),
+        {{"repository", world.policy.spec.repository},
+         {"claim", start.claim},
+         {"kept", std::to_string(start.keep_ids.size())},
+         {"job", start.job}});
+  return {};
 }
 
 // Objects before Jobs: the Jobs are what tells that the objects may go.
@@ -54,8 +70,11 @@ Result<void> PolicyController::CleanUp(const Plan& plan, std::stop_token stop) {
     if (!removed && !IsAbsent(removed.error())) return removed;
     return {};
   };
-  for (const crds::Backup& backup : plan.remove_backups)
+  for (const crds::Backup& backup : plan.remove_backups) {
     TRY_VOID(remove(ResourceOf<crds::Backup>(), KeyOf(backup.metadata), backup.metadata.uid));
+    Audit("backup.remove", "retention removed the object of a backup", ReferenceTo(backup),
+          {{"policy", backup.spec.policy}});
+  }
   for (const JobView& job : plan.remove_jobs) TRY_VOID(remove(kube::kJobs, job.key, job.uid));
   return {};
 }

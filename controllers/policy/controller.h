@@ -24,6 +24,9 @@ class PolicyController final : public Reconciler {
   Result<void> StartForget(const policy::World& world, const policy::ForgetStart& start,
                            std::stop_token stop);
   Result<void> CleanUp(const policy::Plan& plan, std::stop_token stop);
+  // The audit trail of retention: whose rule it is by which snapshots go.
+  Result<void> AuditForget(const policy::World& world, const policy::ForgetStart& start,
+                           std::stop_token stop);
 
   const Context& context_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/audit.h"
 #include "controllers/job_client.h"
 #include "controllers/labels.h"
 #include "controllers/reasons.h"
@@ -18,12 +19,15 @@ using restore::World;
 Result<Requeue> RestoreController::Reconcile(const kube::ObjectKey& key, std::stop_token stop) {
   TRY(const std::optional<World> world, restore::Observe(context_, key, stop));
   if (!world) return AwaitChange();
+  // Nothing has been done about it yet.
+  if (world->restore.status.conditions.empty()) TRY_VOID(AuditRequest(*world, stop));
   const Plan plan = restore::Decide(*world, context_.settings);
   if (const auto done = Apply(*world, plan, stop); !done) {
     TRY_VOID(ReportRefusal(*world, done.error(), stop));
     return tl::make_unexpected(done.error());
   }
-  TRY_VOID(WriteStatus(context_, world->restore, plan.status, stop));
+  TRY(const bool written, WriteStatus(context_, world->restore, plan.status, stop));
+  if (written) AuditEnd(*world, plan);
   if (plan.remove_finalizer) TRY_VOID(SetFinalizer(world->restore, false, stop));
   Announce(*world, plan);
   return plan.requeue;
@@ -96,6 +100,38 @@ Result<void> RestoreController::ReportRefusal(const World& world, const Error& e
                        world.now);
   TRY_VOID(WriteStatus(context_, world.restore, status, stop));
   return {};
+}
+
+Result<void> RestoreController::AuditRequest(const World& world, std::stop_token stop) {
+  const crds::Restore& restore = world.restore;
+  const auto object = context_.api.Get(ResourceOf<crds::Restore>(), KeyOf(restore.metadata), stop);
+  if (!object) {
+    if (IsAbsent(object.error())) return {};
+    return tl::make_unexpected(object.error());
+  }
+  const Requester requester = RequesterOf(*object, "", context_.settings.believe_requested_by);
+  const Json* spec = Find(*object, {"spec"});
+  Audit("restore.request", "a restore was asked for", ReferenceTo(restore), requester,
+        {{"source", Find(*spec, {"source"})->dump()}, {"target", Find(*spec, {"target"})->dump()}});
+  const std::string message =
+      "Restore \"" + restore.metadata.name + "\" was asked for by " + Describe(requester);
+  context_.events.Record(ReferenceTo(restore), kube::EventType::kNormal, reason::kRestoreRequested,
+                         message);
+  if (world.set)
+    context_.events.Record({kube::kStatefulSets, world.set->key, world.set->uid},
+                           kube::EventType::kNormal, reason::kRestoreRequested, message);
+  return {};
+}
+
+void RestoreController::AuditEnd(const World& world, const Plan& plan) {
+  const crds::RestorePhase phase = plan.status.phase;
+  if (phase == world.restore.status.phase ||
+      (phase != crds::RestorePhase::kSucceeded && phase != crds::RestorePhase::kFailed))
+    return;
+  const crds::Condition* ready = crds::FindCondition(plan.status.conditions, crds::kReady);
+  Audit("restore.end", "a restore has ended", ReferenceTo(world.restore),
+        {{"phase", std::string(crds::NameOf(phase))},
+         {"outcome", ready == nullptr ? "" : ready->message}});
 }
 
 void RestoreController::Announce(const World& world, const Plan& plan) {

@@ -27,6 +27,9 @@ class RestoreController final : public Reconciler {
   Result<void> RemoveJob(const JobView& job, std::stop_token stop);
   Result<void> ReportRefusal(const restore::World& world, const Error& error, std::stop_token stop);
   void Announce(const restore::World& world, const restore::Plan& plan);
+  // The audit trail of a Restore: asked for by whom, ended how.
+  Result<void> AuditRequest(const restore::World& world, std::stop_token stop);
+  static void AuditEnd(const restore::World& world, const restore::Plan& plan);
 
   const Context& context_;
 };
