@@ -112,27 +112,62 @@ void AddIndexes(kube::Cache<crds::BackupPolicy>& policies, kube::Cache<crds::Bac
                 [](const auto&, const PodView& pod) { return Values{pod.owner.uid}; });
 }
 
+struct Setup::Stores {
+  kube::Cache<crds::BackupRepository> repositories;
+  kube::Cache<crds::BackupPolicy> policies;
+  kube::Cache<crds::Backup> backups;
+  kube::Cache<crds::Restore> restores;
+  kube::Cache<JobView> jobs;
+  kube::Cache<PodView> pods;
+  kube::Cache<StatefulSetView> stateful_sets;
+};
+
+struct Setup::Informers {
+  Informers(const kube::Api& api, const std::string& ns, Stores& stores)
+      : repositories(api, Watch(ResourceOf<crds::BackupRepository>(), ns),
+                     crds::Decode<crds::BackupRepository>, stores.repositories),
+        policies(api, Watch(ResourceOf<crds::BackupPolicy>(), ns), crds::Decode<crds::BackupPolicy>,
+                 stores.policies),
+        backups(api, Watch(ResourceOf<crds::Backup>(), ns), crds::Decode<crds::Backup>,
+                stores.backups),
+        restores(api, Watch(ResourceOf<crds::Restore>(), ns), crds::Decode<crds::Restore>,
+                 stores.restores),
+        jobs(api, Watch(kube::kJobs, ns, kManagedSelector), DecodeJob, stores.jobs),
+        pods(api, Watch(kube::kPods, ns, kManagedSelector), DecodePod, stores.pods),
+        stateful_sets(api, Watch(kube::kStatefulSets, ns), DecodeStatefulSet,
+                      stores.stateful_sets) {}
+
+  kube::Informer<crds::BackupRepository> repositories;
+  kube::Informer<crds::BackupPolicy> policies;
+  kube::Informer<crds::Backup> backups;
+  kube::Informer<crds::Restore> restores;
+  kube::Informer<JobView> jobs;
+  kube::Informer<PodView> pods;
+  kube::Informer<StatefulSetView> stateful_sets;
+};
+
 Setup::Setup(const kube::Api& api, const Clock& clock, kube::EventRecorder& events,
-             const Settings& settings, const std::string& ns)
-    : repositories_(api, Watch(ResourceOf<crds::BackupRepository>(), ns),
-                    crds::Decode<crds::BackupRepository>),
-      policies_(api, Watch(ResourceOf<crds::BackupPolicy>(), ns), crds::Decode<crds::BackupPolicy>),
-      backups_(api, Watch(ResourceOf<crds::Backup>(), ns), crds::Decode<crds::Backup>),
-      restores_(api, Watch(ResourceOf<crds::Restore>(), ns), crds::Decode<crds::Restore>),
-      jobs_(api, Watch(kube::kJobs, ns, kManagedSelector), DecodeJob),
-      pods_(api, Watch(kube::kPods, ns, kManagedSelector), DecodePod),
-      stateful_sets_(api, Watch(kube::kStatefulSets, ns), DecodeStatefulSet),
+             const Settings& settings, const std::vector<std::string>& namespaces)
+    : stores_(std::make_unique<Stores>()),
       context_{api,
                clock,
                settings,
                events,
-               {repositories_.cache(), policies_.cache(), backups_.cache(), restores_.cache(),
-                jobs_.cache(), pods_.cache(), stateful_sets_.cache()}},
-      informers_{&repositories_, &policies_, &backups_,      &restores_,
-                 &jobs_,         &pods_,     &stateful_sets_} {
-  AddIndexes(policies_.cache(), backups_.cache(), restores_.cache(), jobs_.cache(), pods_.cache());
+               {stores_->repositories, stores_->policies, stores_->backups, stores_->restores,
+                stores_->jobs, stores_->pods, stores_->stateful_sets}} {
+  AddIndexes(stores_->policies, stores_->backups, stores_->restores, stores_->jobs, stores_->pods);
   AddReconcilers();
-  AddTriggers();
+  const std::set<std::string> watched(namespaces.begin(), namespaces.end());
+  for (const std::string& ns : watched.empty() ? std::set<std::string>{""} : watched)
+    AddInformers(*by_namespace_.emplace_back(std::make_unique<Informers>(api, ns, *stores_)));
+}
+
+void Setup::AddInformers(Informers& informers) {
+  informers_.insert(informers_.end(), {&informers.repositories, &informers.policies,
+                                       &informers.backups, &informers.restores, &informers.jobs,
+                                       &informers.pods, &informers.stateful_sets});
+  AddTriggers(informers);
+  AddMoverTriggers(informers);
 }
 
 Setup::~Setup() = default;
@@ -144,7 +179,7 @@ void Setup::AddReconcilers() {
   reconcilers_.push_back(std::make_unique<RestoreController>(context_));
 }
 
-void Setup::AddTriggers() {
+void Setup::AddTriggers(Informers& informers) {
   const Caches& caches = context_.caches;
   const auto add = [this](kube::InformerBase& informer, Place place, Concerned concerned) {
     triggers_.push_back({&informer, place, std::move(concerned)});
@@ -155,30 +190,31 @@ void Setup::AddTriggers() {
     };
   };
 
-  add(repositories_, kRepositories, Self);
-  add(policies_, kPolicies, Self);
-  add(backups_, kBackups, Self);
-  add(restores_, kRestores, Self);
+  add(informers.repositories, kRepositories, Self);
+  add(informers.policies, kPolicies, Self);
+  add(informers.backups, kBackups, Self);
+  add(informers.restores, kRestores, Self);
 
-  add(repositories_, kPolicies, in(caches.policies, index::kRepository));
-  add(stateful_sets_, kPolicies, in(caches.policies, index::kStatefulSet));
+  add(informers.repositories, kPolicies, in(caches.policies, index::kRepository));
+  add(informers.stateful_sets, kPolicies, in(caches.policies, index::kStatefulSet));
   const auto policy_of = AndBefore([&caches](const kube::ObjectKey& key) {
     const auto backup = caches.backups.Get(key);
     return backup == nullptr ? Keys{} : Keys{{key.ns, backup->spec.policy}};
   });
-  add(backups_, kPolicies, policy_of);
+  add(informers.backups, kPolicies, policy_of);
 
   // A Backup learns of its repository and StatefulSet through its policy, and its turn comes when
   // another of the policy ends.
   const auto unfinished_of = [this](const Keys& policies) { return Unfinished(policies); };
   const auto by_repository = in(caches.policies, index::kRepository);
   const auto by_stateful_set = in(caches.policies, index::kStatefulSet);
-  add(policies_, kBackups, [=](const kube::ObjectKey& key) { return unfinished_of({key}); });
-  add(backups_, kBackups,
+  add(informers.policies, kBackups,
+      [=](const kube::ObjectKey& key) { return unfinished_of({key}); });
+  add(informers.backups, kBackups,
       [=](const kube::ObjectKey& key) { return unfinished_of(policy_of(key)); });
-  add(repositories_, kBackups,
+  add(informers.repositories, kBackups,
       [=](const kube::ObjectKey& key) { return unfinished_of(by_repository(key)); });
-  add(stateful_sets_, kBackups,
+  add(informers.stateful_sets, kBackups,
       [=](const kube::ObjectKey& key) { return unfinished_of(by_stateful_set(key)); });
 
   const auto set_of = AndBefore([&caches](const kube::ObjectKey& key) {
@@ -187,31 +223,29 @@ void Setup::AddTriggers() {
                ? Keys{}
                : Keys{{key.ns, restore->spec.target.stateful_set}};
   });
-  add(restores_, kBackups, [=](const kube::ObjectKey& key) {
+  add(informers.restores, kBackups, [=](const kube::ObjectKey& key) {
     Keys keys;
     for (const kube::ObjectKey& stateful_set : set_of(key))
       keys = Join(std::move(keys), unfinished_of(by_stateful_set(stateful_set)));
     return keys;
   });
 
-  add(backups_, kRestores, in(caches.restores, index::kBackup));
-  add(backups_, kRestores, [&caches, policy_of](const kube::ObjectKey& key) {
+  add(informers.backups, kRestores, in(caches.restores, index::kBackup));
+  add(informers.backups, kRestores, [&caches, policy_of](const kube::ObjectKey& key) {
     Keys keys;
     for (const kube::ObjectKey& policy : policy_of(key))
       keys = Join(std::move(keys), KeysIn(caches.restores, index::kPolicy, kube::ToString(policy)));
     return keys;
   });
-  add(restores_, kRestores, [this](const kube::ObjectKey& key) { return RivalsOf(key); });
-  add(policies_, kRestores, in(caches.restores, index::kPolicy));
-  add(repositories_, kRestores, in(caches.restores, index::kRepository));
-  add(stateful_sets_, kRestores, in(caches.restores, index::kStatefulSet));
-
-  AddMoverTriggers();
+  add(informers.restores, kRestores, [this](const kube::ObjectKey& key) { return RivalsOf(key); });
+  add(informers.policies, kRestores, in(caches.restores, index::kPolicy));
+  add(informers.repositories, kRestores, in(caches.restores, index::kRepository));
+  add(informers.stateful_sets, kRestores, in(caches.restores, index::kStatefulSet));
 }
 
 // Movers matter to their owners, to their repository (which looks after locks), and, when one ends,
 // to the Backups that wait for its slot.
-void Setup::AddMoverTriggers() {
+void Setup::AddMoverTriggers(Informers& informers) {
   const Caches& caches = context_.caches;
   const std::pair<Place, std::string_view> owners[] = {
       {kRepositories, crds::InfoOf<crds::BackupRepository>().kind},
@@ -223,10 +257,11 @@ void Setup::AddMoverTriggers() {
     return pod == nullptr ? Keys{} : OwnerOf(caches.jobs, {key.ns, pod->owner.name}, kind);
   };
   for (const auto& [place, kind] : owners) {
-    triggers_.push_back({&jobs_, place, AndBefore([&caches, kind](const kube::ObjectKey& key) {
-                           return OwnerOf(caches.jobs, key, kind);
-                         })});
-    triggers_.push_back({&pods_, place, AndBefore([=](const kube::ObjectKey& key) {
+    triggers_.push_back(
+        {&informers.jobs, place, AndBefore([&caches, kind](const kube::ObjectKey& key) {
+           return OwnerOf(caches.jobs, key, kind);
+         })});
+    triggers_.push_back({&informers.pods, place, AndBefore([=](const kube::ObjectKey& key) {
                            return owner_of_pod(key, kind);
                          })});
   }
@@ -234,15 +269,17 @@ void Setup::AddMoverTriggers() {
     const auto label = object.labels.find(kRepositoryLabel);
     return label == object.labels.end() ? Keys{} : Keys{{object.key.ns, label->second}};
   };
-  triggers_.push_back({&jobs_, kRepositories, AndBefore([=, &caches](const kube::ObjectKey& key) {
-                         const auto job = caches.jobs.Get(key);
-                         return job == nullptr ? Keys{} : repository_of(*job);
-                       })});
-  triggers_.push_back({&pods_, kRepositories, AndBefore([=, &caches](const kube::ObjectKey& key) {
-                         const auto pod = caches.pods.Get(key);
-                         return pod == nullptr ? Keys{} : repository_of(*pod);
-                       })});
-  triggers_.push_back({&jobs_, kBackups, [=, this, &caches](const kube::ObjectKey& key) {
+  triggers_.push_back(
+      {&informers.jobs, kRepositories, AndBefore([=, &caches](const kube::ObjectKey& key) {
+         const auto job = caches.jobs.Get(key);
+         return job == nullptr ? Keys{} : repository_of(*job);
+       })});
+  triggers_.push_back(
+      {&informers.pods, kRepositories, AndBefore([=, &caches](const kube::ObjectKey& key) {
+         const auto pod = caches.pods.Get(key);
+         return pod == nullptr ? Keys{} : repository_of(*pod);
+       })});
+  triggers_.push_back({&informers.jobs, kBackups, [=, this, &caches](const kube::ObjectKey& key) {
                          const auto job = caches.jobs.Get(key);
                          if (job == nullptr || !job->Finished()) return Keys{};
                          return WaitingFor(repository_of(*job));

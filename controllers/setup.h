@@ -29,9 +29,10 @@ struct Trigger {
 // Reconcile. Pinned to its place, since reconcilers refer to it.
 class Setup {
  public:
-  // All arguments must outlive it. An empty `ns` watches every namespace.
+  // All arguments must outlive it. Without `namespaces` every one is watched; with them only those,
+  // each by watches of its own, so that rights in each of them are enough.
   Setup(const kube::Api& api, const Clock& clock, kube::EventRecorder& events,
-        const Settings& settings, const std::string& ns);
+        const Settings& settings, const std::vector<std::string>& namespaces);
   ~Setup();
   Setup(const Setup&) = delete;
   Setup& operator=(const Setup&) = delete;
@@ -42,22 +43,23 @@ class Setup {
   const std::vector<Trigger>& triggers() const { return triggers_; }
 
  private:
+  struct Stores;
+  struct Informers;  // of one namespace, or of all
+
+  void AddInformers(Informers& informers);
   void AddReconcilers();
-  void AddTriggers();
-  void AddMoverTriggers();
+  // Each namespace has triggers of its own, for they remember, and its informers' threads call
+  // them.
+  void AddTriggers(Informers& informers);
+  void AddMoverTriggers(Informers& informers);
   // The unfinished Backups that go to these repositories, and those of these policies.
   std::vector<kube::ObjectKey> WaitingFor(const std::vector<kube::ObjectKey>& repositories) const;
   std::vector<kube::ObjectKey> Unfinished(const std::vector<kube::ObjectKey>& policies) const;
   // The unfinished Restores of the same namespace.
   std::vector<kube::ObjectKey> RivalsOf(const kube::ObjectKey& restore) const;
 
-  kube::Informer<crds::BackupRepository> repositories_;
-  kube::Informer<crds::BackupPolicy> policies_;
-  kube::Informer<crds::Backup> backups_;
-  kube::Informer<crds::Restore> restores_;
-  kube::Informer<JobView> jobs_;
-  kube::Informer<PodView> pods_;
-  kube::Informer<StatefulSetView> stateful_sets_;
+  const std::unique_ptr<Stores> stores_;
+  std::vector<std::unique_ptr<Informers>> by_namespace_;
   Context context_;
   std::vector<kube::InformerBase*> informers_;
   std::vector<std::unique_ptr<Reconciler>> reconcilers_;

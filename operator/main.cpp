@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <random>
 #include <stop_token>
 #include <string>
@@ -16,12 +17,16 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "controllers/audit.h"
+#include "controllers/metrics/expose.h"
 #include "controllers/setup.h"
+#include "operator/access_review.h"
 #include "operator/http_server.h"
 #include "operator/kube/api.h"
 #include "operator/kube/config.h"
 #include "operator/kube/events.h"
 #include "operator/kube/lease.h"
+#include "operator/log_levels.h"
 #include "operator/manager.h"
 #include "operator/metrics.h"
 #include "operator/options.h"
@@ -77,23 +82,42 @@ kube::LeaseOptions LeaseFor(const Options& options, const kube::ClientConfig& co
   return lease;
 }
 
-HttpAnswer Readiness(const Manager& manager) {
-  const std::string missing = manager.NotReady();
-  return missing.empty() ? HttpAnswer{200, "ok\n"} : HttpAnswer{503, missing};
+HttpAnswer OkUnless(const std::string& problem) {
+  return problem.empty() ? HttpAnswer{200, "ok\n"} : HttpAnswer{503, problem};
 }
 
-Result<std::unique_ptr<HttpServer>> Serve(const Options& options, Metrics& metrics,
-                                          const Manager& manager) {
-  return HttpServer::Start(
-      {options.metrics_address, options.health_address},
-      {{"/healthz",
-        [] {
-          return HttpAnswer{200, "ok\n"};
-        }},
-       {"/readyz", [&manager] { return Readiness(manager); }},
-       {"/metrics", [&metrics] {
-          return HttpAnswer{200, metrics.Text(), "text/plain; version=0.0.4; charset=utf-8"};
-        }}});
+// The objects' metrics come from the process that leads, so that there is one series for each.
+HttpAnswer Exposition(Metrics& metrics, const Manager& manager,
+                      const controllers::Context& context) {
+  HttpAnswer answer{200, metrics.Text(), "text/plain; version=0.0.4; charset=utf-8"};
+  if (manager.Leads())
+    answer.next_piece = controllers::metrics::Expose(context.caches, context.clock.Now());
+  return answer;
+}
+
+HttpEndpoint MetricsEndpoint(const Options& options, Metrics& metrics, const Manager& manager,
+                             const controllers::Context& context, AccessReview& review) {
+  HttpEndpoint endpoint{options.metrics_address, std::nullopt, {}};
+  if (!options.metrics_tls_cert.empty())
+    endpoint.tls = TlsFiles{options.metrics_tls_cert, options.metrics_tls_key};
+  endpoint.handlers["/metrics"] = [&, authenticate = options.metrics_auth](
+                                      const HttpRequest& request, std::stop_token stop) {
+    if (authenticate)
+      if (auto refusal = review.Refusal(request, stop)) return *refusal;
+    return Exposition(metrics, manager, context);
+  };
+  return endpoint;
+}
+
+HttpEndpoint HealthEndpoint(const Options& options, const Manager& manager) {
+  HttpEndpoint endpoint{options.health_address, std::nullopt, {}};
+  endpoint.handlers["/healthz"] = [&manager](const HttpRequest&, std::stop_token) {
+    return OkUnless(manager.NotHealthy());
+  };
+  endpoint.handlers["/readyz"] = [&manager](const HttpRequest&, std::stop_token) {
+    return OkUnless(manager.NotReady());
+  };
+  return endpoint;
 }
 
 controllers::Settings SettingsFrom(const Options& options) {
@@ -101,11 +125,25 @@ controllers::Settings SettingsFrom(const Options& options) {
   settings.cluster_name = options.cluster_name;
   settings.mover_image = options.mover_image;
   settings.mover_image_pull_policy = options.mover_image_pull_policy;
+  settings.believe_requested_by = options.believe_requested_by;
   return settings;
 }
 
+// The API does not tell who deleted an object, but that it is gone belongs into the audit trail.
+void AuditDeletions(const Manager& manager, kube::InformerBase& informer) {
+  if (informer.resource().group != crds::kGroup) return;
+  informer.OnGone([&manager, &informer](const kube::ObjectKey& key) {
+    if (manager.Leads())
+      controllers::Audit("object.gone", "an object was deleted", {informer.resource(), key, ""},
+                         {});
+  });
+}
+
 void Add(Manager& manager, const controllers::Setup& setup, int workers) {
-  for (kube::InformerBase* informer : setup.informers()) manager.AddInformer(*informer);
+  for (kube::InformerBase* informer : setup.informers()) {
+    manager.AddInformer(*informer);
+    AuditDeletions(manager, *informer);
+  }
   for (const auto& reconciler : setup.reconcilers()) manager.AddController(*reconciler, workers);
   for (const controllers::Trigger& trigger : setup.triggers())
     manager.Watch(*trigger.informer, trigger.reconciler, trigger.concerned);
@@ -150,15 +188,18 @@ Result<void> Run(const Options& options, const sigset_t& signals) {
   CountingTransport transport(*network, metrics);
   const kube::Api api(transport);
   const SystemClock clock;
-  const auto events = kube::MakeEventRecorder(api, clock, "holdfast");
+  const kube::LeaseOptions lease = LeaseFor(options, config);
+  const auto events = kube::MakeEventRecorder(api, clock, {"holdfast", lease.identity});
 
   const controllers::Settings settings = SettingsFrom(options);
-  const controllers::Setup setup(api, clock, *events, settings, options.ns);
+  const controllers::Setup setup(api, clock, *events, settings, options.namespaces);
   Manager manager(metrics, clock);
 
   Add(manager, setup, options.workers);
-  const kube::LeaseOptions lease = LeaseFor(options, config);
-  TRY(const auto server, Serve(options, metrics, manager));
+  AccessReview review(api, clock);
+  TRY(const auto server,
+      HttpServer::Start({MetricsEndpoint(options, metrics, manager, setup.context(), review),
+                         HealthEndpoint(options, manager)}));
   Log(spdlog::level::info, "operator", "started",
       {{"version", HOLDFAST_VERSION}, {"server", config.server}});
   return RunUntilSignal(signals, manager, [&](std::stop_token stop) {
@@ -182,6 +223,9 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "holdfast-operator: %s\n", done.error().message.c_str());
     return 2;
   }
+  std::optional<LogLevelsFile> levels;
+  if (!options->log_levels_file.empty())
+    levels.emplace(options->log_levels_file, std::chrono::seconds(2));
   const Result<void> done = Run(*options, signals);
   if (done) return 0;
   Log(spdlog::level::err, "operator", done.error().message);

@@ -2,6 +2,8 @@
 // controllers that it concerns, and worker threads take them from there.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -15,12 +17,22 @@
 
 namespace holdfast::op {
 
+// After how long something is not slow but broken.
+struct HealthLimits {
+  // A reconcile is a few requests, each answered or given up within a minute.
+  std::chrono::seconds stuck_worker{900};
+  // A watch ends after 150 seconds of silence, and waits at most half a minute before the next try.
+  std::chrono::seconds dead_watch{300};
+  // The API server sends a bookmark every minute.
+  std::chrono::seconds stale_cache{300};
+};
+
 // Everything is added before it runs, from one thread. What is added must outlive the manager.
 class Manager {
  public:
   using Concerned = std::function<std::vector<kube::ObjectKey>(const kube::ObjectKey&)>;
 
-  Manager(Metrics& metrics, const Clock& clock);
+  Manager(Metrics& metrics, const Clock& clock, const HealthLimits& limits = {});
   ~Manager();
 
   void AddInformer(kube::InformerBase& informer);
@@ -37,12 +49,23 @@ class Manager {
   // Waits for the caches, then reconciles until stopped. Blocks. At most once.
   void RunControllers(std::stop_token stop);
 
-  // Empty when all caches are synced; otherwise a line for each that is not, and why.
+  // Empty when all caches are in sync; otherwise a line for each that is not, and why: its first
+  // list is not complete, or its watch has been silent for too long.
   std::string NotReady() const;
+
+  // Empty when all threads do their work; otherwise a line for each that hangs: a worker on one
+  // key, or a watch that does not even try. An API server that is away is no reason to be
+  // restarted, so it does not count.
+  std::string NotHealthy() const;
+
+  // Whether RunControllers is running: in a process that stands by it is not.
+  bool Leads() const { return leads_; }
 
  private:
   struct Controller;
 
+  void AddMetrics(const Controller& controller);
+  bool Synced() const;
   void Work(Controller& controller, std::stop_token stop);
   void ReconcileOne(Controller& controller, const kube::ObjectKey& key, std::stop_token stop);
   void Settle(Controller& controller, const kube::ObjectKey& key,
@@ -50,6 +73,8 @@ class Manager {
 
   Metrics& metrics_;
   const Clock& clock_;
+  const HealthLimits limits_;
+  std::atomic<bool> leads_{false};
   std::vector<kube::InformerBase*> informers_;
   std::vector<std::unique_ptr<Controller>> controllers_;
 };

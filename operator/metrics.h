@@ -1,5 +1,5 @@
-// What Prometheus sees of the operator. Names are those of controller-runtime and client-go, so
-// that existing dashboards and alerts fit.
+// What Prometheus sees of the process. Names are those of controller-runtime and client-go, so that
+// existing dashboards and alerts fit. What it sees of the objects is controllers/metrics.h.
 #pragma once
 
 #include <chrono>
@@ -9,6 +9,7 @@
 #include <string>
 
 #include "operator/kube/transport.h"
+#include "operator/kube/work_queue.h"
 
 namespace holdfast::op {
 
@@ -21,15 +22,21 @@ class Metrics {
   ~Metrics();
 
   using Labels = std::map<std::string, std::string>;
-  // A gauge that is read when somebody asks for the text; `read` must outlive the Metrics' last
-  // use.
+  using Seconds = std::chrono::duration<double>;
+
+  // Read when somebody asks for the text; `read` must outlive the Metrics' last use.
   void AddGauge(const std::string& name, const std::string& help, const Labels& labels,
                 std::function<double()> read);
+  void AddCounter(const std::string& name, const std::string& help, const Labels& labels,
+                  std::function<double()> read);
 
-  void Reconciled(const std::string& controller, ReconcileOutcome outcome,
-                  std::chrono::duration<double> time);
+  // For the queue of that name, as client-go has it (workqueue_*). Valid as long as the Metrics.
+  kube::QueueObserver& ObserverOf(const std::string& queue);
+
+  void Reconciled(const std::string& controller, ReconcileOutcome outcome, Seconds time);
   // `status` 0 stands for no answer.
   void Requested(kube::Method method, int status);
+  void Answered(kube::Method method, Seconds time);
 
   // The exposition format, with the process's own memory and time.
   std::string Text();

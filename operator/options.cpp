@@ -30,7 +30,10 @@ void Declare(CLI::App& app, Options& options) {
   Add(app, "--kubeconfig", options.kubeconfig,
       "kubeconfig file; without it the pod's service account, then kubectl's default");
   Add(app, "--context", options.context, "context in the kubeconfig");
-  Add(app, "--namespace", options.ns, "watch only this namespace");
+  app.add_option("--namespace", options.namespaces,
+                 "watch only this namespace; several with commas, or the option again")
+      ->envname(EnvironmentName("--namespace"))
+      ->delimiter(',');
   Add(app, "--cluster-name", options.cluster_name,
       "this cluster's name, the hostname of every snapshot")
       ->required();
@@ -38,7 +41,16 @@ void Declare(CLI::App& app, Options& options) {
   Add(app, "--mover-image-pull-policy", options.mover_image_pull_policy, "of the mover's Jobs")
       ->check(CLI::IsMember({"Always", "IfNotPresent", "Never"}));
   Add(app, "--metrics-address", options.metrics_address, "where /metrics is served; empty for not");
+  Add(app, "--metrics-tls-cert", options.metrics_tls_cert,
+      "PEM file with the certificate and its chain for /metrics; read again when it changes");
+  Add(app, "--metrics-tls-key", options.metrics_tls_key, "PEM file with the certificate's key");
+  app.add_flag("--metrics-auth", options.metrics_auth,
+               "let only those read /metrics whose token the API server lets get it")
+      ->envname(EnvironmentName("--metrics-auth"));
   Add(app, "--health-address", options.health_address, "where /healthz and /readyz are served");
+  app.add_flag("--believe-requested-by", options.believe_requested_by,
+               "an admission policy holds the annotation holdfast.dev/requested-by true: audit it")
+      ->envname(EnvironmentName("--believe-requested-by"));
   app.add_flag("--leader-elect", options.leader_elect, "work only while holding the lease")
       ->envname(EnvironmentName("--leader-elect"));
   Add(app, "--lease-name", options.lease_name, "name of the lease");
@@ -48,10 +60,22 @@ void Declare(CLI::App& app, Options& options) {
       ->envname("POD_NAME");
   Add(app, "--workers", options.workers, "objects of one kind reconciled at once")
       ->check(CLI::Range(1, 64));
-  Add(app, "--log-level", options.log_level, "debug, info, warning or error");
+  Add(app, "--log-level", options.log_level,
+      "debug, info, warning or error; components may differ: info,backup=debug");
+  Add(app, "--log-levels-file", options.log_levels_file,
+      "file with what --log-level takes, which it replaces; read again when it changes");
   app.add_option("--log-format", options.log_format, "text or json")
       ->envname(EnvironmentName("--log-format"))
       ->transform(CLI::CheckedTransformer(kFormats));
+}
+
+Result<void> Check(const Options& options) {
+  if (options.metrics_tls_cert.empty() != options.metrics_tls_key.empty())
+    return Fail(Code::kInvalid, "--metrics-tls-cert and --metrics-tls-key need each other");
+  if (options.metrics_auth && options.metrics_tls_cert.empty())
+    return Fail(Code::kInvalid,
+                "--metrics-auth needs --metrics-tls-cert: tokens are not sent in the clear");
+  return {};
 }
 
 }  // namespace
@@ -70,6 +94,7 @@ Result<Options> ParseOptions(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& e) {
     return Fail(Code::kInvalid, e.what());
   }
+  if (options.print_only.empty()) TRY_VOID(Check(options));
   return options;
 }
 

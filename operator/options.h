@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -12,18 +13,23 @@ namespace holdfast::op {
 struct Options {
   std::string kubeconfig;  // empty: the pod's service account, else kubectl's default file
   std::string context;
-  std::string ns;  // watch only this namespace; empty for all
+  std::vector<std::string> namespaces;  // watch only these; empty for all
   std::string cluster_name;
   std::string mover_image;
   std::string mover_image_pull_policy = "IfNotPresent";
   std::string metrics_address = ":8080";  // "" serves none
+  std::string metrics_tls_cert;           // PEM files; empty serves plain HTTP
+  std::string metrics_tls_key;
+  bool metrics_auth = false;  // /metrics wants a token that the API server lets in
   std::string health_address = ":8081";
+  bool believe_requested_by = false;
   bool leader_elect = false;
   std::string lease_name = "holdfast-operator";
-  std::string lease_namespace;  // empty: $POD_NAMESPACE
-  std::string identity;         // in the lease; empty: $POD_NAME or the host's name
-  int workers = 2;              // per controller
-  std::string log_level = "info";
+  std::string lease_namespace;     // empty: $POD_NAMESPACE
+  std::string identity;            // in the lease; empty: $POD_NAME or the host's name
+  int workers = 2;                 // per controller
+  std::string log_level = "info";  // as SetLogLevels reads it
+  std::string log_levels_file;     // the same, read again whenever it changes; empty for none
   LogFormat log_format = LogFormat::kText;
 
   // --help and --version: nothing is to be run, this is to be printed.

@@ -33,6 +33,15 @@ std::string FullName(const Resource& resource) {
   return resource.group.empty() ? resource.plural : resource.plural + "." + resource.group;
 }
 
+using Ticks = std::atomic<steady_clock::rep>;
+
+steady_clock::rep Now() { return steady_clock::now().time_since_epoch().count(); }
+
+std::chrono::seconds Since(const Ticks& ticks) {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+      steady_clock::duration(Now() - ticks.load()));
+}
+
 }  // namespace
 
 struct InformerBase::State {
@@ -40,7 +49,11 @@ struct InformerBase::State {
       : api(the_api), options(std::move(the_options)) {}
 
   ListOptions Selection() const { return {options.ns, options.label_selector, "", kPageSize}; }
-  void Heard() { last_heard = steady_clock::now().time_since_epoch().count(); }
+  void Heard() {
+    last_heard = Now();
+    Alive();
+  }
+  void Alive() { last_alive = Now(); }
   void Notify(const ObjectKey& key) const {
     for (const Listener& listener : listeners) listener(key);
   }
@@ -51,9 +64,11 @@ struct InformerBase::State {
   const Api& api;
   const InformerOptions options;
   std::vector<Listener> listeners;
+  Listener on_gone;
   WatchMachine machine;
   std::atomic<bool> synced{false};
-  std::atomic<steady_clock::rep> last_heard{steady_clock::now().time_since_epoch().count()};
+  Ticks last_heard{Now()};
+  Ticks last_alive{Now()};
   std::atomic<std::uint64_t> undecodable{0};
 
   mutable std::mutex mutex;
@@ -97,12 +112,13 @@ void InformerBase::AddListener(Listener listener) {
   state_->listeners.push_back(std::move(listener));
 }
 
+void InformerBase::OnGone(Listener listener) { state_->on_gone = std::move(listener); }
+
 bool InformerBase::Synced() const { return state_->synced; }
 
-std::chrono::seconds InformerBase::Silence() const {
-  const steady_clock::time_point heard{steady_clock::duration(state_->last_heard)};
-  return std::chrono::duration_cast<std::chrono::seconds>(steady_clock::now() - heard);
-}
+std::chrono::seconds InformerBase::Silence() const { return Since(state_->last_heard); }
+
+std::chrono::seconds InformerBase::Idle() const { return Since(state_->last_alive); }
 
 std::string InformerBase::Problem() const {
   const std::lock_guard lock(state_->mutex);
@@ -112,6 +128,8 @@ std::string InformerBase::Problem() const {
 std::uint64_t InformerBase::Undecodable() const { return state_->undecodable; }
 
 const Resource& InformerBase::resource() const { return state_->options.resource; }
+
+const std::string& InformerBase::ns() const { return state_->options.ns; }
 
 void InformerBase::Keep(const Json& object) {
   const ObjectKey key = KeyOf(object);
@@ -127,6 +145,12 @@ void InformerBase::Keep(const Json& object) {
   state_->Notify(key);
 }
 
+void InformerBase::Lose(const ObjectKey& key) {
+  Drop(key);
+  state_->Notify(key);
+  if (state_->on_gone) state_->on_gone(key);
+}
+
 Result<void> InformerBase::List(std::stop_token stop) {
   State& state = *state_;
   state.machine.StartList();
@@ -139,8 +163,7 @@ Result<void> InformerBase::List(std::stop_token stop) {
   TRY(std::string version, state.api.List(state.options.resource, state.Selection(), visit, stop));
   state.Heard();
   for (const ObjectKey& key : state.machine.Listed(std::move(version), Keys())) {
-    Drop(key);
-    state.Notify(key);
+    Lose(key);
   }
   state.synced = true;
   state.Recovered();
@@ -154,9 +177,7 @@ Result<void> InformerBase::Watch(std::stop_token stop) {
     TRY(const WatchEvent event, state.machine.Line(line));
     state.Recovered();
     if (event.type == WatchEvent::Type::kStore) Keep(event.object);
-    if (event.type != WatchEvent::Type::kDrop) return {};
-    Drop(event.key);
-    state.Notify(event.key);
+    if (event.type == WatchEvent::Type::kDrop) Lose(event.key);
     return {};
   };
   TRY_VOID(state.api.Watch(state.options.resource, state.Selection(),
@@ -168,6 +189,7 @@ Result<void> InformerBase::Watch(std::stop_token stop) {
 void InformerBase::Run(std::stop_token stop) {
   State& state = *state_;
   while (WaitFor(state.machine.Pause(), stop)) {
+    state.Alive();
     const bool watching = state.machine.state() == WatchState::kWatching;
     const Result<void> done = watching ? Watch(stop) : List(stop);
     if (done || stop.stop_requested()) continue;

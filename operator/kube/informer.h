@@ -38,6 +38,9 @@ class InformerBase {
   using Listener = std::function<void(const ObjectKey&)>;
   void AddListener(Listener listener);
 
+  // Called with the key of every object that is gone, on the informer's thread. Set before Run.
+  void OnGone(Listener listener);
+
   // Lists and watches until stopped; errors are logged and retried with backoff.
   void Run(std::stop_token stop);
 
@@ -47,6 +50,9 @@ class InformerBase {
   // Seconds since the watch last heard from the server, for health.
   std::chrono::seconds Silence() const;
 
+  // Since its thread last did anything at all: heard, tried, failed. Long ago means that it hangs.
+  std::chrono::seconds Idle() const;
+
   // Why the last list or watch failed, as a sentence for people; empty while all is well.
   std::string Problem() const;
 
@@ -54,6 +60,7 @@ class InformerBase {
   std::uint64_t Undecodable() const;
 
   const Resource& resource() const;
+  const std::string& ns() const;  // empty for all
 
  protected:
   // Decodes and stores one object. An object that cannot be decoded is logged, counted and left
@@ -61,13 +68,14 @@ class InformerBase {
   // would mean that it was deleted.
   virtual Result<void> Store(const ObjectKey& key, const Json& object) = 0;
   virtual void Drop(const ObjectKey& key) = 0;
-  // Keys in the cache, to find what a fresh list no longer has.
+  // Keys in the cache that are this informer's, to find what a fresh list no longer has.
   virtual std::vector<ObjectKey> Keys() const = 0;
 
  private:
   struct State;
 
   void Keep(const Json& object);
+  void Lose(const ObjectKey& key);
   Result<void> List(std::stop_token stop);
   Result<void> Watch(std::stop_token stop);
 
@@ -80,7 +88,13 @@ class Informer final : public InformerBase {
   using Decoder = std::function<Result<T>(const Json&)>;
 
   Informer(const Api& api, InformerOptions options, Decoder decode)
-      : InformerBase(api, std::move(options)), decode_(std::move(decode)) {}
+      : InformerBase(api, std::move(options)),
+        decode_(std::move(decode)),
+        own_(std::make_unique<Cache<T>>()),
+        cache_(*own_) {}
+  // Into a cache that other informers fill too, each with a namespace of its own.
+  Informer(const Api& api, InformerOptions options, Decoder decode, Cache<T>& shared)
+      : InformerBase(api, std::move(options)), decode_(std::move(decode)), cache_(shared) {}
 
   Cache<T>& cache() { return cache_; }
   const Cache<T>& cache() const { return cache_; }
@@ -94,13 +108,16 @@ class Informer final : public InformerBase {
   void Drop(const ObjectKey& key) override { cache_.Remove(key); }
   std::vector<ObjectKey> Keys() const override {
     std::vector<ObjectKey> keys;
-    cache_.ForEach([&](const ObjectKey& key, const auto&) { keys.push_back(key); });
+    cache_.ForEach([&](const ObjectKey& key, const auto&) {
+      if (ns().empty() || key.ns == ns()) keys.push_back(key);
+    });
     return keys;
   }
 
  private:
   Decoder decode_;
-  Cache<T> cache_;
+  const std::unique_ptr<Cache<T>> own_;  // nullptr when it is shared
+  Cache<T>& cache_;
 };
 
 }  // namespace holdfast::kube

@@ -2,12 +2,14 @@
 
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "operator/kube/wait.h"
 #include "tests/fakes/scripted_transport.h"
 
 namespace holdfast::op {
@@ -65,12 +67,22 @@ class ManagerTest : public ::testing::Test {
 
   void Run(ScriptedReconciler::Step step) {
     reconciler_ = std::make_unique<ScriptedReconciler>(std::move(step));
-    manager_.AddInformer(informer_);
-    const std::size_t controller = manager_.AddController(*reconciler_, 2);
-    manager_.Watch(informer_, controller,
-                   [](const ObjectKey& key) { return std::vector<ObjectKey>{key}; });
-    informers_ = std::jthread([this](std::stop_token stop) { manager_.RunInformers(stop); });
-    workers_ = std::jthread([this](std::stop_token stop) { manager_.RunControllers(stop); });
+    manager_ = std::make_unique<Manager>(metrics_, clock_, limits_);
+    manager_->AddInformer(informer_);
+    const std::size_t controller = manager_->AddController(*reconciler_, 2);
+    manager_->Watch(informer_, controller,
+                    [](const ObjectKey& key) { return std::vector<ObjectKey>{key}; });
+    informers_ = std::jthread([this](std::stop_token stop) { manager_->RunInformers(stop); });
+    workers_ = std::jthread([this](std::stop_token stop) { manager_->RunControllers(stop); });
+  }
+
+  static bool Eventually(const std::function<bool()>& holds) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!holds())
+      if (std::chrono::steady_clock::now() > deadline ||
+          !kube::WaitFor(std::chrono::milliseconds(10), {}))
+        return false;
+    return true;
   }
 
   void Stop() {
@@ -85,7 +97,8 @@ class ManagerTest : public ::testing::Test {
   SystemClock clock_;
   Metrics metrics_;
   std::unique_ptr<ScriptedReconciler> reconciler_;
-  Manager manager_{metrics_, clock_};
+  HealthLimits limits_;
+  std::unique_ptr<Manager> manager_;  // made by Run
   std::jthread informers_;
   std::jthread workers_;
 };
@@ -93,12 +106,19 @@ class ManagerTest : public ::testing::Test {
 TEST_F(ManagerTest, ReconcilesWhatTheInformerSees) {
   Start([](int, std::stop_token) { return AwaitChange(); }, {"a", "b"});
   EXPECT_THAT(reconciler_->Await(2), ::testing::UnorderedElementsAre("a", "b"));
-  EXPECT_EQ(manager_.NotReady(), "");
+  EXPECT_EQ(manager_->NotReady(), "");
   Stop();
   EXPECT_THAT(
       metrics_.Text(),
       HasSubstr(R"(controller_runtime_reconcile_total{controller="scripted",result="success"} 2)"));
   EXPECT_THAT(metrics_.Text(), HasSubstr(R"(workqueue_depth{name="scripted"} 0)"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(workqueue_adds_total{name="scripted"} 2)"));
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr(R"(workqueue_queue_duration_seconds_count{name="scripted"} 2)"));
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr(R"(workqueue_work_duration_seconds_count{name="scripted"} 2)"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(workqueue_retries_total{name="scripted"} 0)"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(reconcile_errors_total{controller="scripted"} 0)"));
 }
 
 TEST_F(ManagerTest, ComesBackAtTheTimeAsked) {
@@ -124,6 +144,8 @@ TEST_F(ManagerTest, ErrorsConflictsAndExceptionsComeBack) {
   Stop();
   EXPECT_THAT(metrics_.Text(), HasSubstr(R"(result="error"} 2)"));
   EXPECT_THAT(metrics_.Text(), HasSubstr(R"(result="requeue"} 1)"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(workqueue_retries_total{name="scripted"} 3)"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr(R"(reconcile_errors_total{controller="scripted"} 2)"));
 }
 
 TEST_F(ManagerTest, AStopReachesARunningReconcile) {
@@ -137,16 +159,59 @@ TEST_F(ManagerTest, AStopReachesARunningReconcile) {
       },
       {"a"});
   reconciler_->Await(1);
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr(R"(controller_runtime_active_workers{controller="scripted"} 1)"));
+  EXPECT_THAT(metrics_.Text(),
+              ::testing::Not(HasSubstr(R"(longest_running_processor_seconds{name="scripted"} 0)")));
   const auto begin = std::chrono::steady_clock::now();
   Stop();
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+}
+
+TEST_F(ManagerTest, HealthTellsAStuckWorkerUntilItIsDone) {
+  limits_.stuck_worker = std::chrono::seconds(0);
+  std::promise<void> go;
+  Start(
+      [went = go.get_future().share()](int, std::stop_token) {
+        went.wait();
+        return AwaitChange();
+      },
+      {"a"});
+  reconciler_->Await(1);
+  EXPECT_THAT(manager_->NotHealthy(), HasSubstr("a worker of scripted is stuck on a for 0 s"));
+  EXPECT_TRUE(manager_->Leads());
+  go.set_value();
+  EXPECT_TRUE(Eventually([this] { return manager_->NotHealthy().empty(); }));
+}
+
+TEST_F(ManagerTest, HealthTellsADeadWatchAndReadinessAStaleCache) {
+  limits_.dead_watch = std::chrono::seconds(0);
+  limits_.stale_cache = std::chrono::seconds(0);
+  Start([](int, std::stop_token) { return AwaitChange(); }, {"a"});
+  reconciler_->Await(1);
+  // The scripted server says nothing more.
+  EXPECT_TRUE(Eventually([this] {
+    return manager_->NotHealthy().starts_with("the watch of pods is dead: nothing heard");
+  }));
+  EXPECT_THAT(manager_->NotReady(), HasSubstr("pods: nothing heard for"));
+}
+
+TEST_F(ManagerTest, AnApiServerThatIsAwayIsNoReasonToBeRestarted) {
+  limits_.stale_cache = std::chrono::seconds(0);
+  server_.Fail({Code::kUnavailable, "away"});
+  Run([](int, std::stop_token) { return AwaitChange(); });
+  ASSERT_TRUE(server_.AwaitRequests(1));
+  EXPECT_TRUE(
+      Eventually([this] { return manager_->NotReady().find("away") != std::string::npos; }));
+  EXPECT_EQ(manager_->NotHealthy(), "");
+  EXPECT_FALSE(manager_->Leads());
 }
 
 TEST_F(ManagerTest, SaysWhatItWaitsForAndReconcilesNothingBefore) {
   server_.Refuse(404, "NotFound", "not served").Silence();
   Run([](int, std::stop_token) { return AwaitChange(); });
   ASSERT_TRUE(server_.AwaitRequests(2));
-  EXPECT_THAT(manager_.NotReady(), HasSubstr("pods: the API server does not serve pods v1"));
+  EXPECT_THAT(manager_->NotReady(), HasSubstr("pods: the API server does not serve pods v1"));
   EXPECT_TRUE(reconciler_->Await(0).empty());
 }
 

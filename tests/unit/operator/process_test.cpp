@@ -1,10 +1,6 @@
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "operator/http_server.h"
 #include "operator/metrics.h"
 #include "operator/options.h"
 #include "tests/fakes/scripted_transport.h"
@@ -22,10 +18,10 @@ Result<Options> Parse(std::vector<const char*> words) {
 
 TEST(OptionsTest, DefaultsAndValues) {
   const auto options = Parse({"--cluster-name=prod", "--mover-image=m:1", "--log-format=json",
-                              "--leader-elect", "--namespace=shop"});
+                              "--leader-elect", "--namespace=shop,web", "--namespace=bank"});
   ASSERT_TRUE(options) << options.error().message;
   EXPECT_EQ(options->cluster_name, "prod");
-  EXPECT_EQ(options->ns, "shop");
+  EXPECT_THAT(options->namespaces, ::testing::ElementsAre("shop", "web", "bank"));
   EXPECT_EQ(options->metrics_address, ":8080");
   EXPECT_EQ(options->log_format, LogFormat::kJson);
   EXPECT_TRUE(options->leader_elect);
@@ -45,7 +41,8 @@ TEST(OptionsTest, TheEnvironmentStandsIn) {
 TEST(OptionsTest, BadOnesAreInvalidWithASentence) {
   EXPECT_THAT(Parse({"--mover-image=m"}).error().message, HasSubstr("--cluster-name"));
   for (const char* bad : {"--log-format=xml", "--workers=0", "--mover-image-pull-policy=Sometimes",
-                          "--unknown", "--workers=many"})
+                          "--unknown", "--workers=many", "--metrics-auth",
+                          "--metrics-tls-cert=/c.pem", "--metrics-tls-key=/k.pem"})
     EXPECT_EQ(Parse({"--cluster-name=c", "--mover-image=m", bad}).error().code, Code::kInvalid)
         << bad;
 }
@@ -53,51 +50,6 @@ TEST(OptionsTest, BadOnesAreInvalidWithASentence) {
 TEST(OptionsTest, HelpAndVersionAskToPrintOnly) {
   EXPECT_THAT(Parse({"--version"})->print_only, StartsWith("holdfast-operator "));
   EXPECT_THAT(Parse({"--help"})->print_only, HasSubstr("--mover-image"));
-}
-
-// The whole answer to a GET.
-std::string Get(int port, const std::string& path) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::string answer;
-  if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) {
-    const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
-    EXPECT_GT(::send(fd, request.data(), request.size(), 0), 0);
-    char buffer[4096];
-    for (ssize_t got = 0; (got = ::recv(fd, buffer, sizeof(buffer), 0)) > 0;)
-      answer.append(buffer, static_cast<std::size_t>(got));
-  }
-  ::close(fd);
-  return answer;
-}
-
-TEST(HttpServerTest, ServesItsPathsAndNoOthers) {
-  const auto server =
-      HttpServer::Start({"127.0.0.1:0", "", "127.0.0.1:0"}, {{"/readyz",
-                                                              [] {
-                                                                return HttpAnswer{503, "not yet\n"};
-                                                              }},
-                                                             {"/healthz", [] {
-                                                                return HttpAnswer{200, "ok\n"};
-                                                              }}});
-  ASSERT_TRUE(server) << server.error().message;
-  ASSERT_EQ((*server)->ports().size(), 1u);
-  const int port = (*server)->ports()[0];
-  EXPECT_THAT(Get(port, "/readyz"), StartsWith("HTTP/1.1 503"));
-  EXPECT_THAT(Get(port, "/readyz"), ::testing::EndsWith("\r\n\r\nnot yet\n"));
-  EXPECT_THAT(Get(port, "/healthz"), StartsWith("HTTP/1.1 200"));
-  EXPECT_THAT(Get(port, "/etc/passwd"), HasSubstr(" 404 "));
-  const auto taken = HttpServer::Start({"127.0.0.1:" + std::to_string(port)}, {});
-  EXPECT_EQ(taken.error().code, Code::kInvalid);
-}
-
-TEST(HttpServerTest, WithoutAddressesServesNothing) {
-  const auto server = HttpServer::Start({"", ""}, {});
-  ASSERT_TRUE(server);
-  EXPECT_TRUE((*server)->ports().empty());
 }
 
 TEST(MetricsTest, CountsRequestsByMethodAndCode) {
@@ -111,7 +63,11 @@ TEST(MetricsTest, CountsRequestsByMethodAndCode) {
               HasSubstr(R"(rest_client_requests_total{code="200",method="GET"} 1)"));
   EXPECT_THAT(metrics.Text(),
               HasSubstr(R"(rest_client_requests_total{code="<error>",method="GET"} 1)"));
+  EXPECT_THAT(metrics.Text(),
+              HasSubstr(R"(rest_client_request_duration_seconds_count{verb="GET"} 2)"));
   EXPECT_THAT(metrics.Text(), HasSubstr("process_resident_memory_bytes "));
+  EXPECT_THAT(metrics.Text(), HasSubstr("# TYPE process_cpu_seconds_total counter"));
+  EXPECT_THAT(metrics.Text(), HasSubstr("holdfast_build_info{version=\""));
 }
 
 }  // namespace
