@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/quantity.h"
 #include "controllers/labels.h"
+#include "controllers/place.h"
 #include "jobs/protocol/exit_code.h"
 
 namespace holdfast::controllers {
@@ -17,6 +18,8 @@ constexpr std::size_t kMaxSuffix = 24;
 // A user that is nobody's, for workloads that do not say theirs (distroless' "nonroot").
 constexpr std::int64_t kNobody = 65532;
 constexpr int kGracePeriodSeconds = 30;
+// A prune, of this cluster or another, is over by then, or the mover is tried again.
+constexpr std::chrono::hours kLockWait{1};
 // Secrets are mounted for any user: which one the mover is depends on the workload.
 constexpr int kSecretMode = 0444;
 
@@ -85,23 +88,11 @@ Json FromField(const char* name, const char* path) {
   return {{"name", name}, {"valueFrom", {{"fieldRef", {{"fieldPath", path}}}}}};
 }
 
-Json FromSecret(const char* name, const std::string& secret, bool optional) {
-  Json reference = {{"name", secret}, {"key", name}};
-  if (optional) reference["optional"] = true;
-  return {{"name", name}, {"valueFrom", {{"secretKeyRef", reference}}}};
-}
-
 // The pod's name comes first: the arguments refer to it.
 Json Environment(const crds::BackupRepositorySpec& repository) {
   Json env = Json::array(
       {FromField("POD_NAME", "metadata.name"), FromField("POD_NAMESPACE", "metadata.namespace")});
-  if (!repository.s3) return env;
-  const std::string& secret = repository.s3->credentials_secret.name;
-  env.push_back(FromSecret("AWS_ACCESS_KEY_ID", secret, false));
-  env.push_back(FromSecret("AWS_SECRET_ACCESS_KEY", secret, false));
-  env.push_back(FromSecret("AWS_SESSION_TOKEN", secret, true));
-  if (!repository.s3->region.empty())
-    env.push_back({{"name", "AWS_REGION"}, {"value", repository.s3->region}});
+  for (Json& variable : PlaceEnvironment(repository)) env.push_back(std::move(variable));
   return env;
 }
 
@@ -118,42 +109,25 @@ struct Mounts {
   }
 };
 
-Json Items(const std::string& key, const char* path) {
-  return Json::array({{{"key", key}, {"path", FileOf(path)}}});
-}
-
 // Optional to the kubelet, which otherwise waits without a word in the pod's status: the mover
 // finds the file missing, and says which field to look at.
-Json SecretSource(const std::string& name, const std::string& key, const char* path) {
-  return {{"secret",
-           {{"secretName", name},
-            {"defaultMode", kSecretMode},
-            {"items", Items(key, path)},
-            {"optional", true}}}};
-}
-
-Json CaSource(const crds::CaBundle& bundle) {
-  if (!bundle.secret.empty()) return SecretSource(bundle.secret, bundle.key, protocol::kCaFile);
-  return {{"configMap",
-           {{"name", bundle.config_map},
-            {"defaultMode", kSecretMode},
-            {"items", Items(bundle.key, protocol::kCaFile)},
-            {"optional", true}}}};
-}
-
-const crds::CaBundle* CaOf(const crds::BackupRepositorySpec& spec) {
-  return spec.s3 && spec.s3->ca_bundle ? &*spec.s3->ca_bundle : nullptr;
+Json SourceOf(const MountedFile& file) {
+  Json source = {{"defaultMode", kSecretMode},
+                 {"items", Json::array({{{"key", file.key}, {"path", FileOf(file.path)}}})},
+                 {"optional", true}};
+  source[file.secret.empty() ? "name" : "secretName"] =
+      file.secret.empty() ? file.config_map : file.secret;
+  return {{file.secret.empty() ? "configMap" : "secret", std::move(source)}};
 }
 
 Mounts MountsOf(const MoverJob& job) {
   Mounts mounts;
   const crds::BackupRepositorySpec& repository = job.repository->spec;
-  mounts.Add("password",
-             SecretSource(repository.password_secret.name, repository.password_secret.key,
-                          protocol::kPasswordFile),
-             DirectoryOf(protocol::kPasswordFile), true);
-  if (const crds::CaBundle* bundle = CaOf(repository))
-    mounts.Add("ca", CaSource(*bundle), DirectoryOf(protocol::kCaFile), true);
+  std::vector<MountedFile> files = PlaceFiles(repository);
+  files.insert(files.begin(), {"password", repository.password_secret.name, "",
+                               repository.password_secret.key, protocol::kPasswordFile});
+  for (const MountedFile& file : files)
+    mounts.Add(file.volume.c_str(), SourceOf(file), DirectoryOf(file.path), true);
   mounts.Add("tmp", {{"emptyDir", Json::object()}}, "/tmp", false);
   if (!job.claim.empty())
     mounts.Add("data", {{"persistentVolumeClaim", {{"claimName", job.claim}}}}, protocol::kDataPath,
@@ -324,24 +298,14 @@ Result<Json> BuildMoverJob(const MoverJob& job, const Settings& settings) {
               {"spec", std::move(spec)}};
 }
 
-std::string LocationOf(const crds::BackupRepositorySpec& spec) {
-  if (!spec.s3) return {};
-  std::string location = "s3:" + spec.s3->endpoint;
-  while (location.ends_with('/')) location.pop_back();
-  location += "/" + spec.s3->bucket;
-  std::string prefix = spec.s3->prefix;
-  while (prefix.starts_with('/')) prefix.erase(0, 1);
-  while (prefix.ends_with('/')) prefix.pop_back();
-  return prefix.empty() ? location : location + "/" + prefix;
-}
-
 protocol::RepositoryArgs RepositoryArgsFor(const crds::BackupRepository& repository,
                                            const Settings& settings) {
   protocol::RepositoryArgs args;
   args.location = LocationOf(repository.spec);
-  args.has_ca = CaOf(repository.spec) != nullptr;
+  args.has_ca = HasCaBundle(repository.spec);
   args.virtual_host_style = repository.spec.s3 && !repository.spec.s3->force_path_style;
   args.holder = settings.cluster_name + "/$(POD_NAMESPACE)/$(POD_NAME)";
+  args.lock_wait = kLockWait;
   const crds::RepositoryLimits& limits = repository.spec.limits;
   args.upload_per_second = ParseQuantity(limits.upload_per_second.text).value_or(0);
   args.download_per_second = ParseQuantity(limits.download_per_second.text).value_or(0);

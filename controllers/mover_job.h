@@ -54,9 +54,6 @@ Result<Json> BuildMoverJob(const MoverJob& job, const Settings& settings);
 protocol::RepositoryArgs RepositoryArgsFor(const crds::BackupRepository& repository,
                                            const Settings& settings);
 
-// "s3:https://host/bucket/prefix"; empty for a place that is not served yet.
-std::string LocationOf(const crds::BackupRepositorySpec& spec);
-
 // "<base>-<suffix>" within 63 characters, a DNS label: longer ones are cut and get a hash, and so
 // do those with dots, which become dashes.
 std::string JobName(const std::string& base, const std::string& suffix);

@@ -30,6 +30,12 @@ struct MoverState {
   std::optional<protocol::MoverResult> result;
 };
 
+// A Job of a mover, and what it is doing.
+struct MoverRun {
+  JobView job;
+  MoverState state;
+};
+
 // `pods` are those that the Job controls, in any order.
 MoverState StateOfMover(const JobView& job, const std::vector<PodView>& pods);
 

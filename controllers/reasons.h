@@ -42,6 +42,8 @@ inline constexpr const char* kPolicyNotFound = "PolicyNotFound";
 inline constexpr const char* kPolicyNotReady = "PolicyNotReady";
 // The repository's limits.concurrentMovers are all in use; the mover starts when one is free.
 inline constexpr const char* kWaitingForSlot = "WaitingForSlot";
+// The repository is being pruned, which needs it for itself; the mover starts afterwards.
+inline constexpr const char* kWaitingForPrune = "WaitingForPrune";
 // Movers are reading the volumes.
 inline constexpr const char* kRunning = "Running";
 // Every volume has a snapshot of this run.
@@ -80,6 +82,12 @@ inline constexpr const char* kReachable = "Reachable";
 inline constexpr const char* kProbing = "Probing";
 // Another repository lies where this one was; nothing is written to it until somebody decides.
 inline constexpr const char* kRepositoryReplaced = "RepositoryReplaced";
+// The last check read what it was to read, and all of it was whole.
+inline constexpr const char* kCheckPassed = "CheckPassed";
+// A check found damage, or could not be carried out; the message says which.
+inline constexpr const char* kCheckFailed = "CheckFailed";
+// The space of removed snapshots could not be freed; nothing is lost, and the next run tries again.
+inline constexpr const char* kPruneFailed = "PruneFailed";
 // Locks of movers whose pods are gone are being removed.
 inline constexpr const char* kRemovingLocks = "RemovingLocks";
 
@@ -120,6 +128,9 @@ inline constexpr const char* kStarted = "Started";
 // A Restore was asked for; the message says by whom, as far as the API tells. On the Restore and on
 // the StatefulSet that it restores in place.
 inline constexpr const char* kRestoreRequested = "RestoreRequested";
+// A Backup that was to take its snapshots along went without them; the message names them and says
+// why.
+inline constexpr const char* kSnapshotsLeft = "SnapshotsLeft";
 // Snapshots were removed from the repository by a policy's retention.
 inline constexpr const char* kSnapshotsRemoved = "SnapshotsRemoved";
 

@@ -260,6 +260,12 @@ Result<Schedule> ParseSchedule(std::string_view cron, std::string_view time_zone
   return schedule;
 }
 
+Result<std::chrono::seconds> UtcOffset(std::string_view time_zone, TimePoint time) {
+  TRY(const date::time_zone* zone, LocateZone(time_zone));
+  if (zone == nullptr) return seconds(0);
+  return zone->get_info(time).offset;
+}
+
 // --- Due times ---
 
 bool Schedule::DayMatches(sys_days local_day) const {

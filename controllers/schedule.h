@@ -61,6 +61,9 @@ class Schedule {
 Result<Schedule> ParseSchedule(std::string_view cron, std::string_view time_zone,
                                std::string_view seed);
 
+// How far the zone's clocks are ahead of UTC at that time. Invalid for an unknown zone.
+Result<std::chrono::seconds> UtcOffset(std::string_view time_zone, TimePoint time);
+
 // A delay in [0, most] that depends on `seed` alone: runs spread out, and each keeps its place.
 std::chrono::seconds StableJitter(std::string_view seed, std::chrono::seconds most);
 

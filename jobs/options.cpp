@@ -181,9 +181,9 @@ Result<engine::Request> FinishForget(Typed& typed) {
   engine::ForgetOptions& request = typed.forget;
   request.identity = IdentityOf(typed);
   request.policy.keep = typed.keep;
-  for (std::size_t i = 0; i < engine::kPeriods; ++i) {
+  for (std::size_t i = 0; i < kPeriods; ++i) {
     if (typed.within[i].empty()) continue;
-    TRY(request.policy.within[i], engine::ParseCalendarSpan(typed.within[i]));
+    TRY(request.policy.within[i], ParseCalendarSpan(typed.within[i]));
   }
   if (typed.grouped->count() != 0) {
     TRY(request.group_by, engine::ParseGrouping(typed.group_by));

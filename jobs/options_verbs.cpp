@@ -8,8 +8,8 @@ namespace {
 constexpr const char* kOneSnapshot = "Snapshot id, its first digits, or latest";
 
 // By Period; "last" counts snapshots, "within" alone is any snapshot.
-constexpr std::array<const char*, engine::kPeriods> kKeepNames = {"last",   "hourly",  "daily",
-                                                                  "weekly", "monthly", "yearly"};
+constexpr std::array<const char*, kPeriods> kKeepNames = {"last",   "hourly",  "daily",
+                                                          "weekly", "monthly", "yearly"};
 
 // One value for each time the option is written: what follows is never swallowed.
 void AddList(CLI::App& verb, const std::string& name, std::vector<std::string>& list,
@@ -154,9 +154,11 @@ void AddPruneOptions(CLI::App& verb, Typed& typed) {
 void AddForget(CLI::App& app, Typed& typed) {
   CLI::App& verb = AddVerb(app, typed, "forget", "Remove snapshots by retention or by id");
   AddIdentity(verb, typed);
-  verb.add_option("snapshots", typed.forget.ids, "Snapshots to remove, instead of a policy");
+  verb.add_option("snapshots", typed.forget.ids,
+                  "Snapshots to remove, instead of a policy; --host, --as-path and --tag must fit");
+  verb.add_flag("--missing-ok", typed.forget.missing_ok, "Snapshots that are gone are no error");
   verb.add_option("--tag", typed.forget.tag, "Only snapshots with this tag");
-  for (std::size_t i = 0; i < engine::kPeriods; ++i) {
+  for (std::size_t i = 0; i < kPeriods; ++i) {
     const std::string name = kKeepNames[i];
     verb.add_option("--keep-" + name, typed.keep[i],
                     i == 0 ? "Keep this many of the newest snapshots; -1 is all"
@@ -165,8 +167,6 @@ void AddForget(CLI::App& app, Typed& typed) {
                     "The same, as far back as a span like 1y6m14d12h");
   }
   AddList(verb, "--keep-tag", typed.forget.policy.keep_tags, "Keep snapshots with this tag");
-  AddList(verb, "--keep-id", typed.forget.keep_ids,
-          "Keep this snapshot, and do not count it; may be repeated");
   typed.grouped = verb.add_option(
       "-g,--group-by", typed.group_by,
       "Count in each group of equal host,paths,tags (any of them) by itself, not in one volume");

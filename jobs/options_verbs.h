@@ -19,8 +19,8 @@ struct Typed {
   Options options;
   std::string retry_for, limit_upload, limit_download;
   std::string type = "incremental", unreadable = "fail", overwrite = "always", as_of, as_path, host;
-  std::array<int, engine::kPeriods> keep{};
-  std::array<std::string, engine::kPeriods> within;
+  std::array<int, kPeriods> keep{};
+  std::array<std::string, kPeriods> within;
 
   engine::InitRequest init;
   engine::BackupRequest backup;

@@ -1,11 +1,13 @@
 // Runs a Backup: one mover Job for each volume, and a status that tells the truth about them.
 //
-// Deleting a Backup stops its movers (they are owned) and keeps its snapshots. The Backup itself is
+// Deleting a Backup stops its movers (they are owned) and keeps its snapshots, unless it asks for
+// their end by spec.deletionPolicy (deletion.h). The Backup itself is
 // not owned by its policy: history outlives the policy, and a policy that is made again finds it.
 #pragma once
 
 #include <mutex>
 
+#include "controllers/backup/deletion.h"
 #include "controllers/backup/observe.h"
 #include "controllers/context.h"
 #include "controllers/reconciler.h"
@@ -21,6 +23,9 @@ class BackupController final : public Reconciler {
   Result<Requeue> Reconcile(const kube::ObjectKey& key, std::stop_token stop) override;
 
  private:
+  Result<Requeue> Delete(const crds::Backup& backup, std::stop_token stop);
+  Result<void> Forget(const backup::DeletionWorld& world, const backup::DeletionPlan& plan,
+                      std::stop_token stop);
   Result<Requeue> Work(const kube::ObjectKey& key, std::stop_token stop);
   Result<void> Apply(const backup::Observed& observed, backup::Plan& plan, std::stop_token stop);
   Result<void> Record(const crds::Backup& before, const crds::BackupStatus& after,

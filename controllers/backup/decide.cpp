@@ -34,14 +34,6 @@ struct Blocker {
   bool stalled = true;  // the user must act; else it is only a matter of time
 };
 
-std::optional<Blocker> CheckSpec(const World& world) {
-  if (world.backup.spec.deletion_policy == crds::DeletionPolicy::kDelete)
-    return Blocker{{reason::kNotSupported,
-                    "spec.deletionPolicy Delete is not supported by this version yet; write "
-                    "Retain, and let the policy's retention remove snapshots"}};
-  return std::nullopt;
-}
-
 std::optional<Blocker> CheckPolicyExists(const World& world) {
   if (world.policy != nullptr) return std::nullopt;
   return Blocker{{reason::kPolicyNotFound, "there is no BackupPolicy " +
@@ -95,8 +87,7 @@ std::optional<Blocker> CheckNoRestore(const World& world) {
 }
 
 std::optional<Blocker> FindBlocker(const World& world) {
-  for (const auto check : {CheckSpec, CheckPolicyExists})
-    if (auto blocker = check(world)) return blocker;
+  if (auto blocker = CheckPolicyExists(world)) return blocker;
   for (const auto check :
        {CheckPolicyIsSound, CheckWorkload, CheckRepository, CheckNoRestore, CheckTurn})
     if (auto blocker = check(world)) return blocker;
@@ -176,6 +167,13 @@ void Update(const VolumeWorld& world, VolumeBackup& volume) {
   }
 }
 
+void GuardAgainstShrinking(const World& world, const VolumeWorld& seen, VolumeBackup& volume) {
+  if (volume.state != RunState::kSucceeded || world.policy == nullptr) return;
+  const std::string& guard = world.policy->spec.failure_policy.shrink_guard;
+  if (auto beyond = BeyondShrinkGuard(guard, seen.last_good, volume.bytes))
+    Fail(volume, *std::move(beyond));
+}
+
 // Why a volume waits, in the condition's words; empty for one that is on its way.
 struct Wait {
   std::string reason;
@@ -191,6 +189,12 @@ void StartVolumes(const World& world, Plan& plan, Wait& wait) {
     if (IsOver(volume) || seen.job) continue;
     if (!seen.claim_exists) {
       Fail(volume, "PersistentVolumeClaim " + Quoted(volume.claim) + " does not exist");
+    } else if (!world.pruning.empty()) {
+      volume.message = "waits until the repository is pruned";
+      wait = {reason::kWaitingForPrune, "Job " + Quoted(world.pruning) +
+                                            " prunes BackupRepository " +
+                                            Quoted(world.repository->metadata.name) +
+                                            ", and needs it for itself; waits for its end"};
     } else if (slots > 0) {
       --slots;
       if (!seen.pod.empty()) volume.pod = seen.pod;
@@ -212,6 +216,7 @@ void UpdateVolumes(const World& world, Plan& plan, Wait& wait) {
     VolumeBackup& volume = plan.status.volumes[i];
     if (IsOver(volume) || !world.volumes[i].job) continue;
     Update(world.volumes[i], volume);
+    GuardAgainstShrinking(world, world.volumes[i], volume);
     const MoverState& mover = world.volumes[i].mover;
     if (!IsOver(volume) && !mover.reason.empty() && wait.reason.empty())
       wait = {mover.reason, volume.claim + ": " + mover.message};

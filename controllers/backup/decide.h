@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "controllers/backup/shrink_guard.h"
 #include "controllers/mover_state.h"
 #include "controllers/reconciler.h"
 #include "controllers/settings.h"
@@ -27,6 +28,7 @@ struct VolumeWorld {
   std::optional<JobView> job;
   MoverState mover;  // of the Job, when there is one
   std::optional<protocol::Progress> progress;
+  std::optional<GoodSize> last_good;  // of the same policy; asked only once the mover is done
 };
 
 struct World {
@@ -43,6 +45,7 @@ struct World {
   std::vector<VolumeWorld> volumes;  // one for each of status.volumes
   std::vector<JobView> jobs;         // all of this Backup's
   int free_slots = 0;                // movers that the repository can still take
+  std::string pruning;               // the Job that prunes the repository now; empty for none
 };
 
 struct Plan {

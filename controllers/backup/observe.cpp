@@ -18,10 +18,10 @@ kube::ListOptions In(const std::string& ns, std::string label_selector = "") {
   return options;
 }
 
-bool Unfinished(const JobView& job) {
+// The verb of a Job that has not ended; empty for one that has.
+std::string UnfinishedVerb(const JobView& job) {
   const auto verb = job.labels.find(kVerbLabel);
-  return !job.Finished() && verb != job.labels.end() &&
-         (verb->second == "backup" || verb->second == "restore");
+  return job.Finished() || verb == job.labels.end() ? "" : verb->second;
 }
 
 bool OlderThan(const crds::Backup& a, const crds::Backup& b) {
@@ -121,12 +121,29 @@ class Observer {
     for (const auto& [key, pod] : context_.caches.pods.Find(index::kOwner, seen.job->uid))
       pods.push_back(*pod);
     seen.mover = StateOfMover(*seen.job, pods);
+    if (seen.mover.phase == MoverPhase::kSucceeded) seen.last_good = LastGoodSize(seen.claim);
     if (seen.mover.phase != MoverPhase::kRunning) {
       book_.Forget(seen.job->uid);
       return {};
     }
     seen.progress = ReadProgress(*seen.job, seen.mover.pod);
     return {};
+  }
+
+  std::optional<GoodSize> LastGoodSize(const std::string& claim) const {
+    const std::string policy = Namespace() + "/" + observed_.world.backup.spec.policy;
+    std::optional<GoodSize> good;
+    std::optional<TimePoint> when;
+    for (const auto& [key, other] : context_.caches.backups.Find(index::kPolicy, policy)) {
+      const crds::BackupStatus& status = other->status;
+      if (status.phase != crds::BackupPhase::kSucceeded || status.completion_time < when) continue;
+      for (const crds::VolumeBackup& volume : status.volumes) {
+        if (volume.claim != claim) continue;
+        good = GoodSize{key.name, volume.bytes};
+        when = status.completion_time;
+      }
+    }
+    return good;
   }
 
   // A log that cannot be read costs only the percentage.
@@ -212,7 +229,9 @@ class Observer {
         kube::kJobs, movers,
         [&](const Json& object) -> Result<void> {
           TRY(const JobView job, DecodeJob(object));
-          if (Unfinished(job)) ++used;
+          const std::string verb = UnfinishedVerb(job);
+          if (verb == "backup" || verb == "restore") ++used;
+          if (verb == "prune") world.pruning = job.key.name;
           if (job.owner.uid == world.backup.metadata.uid) Adopt(job);
           return {};
         },
@@ -271,12 +290,28 @@ void ProgressBook::Forget(const std::string& job_uid) {
   entries_.erase(job_uid);
 }
 
-Result<std::optional<Observed>> Observe(const Context& context, ProgressBook& book,
-                                        const kube::ObjectKey& key, std::stop_token stop) {
-  TRY(std::optional<crds::Backup> backup, ReadLive<crds::Backup>(context, key, stop));
-  if (!backup || backup->metadata.deletion_timestamp) return std::nullopt;
-  TRY(Observed observed, Observer(context, book, stop).Look(*std::move(backup)));
-  return std::optional<Observed>(std::move(observed));
+Result<Observed> Observe(const Context& context, ProgressBook& book, crds::Backup backup,
+                         std::stop_token stop) {
+  return Observer(context, book, std::move(stop)).Look(std::move(backup));
+}
+
+DeletionWorld ObserveDeletion(const Context& context, const crds::Backup& backup) {
+  DeletionWorld world;
+  world.now = context.clock.Now();
+  world.backup = backup;
+  const auto run_of = [&](const JobView& job) {
+    std::vector<PodView> pods;
+    for (const auto& [key, pod] : context.caches.pods.Find(index::kOwner, job.uid))
+      pods.push_back(*pod);
+    return MoverRun{job, StateOfMover(job, pods)};
+  };
+  for (const auto& [key, job] : context.caches.jobs.Find(index::kOwner, backup.metadata.uid))
+    world.movers.push_back(run_of(*job));
+  for (const crds::VolumeBackup& volume : backup.status.volumes)
+    if (const auto job = context.caches.jobs.Get(
+            {backup.metadata.namespace_, ForgetJobName(backup, volume.claim)}))
+      world.forgets.push_back(run_of(*job));
+  return world;
 }
 
 std::string JobNameFor(const crds::Backup& backup, const std::string& claim) {

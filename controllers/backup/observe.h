@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "controllers/backup/decide.h"
+#include "controllers/backup/deletion.h"
 #include "controllers/context.h"
 
 namespace holdfast::controllers::backup {
@@ -45,9 +46,11 @@ class ProgressBook {
   std::unordered_map<std::string, Entry> entries_;
 };
 
-// nullopt when the Backup is gone or on its way out: its Jobs go with it.
-Result<std::optional<Observed>> Observe(const Context& context, ProgressBook& book,
-                                        const kube::ObjectKey& key, std::stop_token stop);
+Result<Observed> Observe(const Context& context, ProgressBook& book, crds::Backup backup,
+                         std::stop_token stop);
+
+// Of a Backup that is being deleted, from the caches; without the repository.
+DeletionWorld ObserveDeletion(const Context& context, const crds::Backup& backup);
 
 // "<backup>-<claim>", within a Job name's length.
 std::string JobNameFor(const crds::Backup& backup, const std::string& claim);

@@ -39,28 +39,11 @@ std::optional<Finding> CheckCopyMethod(const Spec& spec) {
   return std::nullopt;
 }
 
-std::optional<Finding> CheckRetention(const Spec& spec) {
-  const crds::Retention& keep = spec.retention;
-  const std::pair<const char*, bool> rules[] = {
-      {"keepHourly", keep.keep_hourly.has_value()}, {"keepDaily", keep.keep_daily.has_value()},
-      {"keepWeekly", keep.keep_weekly.has_value()}, {"keepMonthly", keep.keep_monthly.has_value()},
-      {"keepYearly", keep.keep_yearly.has_value()}, {"keepWithin", !keep.keep_within.empty()}};
-  for (const auto& [name, is_set] : rules)
-    if (is_set)
-      return NotServed(std::string("spec.retention.") + name, "write spec.retention.keepLast");
-  return std::nullopt;
-}
-
-std::optional<Finding> CheckFailurePolicy(const Spec& spec) {
-  if (!spec.failure_policy.shrink_guard.empty())
-    return NotServed("spec.failurePolicy.shrinkGuard", "remove it");
-  return std::nullopt;
-}
-
 std::optional<Finding> CheckDurations(const Spec& spec) {
   const std::pair<const char*, const std::string*> fields[] = {
       {"spec.jitter", &spec.jitter},
       {"spec.startingDeadline", &spec.starting_deadline},
+      {"spec.retention.keepWithin", &spec.retention.keep_within},
       {"spec.failurePolicy.deadline", &spec.failure_policy.deadline}};
   for (const auto& [name, text] : fields)
     if (const auto parsed = ParseDuration(*text); !text->empty() && !parsed)
@@ -90,8 +73,7 @@ std::string Joined(const std::vector<std::string>& words) {
 }  // namespace
 
 std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy) {
-  for (const auto check : {CheckTargetKind, CheckCopies, CheckCopyMethod, CheckRetention,
-                           CheckFailurePolicy, CheckDurations})
+  for (const auto check : {CheckTargetKind, CheckCopies, CheckCopyMethod, CheckDurations})
     if (auto finding = check(policy.spec)) return finding;
   return CheckSchedules(policy);
 }

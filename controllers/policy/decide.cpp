@@ -97,27 +97,19 @@ std::string JobNameFor(const World& world, const Retention& retention, const std
   return JobName(world.policy.metadata.name + "-" + claim, "forget-" + retention.round);
 }
 
-const ForgetJob* FindJob(const World& world, const std::string& name) {
-  for (const ForgetJob& forget : world.forget_jobs)
+const MoverRun* FindJob(const World& world, const std::string& name) {
+  for (const MoverRun& forget : world.forgets)
     if (forget.job.key.name == name) return &forget;
   return nullptr;
 }
 
-// A mover whose list of removed snapshots was cut says so and runs once more.
-bool IsDone(const ForgetJob& forget) {
-  return forget.mover.phase == MoverPhase::kSucceeded && forget.mover.result &&
-         !forget.mover.result->more;
-}
-
-bool RunAgain(const ForgetJob& forget) {
-  return forget.mover.phase == MoverPhase::kSucceeded && !IsDone(forget);
-}
+bool IsDone(const MoverRun& forget) { return forget.state.phase == MoverPhase::kSucceeded; }
 
 void RemoveServedJobs(const World& world, const Retention& retention, Plan& plan) {
-  for (const ForgetJob& forget : world.forget_jobs) {
+  for (const MoverRun& forget : world.forgets) {
     const auto round = forget.job.labels.find(kRoundLabel);
     const bool current = round != forget.job.labels.end() && round->second == retention.round;
-    if (forget.job.Finished() && !forget.job.deleting && (!current || RunAgain(forget)))
+    if (forget.job.Finished() && !forget.job.deleting && !current)
       plan.remove_jobs.push_back(forget.job);
   }
 }
@@ -125,25 +117,25 @@ void RemoveServedJobs(const World& world, const Retention& retention, Plan& plan
 // The objects go only when every claim's snapshots are known to be gone; until then a crash finds
 // the same round and the same Jobs. Returns what failed, in words.
 std::string ApplyRetention(const World& world, Plan& plan) {
-  const Retention retention = DecideRetention(world.policy.spec, world.backups);
+  const Retention retention = DecideRetention(world.policy.spec, world.backups, world.now);
   plan.remove_backups = retention.failed;
   RemoveServedJobs(world, retention, plan);
   std::string failure;
   bool all_done = true;
-  for (const auto& [claim, keep_ids] : retention.keep_ids) {
+  for (const auto& [claim, snapshots] : retention.snapshots) {
     const std::string name = JobNameFor(world, retention, claim);
-    const ForgetJob* forget = FindJob(world, name);
+    const MoverRun* forget = FindJob(world, name);
     if (forget == nullptr && UnfinishedBackup(world) == nullptr && !plan.create)
-      plan.forget.push_back({name, retention.round, claim, keep_ids});
+      plan.forget.push_back({name, retention.round, claim, snapshots});
     if (forget == nullptr || !IsDone(*forget)) all_done = false;
-    if (forget != nullptr && forget->mover.phase == MoverPhase::kFailed)
-      failure = claim + ": " + forget->mover.message;
+    if (forget != nullptr && forget->state.phase == MoverPhase::kFailed)
+      failure = claim + ": " + forget->state.message;
   }
   if (!all_done || retention.expired.empty()) return failure;
   for (const Backup& backup : retention.expired) plan.remove_backups.push_back(backup);
   plan.events.push_back({kube::EventType::kNormal, reason::kSnapshotsRemoved,
                          "removed the snapshots of " + std::to_string(retention.expired.size()) +
-                             " Backups beyond spec.retention.keepLast"});
+                             " Backups that spec.retention does not keep"});
   return {};
 }
 

@@ -17,18 +17,13 @@
 
 namespace holdfast::controllers::policy {
 
-struct ForgetJob {
-  JobView job;
-  MoverState mover;
-};
-
 struct World {
   TimePoint now{};
   crds::BackupPolicy policy;
   const StatefulSetView* stateful_set = nullptr;
   const crds::BackupRepository* repository = nullptr;
-  std::vector<crds::Backup> backups;   // of this policy, finished or not
-  std::vector<ForgetJob> forget_jobs;  // of this policy
+  std::vector<crds::Backup> backups;  // of this policy, finished or not
+  std::vector<MoverRun> forgets;      // of this policy
 };
 
 struct Event {
@@ -41,7 +36,7 @@ struct ForgetStart {
   std::string job;
   std::string round;
   std::string claim;
-  std::vector<std::string> keep_ids;
+  std::vector<std::string> snapshots;
 
   friend bool operator==(const ForgetStart&, const ForgetStart&) = default;
 };

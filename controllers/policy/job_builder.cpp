@@ -20,8 +20,7 @@ Result<Json> BuildForgetJob(const World& world, const ForgetStart& start,
   args.repository = RepositoryArgsFor(*world.repository, settings);
   args.identity = {settings.cluster_name, "/" + owner.namespace_ + "/" + start.claim};
   args.tag = "policy=" + owner.namespace_ + "/" + owner.name;
-  args.keep_last = static_cast<int>(world.policy.spec.retention.keep_last.value_or(1));
-  args.keep_ids = start.keep_ids;
+  args.snapshots = start.snapshots;
   MoverJob job;
   job.key = {owner.namespace_, start.job};
   job.owner_api_version = crds::kApiVersion;

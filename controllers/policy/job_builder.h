@@ -6,7 +6,7 @@
 
 namespace holdfast::controllers::policy {
 
-// `retention.keep_ids` as DecideRetention gave them; world.repository must be there.
+// `start` as Decide gave it; world.repository must be there.
 Result<Json> BuildForgetJob(const World& world, const ForgetStart& start, const Settings& settings);
 
 }  // namespace holdfast::controllers::policy

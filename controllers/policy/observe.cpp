@@ -33,7 +33,7 @@ void LookAtForgetJobs(const Context& context, World& world) {
     std::vector<PodView> pods;
     for (const auto& [pod_name, pod] : context.caches.pods.Find(index::kOwner, job->uid))
       pods.push_back(*pod);
-    world.forget_jobs.push_back({*job, StateOfMover(*job, pods)});
+    world.forgets.push_back({*job, StateOfMover(*job, pods)});
   }
 }
 

@@ -1,35 +1,40 @@
-// Which Backups of a policy are to go, by keepLast. Pure.
+// Which Backups of a policy are to go. Pure.
 //
-// Runs that did not succeed never count and are never a reason for a good one to go: their
-// snapshots are named to the mover as "keep, and do not count", for as long as fewer than keepLast
-// good runs came after them. Pinned Backups are kept and not counted either.
+// The rules of spec.retention, or of a schedule that has its own, are applied to each volume by
+// itself. A Backup goes once none of its volumes' snapshots is kept by any rule. Runs that did not
+// succeed are never counted and never a reason for a good one to go; pinned ones stay and are not
+// counted; the newest good snapshot of a volume stays whatever the rules say.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "crds/types/backup.h"
 #include "crds/types/backup_policy.h"
 
 namespace holdfast::controllers {
 
+// Backups whose snapshots one round removes: their ids, 72 bytes each on a command line, and the
+// mover's list of what it removed stay small.
+inline constexpr std::size_t kMaxExpired = 50;
+
 struct Retention {
-  // Good Backups that are beyond keepLast for every volume they hold. Their objects go once
-  // `keep_ids` was applied to each claim.
+  // Backups that are to go, the oldest first, at most kMaxExpired. Their objects go once
+  // `snapshots` are gone.
   std::vector<crds::Backup> expired;
-  // For each claim of those: the snapshots that stay although keepLast does not count them.
-  std::map<std::string, std::vector<std::string>> keep_ids;
-  // Names the round: the same until another good Backup is there.
+  // Their snapshots, by claim.
+  std::map<std::string, std::vector<std::string>> snapshots;
+  // Names the round: the same as long as the same Backups are to go.
   std::string round;
-  // Failed Backups beyond failedHistoryLimit: objects to delete at once.
+  // Failed Backups without a snapshot beyond failedHistoryLimit: objects to delete at once.
   std::vector<crds::Backup> failed;
 };
 
 // `backups` are the policy's, in any order; unfinished ones and those being deleted are left alone.
 Retention DecideRetention(const crds::BackupPolicySpec& policy,
-                          const std::vector<crds::Backup>& backups);
+                          const std::vector<crds::Backup>& backups, TimePoint now);
 
 }  // namespace holdfast::controllers

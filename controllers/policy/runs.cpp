@@ -175,9 +175,7 @@ std::string BackupName(const std::string& policy, const std::string& schedule, T
 // One that asks for what is not served will never run.
 const crds::Backup* UnfinishedBackup(const World& world) {
   for (const crds::Backup& backup : world.backups)
-    if (!IsOver(backup) && !backup.metadata.deletion_timestamp &&
-        backup.spec.deletion_policy != crds::DeletionPolicy::kDelete)
-      return &backup;
+    if (!IsOver(backup) && !backup.metadata.deletion_timestamp) return &backup;
   return nullptr;
 }
 

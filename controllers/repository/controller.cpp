@@ -5,6 +5,7 @@
 #include "controllers/reasons.h"
 #include "controllers/repository/observe.h"
 #include "controllers/repository/probe_job.h"
+#include "controllers/repository/upkeep_job.h"
 #include "controllers/write_status.h"
 
 namespace holdfast::controllers {
@@ -24,9 +25,8 @@ Result<Requeue> RepositoryController::Reconcile(const kube::ObjectKey& key, std:
     return tl::make_unexpected(done.error());
   }
   TRY_VOID(WriteStatus(context_, world->repository, plan.status, stop));
-  if (plan.event)
-    context_.events.Record(ReferenceTo(world->repository), plan.event->type, plan.event->reason,
-                           plan.event->message);
+  for (const repository::Announcement& event : plan.events)
+    context_.events.Record(ReferenceTo(world->repository), event.type, event.reason, event.message);
   return plan.requeue;
 }
 
@@ -35,6 +35,11 @@ Result<Requeue> RepositoryController::Reconcile(const kube::ObjectKey& key, std:
 Result<void> RepositoryController::Apply(const World& world, const Plan& plan,
                                          std::stop_token stop) {
   if (plan.start) TRY_VOID(StartProbe(world, *plan.start, stop));
+  if (plan.chore) {
+    TRY(const Json job,
+        repository::BuildChoreJob(world.repository, *plan.chore, context_.settings));
+    TRY_VOID(EnsureJob(context_.api, job, stop));
+  }
   for (const JobView& job : plan.remove) {
     const auto removed = context_.api.Delete(kube::kJobs, job.key, {.uid = job.uid}, stop);
     if (!removed && !IsAbsent(removed.error())) return removed;

@@ -7,7 +7,9 @@
 #include "base/hash.h"
 #include "base/quantity.h"
 #include "controllers/mover_job.h"
+#include "controllers/place.h"
 #include "controllers/reasons.h"
+#include "controllers/repository/upkeep.h"
 
 namespace holdfast::controllers::repository {
 namespace {
@@ -73,7 +75,7 @@ class Decision {
       Follow(*newest);
     else
       Conclude(*newest);
-    NoteUnservedExtra();
+    NoteInvalidSchedule();
     return Finish();
   }
 
@@ -85,11 +87,11 @@ class Decision {
     return true;
   }
 
-  // Backups work without these, so Ready stands beside Stalled.
-  void NoteUnservedExtra() {
-    const std::string sentence = UnservedExtra(repository_.spec);
+  // Backups work without prune and check, so Ready stands beside Stalled.
+  void NoteInvalidSchedule() {
+    const std::string sentence = InvalidSchedule(repository_);
     if (sentence.empty() || crds::IsTrue(plan_.status.conditions, crds::kStalled)) return;
-    Set(crds::kStalled, reason::kNotSupported, sentence);
+    Set(crds::kStalled, reason::kInvalidSchedule, sentence);
   }
 
   // What was found at another place says nothing about this one.
@@ -333,8 +335,8 @@ class Decision {
                                            before->reason == after->reason);
     if (!same && after->reason != reason::kProbing) {
       const bool ready = after->status == crds::ConditionStatus::kTrue;
-      plan_.event = Announcement{ready ? kube::EventType::kNormal : kube::EventType::kWarning,
-                                 after->reason, after->message};
+      plan_.events.push_back({ready ? kube::EventType::kNormal : kube::EventType::kWarning,
+                              after->reason, after->message});
     }
     return std::move(plan_);
   }
@@ -373,7 +375,9 @@ class Decision {
 }  // namespace
 
 Plan Decide(const World& world, const Settings& settings) {
-  return Decision(world, settings).Make();
+  Plan plan = Decision(world, settings).Make();
+  DecideUpkeep(world, plan);
+  return plan;
 }
 
 std::chrono::seconds ProbeBackoff(int bad, const Settings& settings) {
@@ -383,28 +387,10 @@ std::chrono::seconds ProbeBackoff(int bad, const Settings& settings) {
 }
 
 std::string UnservedPlace(const crds::BackupRepositorySpec& spec) {
-  const char* field = spec.azure        ? "spec.azure"
-                      : spec.gcs        ? "spec.gcs"
-                      : spec.filesystem ? "spec.filesystem"
-                                        : nullptr;
-  if (field != nullptr)
-    return std::string(field) + " is not served by this version; use spec.s3 for now.";
-  return spec.s3 ? "" : "spec.s3 is missing; say where the repository is.";
-}
-
-std::string UnservedExtra(const crds::BackupRepositorySpec& spec) {
-  constexpr const char* kGoesOn = " Backups and restores work.";
-  if (spec.prune)
-    return std::string(
-               "spec.prune is not served by this version: the space of removed snapshots is "
-               "not freed yet.") +
-           kGoesOn;
-  if (spec.check)
-    return std::string(
-               "spec.check is not served by this version: the repository is not checked on "
-               "schedule yet.") +
-           kGoesOn;
-  return "";
+  if (spec.filesystem)
+    return "spec.filesystem is not served by this version; use spec.s3, spec.azure or spec.gcs for "
+           "now.";
+  return LocationOf(spec).empty() ? "spec.s3, spec.azure or spec.gcs must say where it is." : "";
 }
 
 }  // namespace holdfast::controllers::repository

@@ -34,15 +34,18 @@ inline constexpr const char* kAttemptLabel =
     "holdfast.dev/attempt";  // bad probes before it, in a row
 inline constexpr const char* kRemovesLocksLabel = "holdfast.dev/removes-locks";  // when it does
 
-struct Probe {
-  JobView job;
-  MoverState state;
-};
+using Probe = MoverRun;
+
+// What a repository does to itself on schedule (upkeep.h).
+enum class Chore { kPrune, kCheck };
 
 struct World {
   crds::BackupRepository repository;
   TimePoint now{};
-  std::vector<Probe> probes;  // this repository's (by owner uid), in any order
+  // This repository's Jobs (by owner uid), in any order.
+  std::vector<Probe> probes;
+  std::vector<MoverRun> prunes;
+  std::vector<MoverRun> checks;
   // Holders of locks, by the last probe, and movers of this repository, whose pods are gone or have
   // ended. Removing the locks of such a holder is always safe.
   std::vector<std::string> dead_holders;
@@ -59,6 +62,13 @@ struct ProbeStart {
   friend bool operator==(const ProbeStart&, const ProbeStart&) = default;
 };
 
+struct ChoreStart {
+  Chore chore = Chore::kPrune;
+  std::string job;
+
+  friend bool operator==(const ChoreStart&, const ChoreStart&) = default;
+};
+
 struct Announcement {
   kube::EventType type = kube::EventType::kNormal;
   std::string reason;
@@ -70,8 +80,9 @@ struct Announcement {
 struct Plan {
   crds::BackupRepositoryStatus status;
   std::optional<ProbeStart> start;
-  std::vector<JobView> remove;  // probes that nobody needs any more
-  std::optional<Announcement> event;
+  std::optional<ChoreStart> chore;
+  std::vector<JobView> remove;  // Jobs that nobody needs any more
+  std::vector<Announcement> events;
   Requeue requeue;
 };
 
@@ -80,9 +91,7 @@ Plan Decide(const World& world, const Settings& settings);
 // The wait before the probe that follows `bad` bad ones in a row (at least 1).
 std::chrono::seconds ProbeBackoff(int bad, const Settings& settings);
 
-// A sentence for the first field of the spec that is not served: one without which the repository
-// cannot work at all, or (second) one that is merely not acted upon. Empty for none.
+// A sentence for a place that is not served. Empty for none.
 std::string UnservedPlace(const crds::BackupRepositorySpec& spec);
-std::string UnservedExtra(const crds::BackupRepositorySpec& spec);
 
 }  // namespace holdfast::controllers::repository

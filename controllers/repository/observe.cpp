@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "controllers/labels.h"
+#include "controllers/repository/upkeep.h"
 #include "controllers/write_status.h"
 
 namespace holdfast::controllers::repository {
@@ -14,11 +16,18 @@ std::vector<PodView> PodsOf(const Caches& caches, const JobView& job) {
   return pods;
 }
 
-std::vector<Probe> FindProbes(const Caches& caches, const std::string& uid) {
-  std::vector<Probe> probes;
-  for (const auto& [key, job] : caches.jobs.Find(index::kOwner, uid))
-    probes.push_back({*job, StateOfMover(*job, PodsOf(caches, *job))});
-  return probes;
+// By what their verb says; a Job of a verb that is not known here is somebody else's.
+void FindRuns(const Caches& caches, World& world) {
+  const std::pair<std::string, std::vector<MoverRun>*> sorts[] = {
+      {"probe", &world.probes},
+      {VerbOf(Chore::kPrune), &world.prunes},
+      {VerbOf(Chore::kCheck), &world.checks}};
+  for (const auto& [key, job] : caches.jobs.Find(index::kOwner, world.repository.metadata.uid)) {
+    const auto verb = job->labels.find(kVerbLabel);
+    for (const auto& [name, runs] : sorts)
+      if (verb != job->labels.end() && verb->second == name)
+        runs->push_back({*job, StateOfMover(*job, PodsOf(caches, *job))});
+  }
 }
 
 std::vector<PodView> MoversOf(const Caches& caches, const kube::ObjectKey& repository) {
@@ -80,7 +89,7 @@ Result<std::optional<World>> Observe(const Context& context, MoverWatch& movers,
   World world;
   world.repository = *repository;
   world.now = std::chrono::floor<std::chrono::seconds>(context.clock.Now());
-  world.probes = FindProbes(context.caches, repository->metadata.uid);
+  FindRuns(context.caches, world);
   FindDeadHolders(context, movers.Update(key, MoversOf(context.caches, key)), world, stop);
   return world;
 }

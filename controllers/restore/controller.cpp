@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controllers/audit.h"
+#include "controllers/finalizer.h"
 #include "controllers/job_client.h"
 #include "controllers/labels.h"
 #include "controllers/reasons.h"
@@ -28,34 +29,21 @@ Result<Requeue> RestoreController::Reconcile(const kube::ObjectKey& key, std::st
   }
   TRY(const bool written, WriteStatus(context_, world->restore, plan.status, stop));
   if (written) AuditEnd(*world, plan);
-  if (plan.remove_finalizer) TRY_VOID(SetFinalizer(world->restore, false, stop));
+  if (plan.remove_finalizer)
+    TRY_VOID(SetFinalizer(context_, world->restore, kScaleBackFinalizer, false, stop));
   Announce(*world, plan);
   return plan.requeue;
 }
 
 Result<void> RestoreController::Apply(const World& world, const Plan& plan, std::stop_token stop) {
-  if (plan.add_finalizer) TRY_VOID(SetFinalizer(world.restore, true, stop));
+  if (plan.add_finalizer)
+    TRY_VOID(SetFinalizer(context_, world.restore, kScaleBackFinalizer, true, stop));
   for (const Json& claim : plan.create_claims) TRY_VOID(CreateClaim(claim, stop));
   if (plan.scale) TRY_VOID(Scale(world, *plan.scale, stop));
   for (const std::string& claim : plan.start) TRY_VOID(StartMover(world, claim, stop));
   for (const JobView& job : plan.remove) TRY_VOID(RemoveJob(job, stop));
   for (const JobView& job : plan.expire)
     TRY_VOID(ExpireJob(context_.api, job.key, TimeToKeep(job), stop));
-  return {};
-}
-
-// The list is replaced as a whole, so it must not have changed since it was read: resourceVersion
-// makes that a Conflict.
-Result<void> RestoreController::SetFinalizer(const crds::Restore& restore, bool wanted,
-                                             std::stop_token stop) {
-  std::vector<std::string> finalizers = restore.metadata.finalizers;
-  std::erase(finalizers, kScaleBackFinalizer);
-  if (wanted) finalizers.emplace_back(kScaleBackFinalizer);
-  const Json patch = {
-      {"metadata",
-       {{"resourceVersion", restore.metadata.resource_version}, {"finalizers", finalizers}}}};
-  TRY_VOID(
-      context_.api.MergePatch(ResourceOf<crds::Restore>(), KeyOf(restore.metadata), patch, stop));
   return {};
 }
 

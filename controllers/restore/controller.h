@@ -19,7 +19,6 @@ class RestoreController final : public Reconciler {
 
  private:
   Result<void> Apply(const restore::World& world, const restore::Plan& plan, std::stop_token stop);
-  Result<void> SetFinalizer(const crds::Restore& restore, bool wanted, std::stop_token stop);
   Result<void> CreateClaim(const Json& claim, std::stop_token stop);
   Result<void> Scale(const restore::World& world, std::int64_t replicas, std::stop_token stop);
   Result<void> StartMover(const restore::World& world, const std::string& claim,

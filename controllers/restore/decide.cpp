@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "controllers/finalizer.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
@@ -647,8 +648,7 @@ class Decision {
   Requeue LookAgain() const { return RequeueAt(world_.now + kLookAgain); }
 
   bool HasFinalizer() const {
-    const auto& finalizers = restore_.metadata.finalizers;
-    return std::find(finalizers.begin(), finalizers.end(), kScaleBackFinalizer) != finalizers.end();
+    return controllers::HasFinalizer(restore_.metadata, kScaleBackFinalizer);
   }
   const std::string& SetName() const { return restore_.spec.target.stateful_set; }
 

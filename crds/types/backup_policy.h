@@ -34,37 +34,6 @@ struct PolicyTarget {
   friend bool operator==(const PolicyTarget&, const PolicyTarget&) = default;
 };
 
-struct Schedule {
-  std::string name;
-  std::string cron;
-  BackupType type = BackupType::kIncremental;
-
-  template <typename V>
-  static void Fields(V&& visit) {
-    visit("name", &Schedule::name, kRequired);
-    visit("cron", &Schedule::cron, kRequired);
-    visit("type", &Schedule::type);
-  }
-  friend bool operator==(const Schedule&, const Schedule&) = default;
-};
-
-struct Continuous {
-  std::string quiet_period = "10s";
-  std::string max_interval = "5m";
-
-  template <typename V>
-  static void Fields(V&& visit) {
-    visit("quietPeriod", &Continuous::quiet_period);
-    visit("maxInterval", &Continuous::max_interval);
-  }
-  friend bool operator==(const Continuous&, const Continuous&) = default;
-};
-
-enum class CopyMethod : std::uint8_t { kAuto, kSnapshot, kClone, kDirect };
-constexpr auto Names(CopyMethod) {
-  return std::array<std::string_view, 4>{"Auto", "Snapshot", "Clone", "Direct"};
-}
-
 // Nothing set keeps everything.
 struct Retention {
   std::optional<std::int64_t> keep_last;
@@ -87,6 +56,39 @@ struct Retention {
   }
   friend bool operator==(const Retention&, const Retention&) = default;
 };
+
+struct Schedule {
+  std::string name;
+  std::string cron;
+  BackupType type = BackupType::kIncremental;
+  std::optional<Retention> retention;  // rules for this schedule's backups alone
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("name", &Schedule::name, kRequired);
+    visit("cron", &Schedule::cron, kRequired);
+    visit("type", &Schedule::type);
+    visit("retention", &Schedule::retention);
+  }
+  friend bool operator==(const Schedule&, const Schedule&) = default;
+};
+
+struct Continuous {
+  std::string quiet_period = "10s";
+  std::string max_interval = "5m";
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("quietPeriod", &Continuous::quiet_period);
+    visit("maxInterval", &Continuous::max_interval);
+  }
+  friend bool operator==(const Continuous&, const Continuous&) = default;
+};
+
+enum class CopyMethod : std::uint8_t { kAuto, kSnapshot, kClone, kDirect };
+constexpr auto Names(CopyMethod) {
+  return std::array<std::string_view, 4>{"Auto", "Snapshot", "Clone", "Direct"};
+}
 
 enum class UnreadableFiles : std::uint8_t { kFail, kWarn };
 constexpr auto Names(UnreadableFiles) { return std::array<std::string_view, 2>{"Fail", "Warn"}; }

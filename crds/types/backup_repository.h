@@ -164,7 +164,7 @@ struct RepositoryLimits {
   friend bool operator==(const RepositoryLimits&, const RepositoryLimits&) = default;
 };
 
-// Exactly one of s3, azure, gcs and filesystem is set; only s3 is served so far.
+// Exactly one of s3, azure, gcs and filesystem is set; filesystem is not served yet.
 struct BackupRepositorySpec {
   std::optional<S3Location> s3;
   std::optional<AzureLocation> azure;

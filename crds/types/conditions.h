@@ -18,6 +18,8 @@ namespace holdfast::crds {
 inline constexpr std::string_view kReady = "Ready";
 inline constexpr std::string_view kReconciling = "Reconciling";
 inline constexpr std::string_view kStalled = "Stalled";
+// Of a repository: whether the last check found its data whole.
+inline constexpr std::string_view kHealthy = "Healthy";
 
 enum class ConditionStatus : std::uint8_t { kTrue, kFalse, kUnknown };
 constexpr auto Names(ConditionStatus) {

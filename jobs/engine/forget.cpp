@@ -12,12 +12,22 @@ namespace {
 
 using Decision = ForgetReport::Decision;
 
+bool Fits(const repo::Snapshot& snapshot, const ForgetOptions& options) {
+  return Matches(snapshot, options.identity) &&
+         (options.tag.empty() || HasTag(snapshot, options.tag));
+}
+
 Result<std::vector<Decision>> DecideByName(repo::Repository& repository,
-                                           const std::vector<std::string>& names,
-                                           std::stop_token stop) {
+                                           const ForgetOptions& options, std::stop_token stop) {
   std::vector<Decision> decisions;
-  for (const std::string& name : names) {
-    TRY(repo::Snapshot snapshot, repository.FindSnapshot(name, stop));
+  for (const std::string& name : options.ids) {
+    auto found = repository.FindSnapshot(name, stop);
+    if (!found && options.missing_ok && IsAbsent(found.error())) continue;
+    TRY(repo::Snapshot snapshot, std::move(found));
+    if (!Fits(snapshot, options))
+      return Fail(Code::kInvalid, "snapshot " + snapshot.id.Short() +
+                                      " is not of the host, path and tag given; nothing was "
+                                      "removed");
     const bool known = std::ranges::any_of(
         decisions, [&](const Decision& decision) { return decision.snapshot.id == snapshot.id; });
     if (!known) decisions.push_back({std::move(snapshot), {}});
@@ -60,12 +70,7 @@ Result<std::vector<Decision>> DecideByPolicy(const std::vector<repo::Snapshot>& 
   std::vector<Decision> decisions;
   std::map<std::vector<std::string>, std::vector<std::size_t>> groups;  // of indices in `decisions`
   for (const repo::Snapshot& snapshot : snapshots) {
-    if (!Matches(snapshot, options.identity)) continue;
-    if (!options.tag.empty() && !HasTag(snapshot, options.tag)) continue;
-    if (std::ranges::find(options.keep_ids, snapshot.id.Hex()) != options.keep_ids.end()) {
-      decisions.push_back({snapshot, {"pinned"}});
-      continue;
-    }
+    if (!Fits(snapshot, options)) continue;
     groups[GroupOf(snapshot, options.group_by.value_or(Grouping()))].push_back(decisions.size());
     decisions.push_back({snapshot, {}});
   }
@@ -99,7 +104,7 @@ Result<ForgetReport> Forget(repo::Repository& repository,
                             const ForgetOptions& options, TimePoint now, std::stop_token stop) {
   ForgetReport report;
   TRY(report.decisions, options.ids.empty() ? DecideByPolicy(snapshots, options, now)
-                                            : DecideByName(repository, options.ids, stop));
+                                            : DecideByName(repository, options, stop));
   std::ranges::stable_sort(report.decisions, {},
                            [](const Decision& decision) { return decision.snapshot.time; });
   for (const Decision& decision : report.decisions) {

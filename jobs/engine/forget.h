@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "jobs/engine/retention.h"
+#include "base/retention.h"
 #include "jobs/protocol/args.h"
 #include "jobs/repo/repository.h"
 
@@ -35,11 +35,12 @@ struct ForgetOptions {
   protocol::Identity identity;
   std::string tag;
   RetentionPolicy policy;
-  std::vector<std::string> keep_ids;  // whole ids; kept, and no rule counts them
   // Counts in each group of snapshots for itself, so that host and path may be left out.
   std::optional<Grouping> group_by;
-  // By name: these snapshots, whatever volume they are of; the above is then not used.
+  // By name: these snapshots; the policy is then not used. One that does not fit a host, path or
+  // tag given above is Invalid, so that a false list removes nothing of others.
   std::vector<std::string> ids;
+  bool missing_ok = false;  // ids that no snapshot has are passed over
   bool dry_run = false;
 };
 
@@ -56,7 +57,8 @@ struct ForgetReport {
 
 // The oldest go first. Invalid for a policy without a rule, or without both a whole identity and a
 // grouping (retention over several volumes at once would drop one for the sake of another);
-// NotFound for an id that no snapshot has.
+// NotFound for an id that no snapshot has, before anything is
+// removed.
 Result<ForgetReport> Forget(repo::Repository& repository,
                             const std::vector<repo::Snapshot>& snapshots,
                             const ForgetOptions& options, TimePoint now, std::stop_token stop);

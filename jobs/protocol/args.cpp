@@ -32,6 +32,8 @@ Words Start(const char* verb, const RepositoryArgs& repository) {
   Options(words, "dead-holder", repository.dead_holders);
   if (repository.retry_for)
     Option(words, "retry-for", std::to_string(repository.retry_for->count()) + "s");
+  if (repository.lock_wait)
+    Option(words, "lock-wait", std::to_string(repository.lock_wait->count()) + "s");
   Rate(words, "limit-upload", repository.upload_per_second);
   Rate(words, "limit-download", repository.download_per_second);
   return words;
@@ -89,8 +91,23 @@ Words CommandLine(const ForgetArgs& args) {
   Option(words, "host", args.identity.host);
   Option(words, "as-path", args.identity.path);
   Option(words, "tag", args.tag);
-  if (args.keep_last) Option(words, "keep-last", std::to_string(*args.keep_last));
-  Options(words, "keep-id", args.keep_ids);
+  Flag(words, "missing-ok", true);
+  words.insert(words.end(), args.snapshots.begin(), args.snapshots.end());
+  return words;
+}
+
+Words CommandLine(const PruneArgs& args) {
+  Words words = Start("prune", args.repository);
+  Option(words, "max-unused", args.max_unused);
+  Option(words, "max-repack", std::to_string(args.max_repack));
+  return words;
+}
+
+Words CommandLine(const CheckArgs& args) {
+  Words words = Start("check", args.repository);
+  const bool none =
+      args.read_data.empty() || args.read_data.find_first_not_of("0.%") == std::string::npos;
+  if (!none) Option(words, "read-data-subset", args.read_data);
   return words;
 }
 

@@ -16,8 +16,11 @@ inline constexpr const char* kDataPath = "/data";                         // the
 inline constexpr const char* kPasswordFile = "/holdfast/password/value";  // the repository's key
 inline constexpr const char* kCaFile = "/holdfast/ca/bundle.pem";         // optional CA bundle
 
+inline constexpr const char* kGoogleKeyFile = "/holdfast/google/key.json";  // of spec.gcs
+
 // Store credentials travel as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN from a
-// Secret that only the kubelet reads; AWS_REGION is set from the repository's spec.
+// Secret that only the kubelet reads (AZURE_ACCOUNT_KEY or AZURE_ACCOUNT_SAS for Azure);
+// AWS_REGION, AZURE_ACCOUNT_NAME and AZURE_ENDPOINT_SUFFIX are set from the repository's spec.
 
 enum class BackupType { kFull, kDifferential, kIncremental };
 
@@ -43,6 +46,8 @@ struct RepositoryArgs {
   std::vector<std::string> dead_holders;
   // How long requests that may work the second time are tried again; the mover's default if absent.
   std::optional<std::chrono::seconds> retry_for;
+  // How long others' locks are waited for; not at all if absent.
+  std::optional<std::chrono::seconds> lock_wait;
   std::uint64_t upload_per_second = 0;    // bytes; 0 is no limit
   std::uint64_t download_per_second = 0;  // bytes; 0 is no limit
 };
@@ -74,18 +79,33 @@ struct RestoreArgs {
   bool verify = true;
 };
 
-// Applies retention to one identity, limited to snapshots that carry `tag`.
+// Removes snapshots of one identity that carry `tag`; those that are gone already are no error, any
+// other snapshot is one.
 struct ForgetArgs {
   RepositoryArgs repository;
   Identity identity;
-  std::string tag;  // "policy=<namespace>/<name>"
-  std::optional<int> keep_last;
-  std::vector<std::string> keep_ids;  // pinned snapshots: kept, and not counted by keep_last
+  std::string tag;                     // "policy=<namespace>/<name>"
+  std::vector<std::string> snapshots;  // 64 hex digits each
+};
+
+// Frees the space of what no snapshot uses.
+struct PruneArgs {
+  RepositoryArgs repository;
+  std::string max_unused = "5%";
+  std::uint64_t max_repack = 0;  // bytes; 0 rewrites nothing
+};
+
+// Looks for damage.
+struct CheckArgs {
+  RepositoryArgs repository;
+  std::string read_data = "0%";  // of the stored data, to be read and verified
 };
 
 std::vector<std::string> CommandLine(const InitArgs& args);
 std::vector<std::string> CommandLine(const BackupArgs& args);
 std::vector<std::string> CommandLine(const RestoreArgs& args);
 std::vector<std::string> CommandLine(const ForgetArgs& args);
+std::vector<std::string> CommandLine(const PruneArgs& args);
+std::vector<std::string> CommandLine(const CheckArgs& args);
 
 }  // namespace holdfast::protocol

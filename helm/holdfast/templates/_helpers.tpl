@@ -34,10 +34,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [holdfast.dev]
   resources: [backuprepositories, backuppolicies]
   verbs: [get, list, watch]
-# A policy's runs are made, and removed by retention.
+# A policy's runs are made, and removed by retention. One that takes its snapshots along keeps a
+# finalizer until they are gone.
 - apiGroups: [holdfast.dev]
   resources: [backups]
-  verbs: [get, list, watch, create, delete]
+  verbs: [get, list, watch, create, patch, delete]
 # A restore in place keeps a finalizer until the StatefulSet has its size back.
 - apiGroups: [holdfast.dev]
   resources: [restores]

@@ -144,9 +144,6 @@ const crds::BackupPolicy kSnapshotPolicy =
 INSTANTIATE_TEST_SUITE_P(
     Checks, BlockedTest,
     ::testing::Values(
-        BlockCase{"DeletionPolicy",
-                  [](World& w) { w.backup.spec.deletion_policy = crds::DeletionPolicy::kDelete; },
-                  reason::kNotSupported, "spec.deletionPolicy Delete", true},
         BlockCase{"NoPolicy", [](World& w) { w.policy = nullptr; }, reason::kPolicyNotFound,
                   "there is no BackupPolicy \"nightly\" in namespace shop; create it", true},
         BlockCase{"BadPolicy", [](World& w) { w.policy = &kSnapshotPolicy; },
@@ -276,6 +273,29 @@ TEST_F(BackupDecideTest, WhatIsOverStaysAndItsJobsExpire) {
   EXPECT_EQ(plan.expire[0].key, job.key);
   world_.jobs[0].expires = true;
   EXPECT_THAT(Decided().expire, IsEmpty());
+}
+
+TEST_F(BackupDecideTest, AVolumeThatShrankBeyondTheGuardIsKeptApart) {
+  policy_.spec.failure_policy.shrink_guard = "90%";
+  Resolved({"data-db-0"});
+  Succeeds(0, 5 << 20);
+  world_.volumes[0].last_good = GoodSize{"yesterday", 100 << 20};
+  const Plan plan = Decided();
+  EXPECT_EQ(plan.status.phase, BackupPhase::kFailed) << "so that it counts nowhere as good";
+  EXPECT_FALSE(plan.status.volumes[0].snapshot.empty()) << "and yet it can be restored by its id";
+  EXPECT_EQ(plan.status.volumes[0].message,
+            "it holds 5.0 MiB, 95% less than the 100.0 MiB of Backup yesterday, beyond "
+            "spec.failurePolicy.shrinkGuard (90%); its snapshot is kept apart and replaces "
+            "nothing. If that is right, raise or remove shrinkGuard and run a backup again");
+}
+
+TEST_F(BackupDecideTest, WithinTheGuardOrWithoutHistoryNothingIsSaid) {
+  policy_.spec.failure_policy.shrink_guard = "90%";
+  Resolved({"data-db-0", "data-db-1"});
+  Succeeds(0, 10 << 20);
+  world_.volumes[0].last_good = GoodSize{"yesterday", 100 << 20};
+  Succeeds(1, 0);
+  EXPECT_EQ(Decided().status.phase, BackupPhase::kSucceeded);
 }
 
 TEST_F(BackupDecideTest, ARefusedJobIsTold) {

@@ -126,7 +126,7 @@ TEST_F(RepositoryDecideTest, ANewRepositoryIsProbedAndCreatedAtOnce) {
   EXPECT_EQ(Condition(plan, crds::kReconciling).reason, reason::kProbing);
   EXPECT_EQ(Condition(plan, crds::kReconciling).message,
             "Opening the repository at s3:https://s3.example.com/backups.");
-  EXPECT_FALSE(plan.event) << "work under way is no event";
+  EXPECT_THAT(plan.events, IsEmpty()) << "work under way is no event";
 }
 
 TEST_F(RepositoryDecideTest, AnotherOperatorGivesTheProbeTheSameName) {
@@ -150,14 +150,14 @@ TEST_F(RepositoryDecideTest, SuccessIsRecordedOnceAndThenNothingMoves) {
   EXPECT_EQ(plan.status.last_probe->time, kNow);
   EXPECT_EQ(Condition(plan, crds::kReady).status, ConditionStatus::kTrue);
   EXPECT_EQ(Condition(plan, crds::kReady).reason, reason::kReachable);
-  ASSERT_TRUE(plan.event);
-  EXPECT_EQ(plan.event->type, kube::EventType::kNormal);
+  ASSERT_EQ(plan.events.size(), 1u);
+  EXPECT_EQ(plan.events[0].type, kube::EventType::kNormal);
   EXPECT_EQ(plan.requeue, RequeueAt(kNow + 600s));
 
   world_.now = kNow + 300s;
   const Plan later = Decide();
   EXPECT_EQ(later.status, world_.repository.status) << "resourceVersion stands still";
-  EXPECT_FALSE(later.event);
+  EXPECT_THAT(later.events, IsEmpty());
   EXPECT_FALSE(later.start);
   EXPECT_EQ(later.requeue, RequeueAt(kNow + 600s));
 }
@@ -203,7 +203,7 @@ TEST_P(RepositoryFailureTest, SaysWhatTheMoverSaidAndComesBack) {
   EXPECT_EQ(ready.reason, GetParam().reason);
   EXPECT_EQ(ready.message, "The mover's own sentence. It is tried again by itself.");
   EXPECT_EQ(crds::IsTrue(plan.status.conditions, crds::kStalled), GetParam().stalled);
-  EXPECT_EQ(plan.event->type, kube::EventType::kWarning);
+  EXPECT_EQ(plan.events[0].type, kube::EventType::kWarning);
   EXPECT_EQ(plan.status.last_probe->state, crds::RunState::kFailed);
   EXPECT_EQ(plan.requeue, RequeueAt(kNow + 10s)) << "a corrected Secret heals it by itself";
 }
@@ -368,24 +368,25 @@ TEST_F(RepositoryDecideTest, LocksThatWereReleasedWaitForTheNextRegularProbe) {
 
 TEST_F(RepositoryDecideTest, OtherPlacesAreNotServedYet) {
   world_.repository.spec.s3.reset();
-  world_.repository.spec.azure.emplace();
+  world_.repository.spec.filesystem.emplace();
   const Plan plan = Decide();
   EXPECT_FALSE(plan.start);
   EXPECT_EQ(Condition(plan, crds::kReady).status, ConditionStatus::kFalse);
   EXPECT_EQ(Condition(plan, crds::kStalled).reason, reason::kNotSupported);
-  EXPECT_EQ(Condition(plan, crds::kStalled).message,
-            "spec.azure is not served by this version; use spec.s3 for now.");
+  EXPECT_EQ(
+      Condition(plan, crds::kStalled).message,
+      "spec.filesystem is not served by this version; use spec.s3, spec.azure or spec.gcs for "
+      "now.");
   EXPECT_EQ(plan.requeue, AwaitChange());
 }
 
-TEST_F(RepositoryDecideTest, PruneIsNotServedYetButBackupsWork) {
-  world_.repository.spec.prune.emplace();
+TEST_F(RepositoryDecideTest, AScheduleThatNeverComesIsToldWhileBackupsWork) {
+  world_.repository.spec.prune.emplace().schedule = "0 0 30 2 *";
   world_.probes = {ProbeBuilder("first").Opened(kId)};
   const Plan plan = DecideAndRecord();
   EXPECT_EQ(Condition(plan, crds::kReady).status, ConditionStatus::kTrue);
-  EXPECT_EQ(Condition(plan, crds::kStalled).message,
-            "spec.prune is not served by this version: the space of removed snapshots is not freed "
-            "yet. Backups and restores work.");
+  EXPECT_EQ(Condition(plan, crds::kStalled).reason, reason::kInvalidSchedule);
+  EXPECT_THAT(Condition(plan, crds::kStalled).message, HasSubstr("spec.prune.schedule"));
   EXPECT_EQ(Decide().status, plan.status);
 }
 

@@ -50,17 +50,6 @@ TEST_F(ForgetTest, TakesTheOldOfOneVolumeAndOnePolicy) {
   EXPECT_EQ(Left(), 3u);
 }
 
-TEST_F(ForgetTest, PinnedOnesStayAndAreNotCounted) {
-  const repo::Id pinned = Snapshot(3);
-  const repo::Id old = Snapshot(1);
-  Snapshot(2);
-  options_.policy.keep[0] = 1;
-  options_.keep_ids = {pinned.Hex()};
-  const ForgetReport report = TryForget().value();
-  EXPECT_EQ(report.removed, std::vector<repo::Id>({old}));
-  EXPECT_EQ(report.kept, 2u);
-}
-
 TEST_F(ForgetTest, RemovesABoundedNumberAndSaysThatMoreAreDue) {
   for (int hour = 0; hour < 53; ++hour) Snapshot(hour);
   options_.policy.keep[0] = 1;
@@ -82,13 +71,36 @@ TEST_F(ForgetTest, DryRunRemovesNothing) {
   EXPECT_EQ(Left(), 2u);
 }
 
-TEST_F(ForgetTest, ByIdWhateverTheVolume) {
+TEST_F(ForgetTest, ByIdWhateverTheVolumeIfNoneIsGiven) {
   const repo::Id other = Snapshot(1, "/shop/data-1");
+  options_.identity = {};
+  options_.tag.clear();
   options_.ids = {other.Hex()};
   EXPECT_EQ(TryForget()->removed, std::vector<repo::Id>({other}));
   const auto again = TryForget();
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, Code::kNotFound);
+}
+
+TEST_F(ForgetTest, AnIdOfAnotherVolumeOrPolicyRemovesNothingAtAll) {
+  const repo::Id own = Snapshot(1);
+  for (const repo::Id& other :
+       {Snapshot(2, "/shop/data-1"), Snapshot(3, "/shop/data-0", "policy=b")}) {
+    options_.ids = {own.Hex(), other.Hex()};
+    const auto refused = TryForget();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kInvalid);
+  }
+  EXPECT_EQ(Left(), 3u);
+}
+
+TEST_F(ForgetTest, IdsThatAreGoneMayBePassedOver) {
+  const repo::Id own = Snapshot(1);
+  options_.ids = {std::string(64, 'a'), own.Hex()};
+  EXPECT_EQ(TryForget().error().code, Code::kNotFound);
+  options_.missing_ok = true;
+  EXPECT_EQ(TryForget()->removed, std::vector<repo::Id>({own}));
+  EXPECT_TRUE(TryForget()->removed.empty());
 }
 
 TEST_F(ForgetTest, GroupsAreCountedEachByItself) {

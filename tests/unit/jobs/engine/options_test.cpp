@@ -112,15 +112,14 @@ TEST(OptionsTest, UnderstandsTheOperatorsForget) {
   args.repository = Repository();
   args.identity = {"prod", "/shop/data-mysql-0"};
   args.tag = "policy=shop/mysql";
-  args.keep_last = 7;
-  args.keep_ids = {std::string(64, 'a')};
+  args.snapshots = {std::string(64, 'a'), std::string(64, 'b')};
   const Options options = Emitted(args);
   ExpectRepository(options);
   const auto& request = std::get<engine::ForgetRequest>(options.request).forget;
   EXPECT_EQ(request.identity, args.identity);
   EXPECT_EQ(request.tag, args.tag);
-  EXPECT_EQ(request.policy.keep[0], 7);
-  EXPECT_EQ(request.keep_ids, args.keep_ids);
+  EXPECT_EQ(request.ids, args.snapshots);
+  EXPECT_TRUE(request.missing_ok);
   EXPECT_FALSE(request.dry_run);
 }
 
@@ -131,8 +130,8 @@ TEST(OptionsTest, EveryRetentionRuleHasAnOption) {
   ASSERT_TRUE(options) << options.error().text;
   const auto& request = std::get<engine::ForgetRequest>(options->request).forget;
   EXPECT_THAT(request.policy.keep, ElementsAre(0, 0, 3, 0, 0, -1));
-  EXPECT_EQ(request.policy.within[0], (engine::CalendarSpan{0, 2, 0, 0}));
-  EXPECT_EQ(request.policy.within[3], (engine::CalendarSpan{1, 0, 0, 0}));
+  EXPECT_EQ(request.policy.within[0], (CalendarSpan{0, 2, 0, 0}));
+  EXPECT_EQ(request.policy.within[3], (CalendarSpan{1, 0, 0, 0}));
   EXPECT_THAT(request.policy.keep_tags, ElementsAre("pin"));
   EXPECT_TRUE(request.dry_run);
 }

@@ -1,8 +1,8 @@
-#include "jobs/engine/retention.h"
+#include "base/retention.h"
 
 #include <gtest/gtest.h>
 
-namespace holdfast::engine {
+namespace holdfast {
 namespace {
 
 std::vector<RetentionItem> At(std::initializer_list<const char*> times) {
@@ -104,4 +104,4 @@ TEST(CalendarSpanTest, DaysThatAMonthLacksRunIntoTheNext) {
 }
 
 }  // namespace
-}  // namespace holdfast::engine
+}  // namespace holdfast

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-namespace holdfast::engine {
+namespace holdfast {
 
 // "1y5m7d2h": calendar years and months, days, hours.
 struct CalendarSpan {
@@ -60,4 +60,4 @@ struct RetentionItem {
 std::vector<std::vector<std::string>> ApplyRetention(std::span<const RetentionItem> items,
                                                      const RetentionPolicy& policy, TimePoint now);
 
-}  // namespace holdfast::engine
+}  // namespace holdfast

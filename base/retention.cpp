@@ -1,4 +1,4 @@
-#include "jobs/engine/retention.h"
+#include "base/retention.h"
 
 #include <algorithm>
 #include <charconv>
@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <numeric>
 
-namespace holdfast::engine {
+namespace holdfast {
 namespace {
 
 using std::chrono::days;
@@ -180,4 +180,4 @@ std::vector<std::vector<std::string>> ApplyRetention(std::span<const RetentionIt
   return reasons;
 }
 
-}  // namespace holdfast::engine
+}  // namespace holdfast

@@ -1,0 +1,119 @@
+#include "controllers/backup/deletion.h"
+
+#include <algorithm>
+
+#include "controllers/labels.h"
+#include "controllers/mover_job.h"
+
+namespace holdfast::controllers::backup {
+namespace {
+
+// The forget Jobs are not this Backup's, so nothing calls when one ends.
+constexpr std::chrono::seconds kLookAgain{5};
+constexpr int kRetries = 3;
+constexpr std::chrono::minutes kDeadline{30};
+
+using Snapshots = std::map<std::string, std::vector<std::string>>;
+
+// By claim: those in the status, and those of movers whose end was not recorded any more.
+Snapshots SnapshotsOf(const DeletionWorld& world) {
+  Snapshots snapshots;
+  const auto add = [&](const std::string& claim, const std::string& id) {
+    std::vector<std::string>& ids = snapshots[claim];
+    if (!id.empty() && std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
+  };
+  for (const crds::VolumeBackup& volume : world.backup.status.volumes) {
+    add(volume.claim, volume.snapshot);
+    for (const MoverRun& mover : world.movers)
+      if (mover.job.key.name == volume.job && mover.state.result)
+        add(volume.claim, mover.state.result->snapshot);
+  }
+  std::erase_if(snapshots, [](const auto& entry) { return entry.second.empty(); });
+  return snapshots;
+}
+
+const MoverRun* FindRun(const std::vector<MoverRun>& runs, const std::string& name) {
+  const auto found =
+      std::ranges::find(runs, name, [](const MoverRun& r) { return r.job.key.name; });
+  return found == runs.end() ? nullptr : &*found;
+}
+
+bool IsReady(const crds::BackupRepository& repository) {
+  return crds::IsTrue(repository.status.conditions, crds::kReady);
+}
+
+std::string NameAll(const Snapshots& snapshots) {
+  std::string text;
+  for (const auto& [claim, ids] : snapshots)
+    for (const std::string& id : ids) text += (text.empty() ? "" : ", ") + id.substr(0, 8);
+  return text;
+}
+
+DeletionPlan Release(const Snapshots& left, const std::string& why) {
+  DeletionPlan plan;
+  plan.release = true;
+  if (!left.empty())
+    plan.left = "the snapshots " + NameAll(left) + " stay in the repository: " + why;
+  return plan;
+}
+
+}  // namespace
+
+DeletionPlan DecideDeletion(const DeletionWorld& world) {
+  Snapshots left = SnapshotsOf(world);
+  if (world.repository == nullptr)
+    return Release(left, "BackupRepository \"" + world.backup.status.repository +
+                             "\" does not exist any more");
+  DeletionPlan plan;
+  for (const MoverRun& mover : world.movers)
+    if (!mover.job.Finished() && !mover.job.deleting) plan.stop.push_back(mover.job);
+  const bool still = std::ranges::any_of(
+      world.movers, [](const MoverRun& mover) { return !mover.job.Finished(); });
+  std::string why = "the repository is not ready";
+  for (auto it = left.begin(); !still && it != left.end();) {
+    const MoverRun* forget = FindRun(world.forgets, ForgetJobName(world.backup, it->first));
+    const bool done = forget != nullptr && forget->state.phase == MoverPhase::kSucceeded;
+    if (forget == nullptr && IsReady(*world.repository)) plan.start[it->first] = it->second;
+    if (forget != nullptr && !forget->state.message.empty()) why = forget->state.message;
+    if (forget != nullptr && forget->state.phase == MoverPhase::kFailed && !forget->job.deleting)
+      plan.retry.push_back(forget->job);
+    it = done ? left.erase(it) : std::next(it);
+  }
+  if (!still && left.empty()) return Release({}, "");
+  if (world.now - *world.backup.metadata.deletion_timestamp >= kDeletionLimit)
+    return Release(left, why);
+  plan.requeue = RequeueAt(world.now + kLookAgain);
+  return plan;
+}
+
+std::string ForgetJobName(const crds::Backup& backup, const std::string& claim) {
+  return JobName(backup.metadata.name + "-" + claim, "forget");
+}
+
+Result<Json> BuildForgetJob(const DeletionWorld& world, const std::string& claim,
+                            const std::vector<std::string>& snapshots, const Settings& settings) {
+  const crds::ObjectMeta& backup = world.backup.metadata;
+  protocol::ForgetArgs args;
+  args.repository = RepositoryArgsFor(*world.repository, settings);
+  args.identity = {settings.cluster_name, "/" + backup.namespace_ + "/" + claim};
+  args.tag = "backup=" + backup.namespace_ + "/" + backup.name;
+  args.snapshots = snapshots;
+  MoverJob job;
+  job.key = {backup.namespace_, ForgetJobName(world.backup, claim)};
+  job.owner_api_version = crds::kApiVersion;
+  job.owner_kind = crds::InfoOf<crds::BackupRepository>().kind;
+  job.owner_name = world.repository->metadata.name;
+  job.owner_uid = world.repository->metadata.uid;
+  job.labels = {{kVerbLabel, "forget"},
+                {kBackupLabel, backup.name},
+                {kRepositoryLabel, world.repository->metadata.name},
+                {kClaimLabel, claim}};
+  job.command_line = protocol::CommandLine(args);
+  job.repository = world.repository;
+  job.mover = world.repository->spec.mover;
+  job.retries = kRetries;
+  job.deadline = kDeadline;
+  return BuildMoverJob(job, settings);
+}
+
+}  // namespace holdfast::controllers::backup

@@ -1,0 +1,34 @@
+// Where a repository is, as a mover's pod sees it: its location, the keys to the store, and what is
+// to be mounted. Pure. A new store is a branch in each of these functions.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "crds/types/backup_repository.h"
+
+namespace holdfast::controllers {
+
+// "s3:https://host/bucket/prefix", as the mover's --repo takes it; empty for a place that is not
+// served yet.
+std::string LocationOf(const crds::BackupRepositorySpec& spec);
+
+// Environment variables: keys by reference to the Secret, which only the kubelet reads.
+Json PlaceEnvironment(const crds::BackupRepositorySpec& spec);
+
+// A file that a mover reads: a key of a Secret or ConfigMap.
+struct MountedFile {
+  std::string volume;  // its name in the pod
+  std::string secret;  // one of secret and config_map is set
+  std::string config_map;
+  std::string key;
+  std::string path;  // in the container
+};
+
+// The CA bundle and the store's key file, where there are any.
+std::vector<MountedFile> PlaceFiles(const crds::BackupRepositorySpec& spec);
+
+bool HasCaBundle(const crds::BackupRepositorySpec& spec);
+
+}  // namespace holdfast::controllers

@@ -1,0 +1,90 @@
+#include "controllers/place.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "jobs/protocol/args.h"
+#include "tests/builders/kinds.h"
+
+namespace holdfast::controllers {
+namespace {
+
+using namespace builders;  // NOLINT(google-build-using-namespace): they are the test's language
+
+crds::BackupRepositorySpec Azure() {
+  crds::BackupRepositorySpec spec;
+  spec.azure.emplace();
+  spec.azure->account = "acme";
+  spec.azure->container = "backups";
+  spec.azure->prefix = "shop/production";
+  spec.azure->credentials_secret.name = "azure-credentials";
+  return spec;
+}
+
+crds::BackupRepositorySpec Gcs() {
+  crds::BackupRepositorySpec spec;
+  spec.gcs.emplace();
+  spec.gcs->bucket = "backups";
+  spec.gcs->credentials_secret.name = "google-credentials";
+  return spec;
+}
+
+// The entry of that name; null when there is none.
+Json Variable(const crds::BackupRepositorySpec& spec, const std::string& name) {
+  for (const Json& variable : PlaceEnvironment(spec))
+    if (variable["name"] == name) return variable;
+  return {};
+}
+
+TEST(PlaceTest, S3) {
+  auto spec = RepositoryNamed("r").Build().spec;
+  EXPECT_EQ(LocationOf(spec), "s3:https://s3.example.com/backups/prod");
+  EXPECT_EQ(Variable(spec, "AWS_REGION")["value"], "eu-central-1");
+  EXPECT_EQ(Variable(spec, "AWS_SECRET_ACCESS_KEY")["valueFrom"]["secretKeyRef"]["name"],
+            "s3-credentials");
+  spec.s3->endpoint += "/";
+  spec.s3->prefix = "/";
+  EXPECT_EQ(LocationOf(spec), "s3:https://s3.example.com/backups");
+}
+
+TEST(PlaceTest, AzureInThePublicCloud) {
+  EXPECT_EQ(LocationOf(Azure()), "azure:backups:/shop/production");
+  EXPECT_EQ(Variable(Azure(), "AZURE_ACCOUNT_NAME")["value"], "acme");
+  const Json key = Variable(Azure(), "AZURE_ACCOUNT_KEY")["valueFrom"]["secretKeyRef"];
+  EXPECT_EQ(key["name"], "azure-credentials");
+  EXPECT_EQ(key["optional"], true) << "a signature may stand in its place";
+  EXPECT_TRUE(Variable(Azure(), "AZURE_ENDPOINT_SUFFIX").is_null());
+}
+
+TEST(PlaceTest, AzureInAnotherCloudOrAnEmulator) {
+  auto spec = Azure();
+  spec.azure->endpoint = "https://acme.blob.core.chinacloudapi.cn/";
+  EXPECT_EQ(LocationOf(spec), "azure:backups:/shop/production");
+  EXPECT_EQ(Variable(spec, "AZURE_ENDPOINT_SUFFIX")["value"], "core.chinacloudapi.cn");
+  spec.azure->endpoint = "https://azurite.example.com:10000/";
+  EXPECT_EQ(LocationOf(spec),
+            "azure:https://azurite.example.com:10000/acme/backups/shop/production");
+  EXPECT_TRUE(Variable(spec, "AZURE_ENDPOINT_SUFFIX").is_null());
+}
+
+TEST(PlaceTest, GoogleReadsItsKeyFromAFile) {
+  EXPECT_EQ(LocationOf(Gcs()), "gs:backups:/");
+  EXPECT_EQ(Variable(Gcs(), "GOOGLE_APPLICATION_CREDENTIALS")["value"], protocol::kGoogleKeyFile);
+  const auto files = PlaceFiles(Gcs());
+  ASSERT_EQ(files.size(), 1u);
+  EXPECT_EQ(files[0].secret, "google-credentials");
+  EXPECT_EQ(files[0].key, "GOOGLE_APPLICATION_CREDENTIALS");
+  EXPECT_EQ(files[0].path, protocol::kGoogleKeyFile);
+}
+
+TEST(PlaceTest, ABundleComesFromASecretOrAConfigMap) {
+  auto spec = Azure();
+  EXPECT_FALSE(HasCaBundle(spec));
+  spec.azure->ca_bundle.emplace().config_map = "authorities";
+  ASSERT_TRUE(HasCaBundle(spec));
+  EXPECT_EQ(PlaceFiles(spec)[0].config_map, "authorities");
+  EXPECT_EQ(PlaceFiles(spec)[0].path, protocol::kCaFile);
+}
+
+}  // namespace
+}  // namespace holdfast::controllers
