@@ -44,6 +44,12 @@ std::string Describe(const Requester& requester) {
   return requester.user.empty() ? client : requester.user + " by " + client;
 }
 
+std::string Joined(const std::vector<std::string>& ids) {
+  std::string text;
+  for (const std::string& id : ids) text += (text.empty() ? "" : ", ") + id;
+  return text;
+}
+
 void Audit(std::string_view action, std::string_view message, const kube::ObjectReference& object,
            std::vector<LogField> fields) {
   fields.insert(fields.begin(), {{"stream", "audit"},

@@ -33,6 +33,9 @@ Requester RequesterOf(const Json& object, std::string_view field, bool believe_a
 // "jane@example.com by kubectl-create", "kubectl-create", "an unnamed client".
 std::string Describe(const Requester& requester);
 
+// "id, id": the snapshots that an action is about.
+std::string Joined(const std::vector<std::string>& ids);
+
 // One record: {"stream":"audit","action":...,"kind":...,"object":...,"uid":...} and the fields.
 void Audit(std::string_view action, std::string_view message, const kube::ObjectReference& object,
            std::vector<LogField> fields);

@@ -1,6 +1,7 @@
 #include "controllers/backup/controller.h"
 
 #include "base/log.h"
+#include "controllers/audit.h"
 #include "controllers/backup/job_builder.h"
 #include "controllers/finalizer.h"
 #include "controllers/job_client.h"
@@ -106,6 +107,12 @@ Result<void> BackupController::Forget(const backup::DeletionWorld& world,
   for (const JobView& job : plan.retry) TRY_VOID(remove(job));
   for (const auto& [claim, snapshots] : plan.start) {
     TRY(const Json job, backup::BuildForgetJob(world, claim, snapshots, context_.settings));
+    Audit("snapshots.remove", "a deleted Backup takes its snapshots along",
+          ReferenceTo(world.backup),
+          {{"repository", world.repository->metadata.name},
+           {"claim", claim},
+           {"snapshots", Joined(snapshots)},
+           {"job", backup::ForgetJobName(world.backup, claim)}});
     TRY_VOID(EnsureJob(context_.api, job, stop));
   }
   for (const MoverRun& forget : world.forgets)

@@ -55,7 +55,7 @@ Result<void> PolicyController::AuditForget(const World& world, const policy::For
         RequesterOf(*object, "retention", context_.settings.believe_requested_by),
         {{"repository", world.policy.spec.repository},
          {"claim", start.claim},
-         {"kept", std::to_string(start.keep_ids.size())},
+         {"snapshots", Joined(start.snapshots)},
          {"job", start.job}});
   return {};
 }

@@ -68,7 +68,7 @@ class PolicyNamed {
   }
   PolicyNamed& Scheduled(const std::string& name, const std::string& cron,
                          crds::BackupType type = crds::BackupType::kIncremental) {
-    object_.spec.schedules.push_back({name, cron, type});
+    object_.spec.schedules.push_back({name, cron, type, {}});
     return *this;
   }
   PolicyNamed& Keeping(int count) {

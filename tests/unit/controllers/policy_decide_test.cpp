@@ -87,7 +87,7 @@ TEST_F(PolicyDecideTest, ARunBeyondItsStartingDeadlineIsLeftOutAndSaysSo) {
 TEST_F(PolicyDecideTest, AScheduleAddedLaterDoesNotCatchUpThePast) {
   Settle(DecideAt("2026-06-01T02:00:03Z", Daily()));
   world_.backups.clear();
-  world_.policy.spec.schedules.push_back({"noon", "0 12 * * *", crds::BackupType::kFull});
+  world_.policy.spec.schedules.push_back({"noon", "0 12 * * *", crds::BackupType::kFull, {}});
   EXPECT_FALSE(DecideAgain("2026-06-01T12:10:00Z").create);
 }
 

@@ -1,4 +1,7 @@
 // What is documented, alerted on and drawn is exported, and what is exported is documented.
+// GCC 12 sees uninitialized members in std::regex under the sanitizers (GCC bug 105562).
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -124,7 +127,7 @@ TEST(DocumentedTest, EveryComponentOfTheLogHasItsRow) {
   for (const char* folder : {"operator", "controllers"})
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
       if (entry.path().extension() == ".cpp")
-        components.merge(AllOf(Read(entry.path()), R"(Log\([^"{;]*?"([a-z]+)",)"));
+        components.merge(AllOf(Read(entry.path()), R"re(Log\(\s*[\w:]+,\s*"([a-z]+)",)re"));
   const std::string text = Read("docs/operations.md");
   const std::size_t begin = text.find("| component | tells of |");
   ASSERT_NE(begin, text.npos);

@@ -94,8 +94,8 @@ TEST_F(LogLevelsTest, NonsenseAndAbsenceLeaveTheLevels) {
   std::filesystem::remove(path_);
   ASSERT_TRUE(lines_->Await("cannot be opened"));
   EXPECT_TRUE(Says("backup", "third"));
-  Write("info");
-  ASSERT_TRUE(lines_->Await("levels=info"));
+  Write("warning");
+  ASSERT_TRUE(lines_->Await("levels=warning"));
   EXPECT_FALSE(Says("backup", "fourth"));
 }
 

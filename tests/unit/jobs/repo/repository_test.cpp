@@ -339,13 +339,14 @@ TEST_F(RepositoryTest, ReadsAPackInFewRequests) {
   int good = 0;
   int bad = 0;
   std::set<std::uint32_t> seen;
-  ASSERT_TRUE(repository->LoadBlobs(pack, blobs,
-                                    [&](const Blob& blob, Result<ByteView> content) -> Result<void> {
-                                      EXPECT_TRUE(seen.insert(blob.offset).second);
-                                      ++(content ? good : bad);
-                                      return {};
-                                    },
-                                    {}));
+  ASSERT_TRUE(
+      repository->LoadBlobs(pack, blobs,
+                            [&](const Blob& blob, Result<ByteView> content) -> Result<void> {
+                              EXPECT_TRUE(seen.insert(blob.offset).second);
+                              ++(content ? good : bad);
+                              return {};
+                            },
+                            {}));
   EXPECT_EQ(good, 9);
   EXPECT_EQ(bad, 1);
   EXPECT_EQ(storage_.loads(), before + 1);
