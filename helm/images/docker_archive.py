@@ -1,4 +1,4 @@
-"""Writes a folder as an image: a docker-archive tar of one layer, from the standard library alone.
+"""Writes folders as an image: a docker-archive tar of one layer each, from the standard library alone.
 
 The same files give the same bytes: entries are sorted, and times and owners are fixed.
 `ctr images import`, `docker load`, `podman load` and `skopeo` read the result.
@@ -15,28 +15,29 @@ import tarfile
 _TIME = 315532800
 
 
-def write(rootfs, target, names, config, architecture="amd64"):
-    """Writes the image of the tree `rootfs` to `target`. `config` is the OCI image's
-    (Entrypoint, Cmd, Env, User, ...); a mode of the tree counts, its owners do not."""
+def write(roots, target, names, config, architecture="amd64"):
+    """Writes the image of the trees `roots`, the lowest layer first, to `target`. `config` is the OCI image's
+    (Entrypoint, Cmd, Env, User, ...); a mode of a tree counts, its owners do not. Images whose lowest layers
+    hold the same files share them wherever they are stored."""
     target = pathlib.Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    layer_file = target.with_suffix(".layer")
-    _write_layer(rootfs, layer_file)
-    with open(layer_file, "rb") as file:
-        layer = hashlib.file_digest(file, "sha256").hexdigest()
+    layer_files = [target.with_suffix(f".layer{i}") for i in range(len(roots))]
+    layers = [_write_layer(root, file) for root, file in zip(roots, layer_files)]
     description = json.dumps({
         "architecture": architecture, "os": "linux", "created": "1980-01-01T00:00:00Z", "config": config,
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer}"]},
-        "history": [{"created": "1980-01-01T00:00:00Z", "created_by": "docker_archive.py"}],
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer}" for layer in layers]},
+        "history": [{"created": "1980-01-01T00:00:00Z", "created_by": "docker_archive.py"} for _ in layers],
     }, sort_keys=True).encode()
     description_name = hashlib.sha256(description).hexdigest() + ".json"
-    manifest = json.dumps([{"Config": description_name, "RepoTags": names, "Layers": [f"{layer}/layer.tar"]}]).encode()
+    manifest = json.dumps([{"Config": description_name, "RepoTags": names,
+                            "Layers": [f"{layer}/layer.tar" for layer in layers]}]).encode()
     unfinished = target.with_suffix(".new")
     with tarfile.open(unfinished, "w", format=tarfile.USTAR_FORMAT) as archive:
         _add_bytes(archive, "manifest.json", manifest)
         _add_bytes(archive, description_name, description)
-        _add_file(archive, f"{layer}/layer.tar", layer_file)
-    layer_file.unlink()
+        for layer, file in zip(layers, layer_files):
+            _add_file(archive, f"{layer}/layer.tar", file)
+            file.unlink()
     unfinished.rename(target)
 
 
@@ -51,6 +52,7 @@ def unpacked_size(rootfs):
 
 
 def _write_layer(rootfs, target):
+    """Returns its digest."""
     paths = []
     for folder, folders, files in os.walk(rootfs):
         paths += [os.path.join(folder, name) for name in folders + files]
@@ -63,6 +65,8 @@ def _write_layer(rootfs, target):
                     layer.addfile(entry, file)
             else:
                 layer.addfile(entry)
+    with open(target, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _make_plain(entry):

@@ -1,5 +1,6 @@
 """Fills an image's root folder from files of this machine: programs with their libraries."""
 
+import filecmp
 import os
 import pathlib
 import shutil
@@ -43,6 +44,22 @@ def libraries(program):
     # "libz.so.1 => /lib/x86_64-linux-gnu/libz.so.1 (0x...)", or the loader's bare path.
     words = [line.split("=>")[-1].split() for line in done.stdout.splitlines()]
     return sorted(line[0] for line in words if line and line[0].startswith("/"))
+
+
+def move_common(base, roots):
+    """Moves the files that all of the folders `roots` have, with the same content and mode, into `base`."""
+    first = pathlib.Path(roots[0])
+    for place in sorted(path for path in first.rglob("*") if path.is_file() and not path.is_symlink()):
+        name = place.relative_to(first)
+        copies = [pathlib.Path(root) / name for root in roots]
+        if not all(copy.is_file() and filecmp.cmp(place, copy, shallow=False)
+                   and copy.stat().st_mode == place.stat().st_mode for copy in copies):
+            continue
+        target = pathlib.Path(base) / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        place.rename(target)
+        for copy in copies[1:]:
+            copy.unlink()
 
 
 def strip(place):

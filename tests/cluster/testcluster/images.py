@@ -40,7 +40,7 @@ def build(name):
                 root = pathlib.Path(folder) / "root"
                 root.mkdir()
                 _fill(source, description, copies, root)
-                docker_archive.write(root, archive, description["names"], description["config"])
+                docker_archive.write([root], archive, description["names"], description["config"])
     return archive
 
 
