@@ -143,7 +143,8 @@ TimePoint Before(TimePoint time, const CalendarSpan& span) {
                      std::chrono::months(span.months);
   const sys_days shifted = sys_days(month / std::chrono::day(1)) +
                            (days(static_cast<unsigned>(date.day()) - 1) - days(span.days));
-  return TimePoint(shifted) + (time - day) - std::chrono::hours(span.hours);
+  return TimePoint(shifted) + (time - day) - std::chrono::hours(span.hours) -
+         std::chrono::seconds(span.seconds);
 }
 
 bool RetentionPolicy::empty() const {

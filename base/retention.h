@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,6 +22,7 @@ struct CalendarSpan {
   int months = 0;
   int days = 0;
   int hours = 0;
+  std::int64_t seconds = 0;  // of spans that are not written in the units above
 
   bool empty() const { return *this == CalendarSpan{}; }
   friend bool operator==(const CalendarSpan&, const CalendarSpan&) = default;

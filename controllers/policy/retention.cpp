@@ -54,8 +54,7 @@ RetentionPolicy RulesOf(const crds::Retention& spec) {
   rules.keep = {Count(spec.keep_last),   Count(spec.keep_hourly),  Count(spec.keep_daily),
                 Count(spec.keep_weekly), Count(spec.keep_monthly), Count(spec.keep_yearly)};
   if (const auto within = ParseDuration(spec.keep_within); within && !spec.keep_within.empty())
-    rules.within[0].hours =
-        static_cast<int>(std::chrono::ceil<std::chrono::hours>(*within).count());
+    rules.within[0].seconds = within->count();
   return rules;
 }
 

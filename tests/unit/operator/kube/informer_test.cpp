@@ -111,5 +111,47 @@ TEST_F(InformerTest, SaysThatTheDefinitionIsMissing) {
   EXPECT_EQ(informer_.Problem(), "");
 }
 
+TEST_F(InformerTest, TellsWhatIsGone) {
+  server_.Answer(200, Listed({Pod("a", "1"), Pod("b", "2")}, "5"))
+      .LinesThenError({Event("DELETED", Pod("a", "7"))}, {Code::kGone, "too old"})
+      .Answer(200, Listed({}, "9"));
+  std::vector<std::string> gone;  // the informer's thread's, until it has ended
+  informer_.OnGone([&gone](const ObjectKey& key) { gone.push_back(key.name); });
+  Start();
+  AwaitHeard(4);
+  ASSERT_TRUE(server_.AwaitRequests(4)) << "the next watch";
+  thread_ = {};
+  EXPECT_THAT(gone, ::testing::ElementsAre("a", "b")) << "by the watch, and missing from a list";
+}
+
+// Two namespaces, each with its own watch: a fresh list of one says nothing about the other.
+TEST(SharedCacheTest, InformersOfTwoNamespacesKeepToTheirOwn) {
+  const auto pod = [](const std::string& ns, const std::string& name) {
+    return Json{{"metadata", {{"name", name}, {"namespace", ns}, {"resourceVersion", "1"}}}};
+  };
+  ScriptedTransport shop_server;
+  ScriptedTransport bank_server;
+  shop_server.Answer(200, Listed({pod("shop", "a"), pod("shop", "b")}, "5"))
+      .Refuse(410, "Expired", "too old resource version")
+      .Answer(200, Listed({pod("shop", "b")}, "9"));
+  bank_server.Answer(200, Listed({pod("bank", "a")}, "5"));
+  const Api shop_api(shop_server);
+  const Api bank_api(bank_server);
+  Cache<int> cache;
+  const auto decode = [](const Json&) -> Result<int> { return 1; };
+  Informer<int> shop(shop_api, {kPods, "shop", ""}, decode, cache);
+  Informer<int> bank(bank_api, {kPods, "bank", ""}, decode, cache);
+  {
+    const std::jthread bank_thread([&](std::stop_token stop) { bank.Run(stop); });
+    ASSERT_TRUE(bank_server.AwaitRequests(2));
+    const std::jthread shop_thread([&](std::stop_token stop) { shop.Run(stop); });
+    ASSERT_TRUE(shop_server.AwaitRequests(4)) << "list, 410, list, watch";
+  }
+  EXPECT_THAT(shop_server.requests()[0].path, HasSubstr("/namespaces/shop/pods"));
+  EXPECT_EQ(cache.Get({"shop", "a"}), nullptr);
+  EXPECT_NE(cache.Get({"shop", "b"}), nullptr);
+  EXPECT_NE(cache.Get({"bank", "a"}), nullptr);
+}
+
 }  // namespace
 }  // namespace holdfast::kube
