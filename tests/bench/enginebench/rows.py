@@ -103,7 +103,10 @@ class Bench:
         usage["stored"], _, _ = tree.count(place.repository)
         if number == 1:
             self._restored(tool, place.beside_the_server(), check=True)
-        tree.remove(place.folder)
+        if row.work == "first" and not place.bucket:
+            self._keep(tool, place)
+        else:
+            tree.remove(place.folder)
         if place.bucket:
             tree.remove(place.bucket.folder)
         return usage
@@ -143,9 +146,17 @@ class Bench:
                 raise BenchError(f"{self._data.title} was changed before {tool.name} backed it up")
             place = self._fresh(tool)
             measure.run(tool.backup(place, self._data.folder), self._log)
+            self._keep(tool, place)
+        return saved
+
+    def _keep(self, tool, place):
+        """For _save: with a million files another backup by each tool takes minutes."""
+        saved = self._saved_folder / tool.saves_as
+        if saved.exists():
+            tree.remove(place.folder)
+        else:
             saved.parent.mkdir(exist_ok=True)
             place.folder.rename(saved)
-        return saved
 
     def _copy_of_saved(self, tool):
         tree.copy(self._save(tool), self._run_folder)
