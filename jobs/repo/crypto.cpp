@@ -117,8 +117,7 @@ __attribute__((target("avx"))) void ClearUpperHalves() { _mm256_zeroupper(); }
 #endif
 
 // OpenSSL's Poly1305 (3.0) ends with the upper halves of vector registers in use. From then on each
-// SSE instruction of this thread has to keep them: SHA-256 takes up to 2.8 times as long (Zen 4),
-// and zstd and AES are slower, too.
+// SSE instruction of this thread has to keep them: SHA-256 takes up to 2.8 times as long (Zen 4).
 void FreeUpperHalves() {
 #if defined(__x86_64__)
   static const bool has_avx = __builtin_cpu_supports("avx");
