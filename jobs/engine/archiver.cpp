@@ -15,6 +15,7 @@
 #include "jobs/engine/content_archiver.h"
 #include "jobs/engine/directory.h"
 #include "jobs/engine/metadata.h"
+#include "jobs/engine/resources.h"
 #include "jobs/engine/scanner.h"
 #include "jobs/engine/selection.h"
 #include "jobs/engine/tree_archiver.h"
@@ -27,11 +28,6 @@ using repo::BlobType;
 using repo::Id;
 using repo::Node;
 using repo::NodeType;
-
-std::size_t ThreadsFor(const ArchiveOptions& options) {
-  if (options.threads != 0) return options.threads;
-  return std::max(1U, std::thread::hardware_concurrency());
-}
 
 struct SnapshotPath {
   std::string text;
@@ -72,7 +68,8 @@ class Archiver {
         meter_(meter),
         stop_(std::move(stop)),
         tally_(path_.text, meter),
-        pool_(ThreadsFor(options), WorkPool::Limits(kArchiveUrgencies, ThreadsFor(options))),
+        pool_(ThreadCount(options.threads),
+              WorkPool::Limits(kArchiveUrgencies, ThreadCount(options.threads))),
         contents_(repository, pool_, tally_) {}
 
   Result<ArchiveReport> Run(const std::vector<repo::Snapshot>& parents, const Clock& clock);

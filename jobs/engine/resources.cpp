@@ -112,6 +112,10 @@ Resources DetectResources() {
   return ResourcesOf(ReadSystemFile, std::thread::hardware_concurrency());
 }
 
+std::size_t ThreadCount(std::size_t asked) {
+  return asked != 0 ? asked : std::max(1U, std::thread::hardware_concurrency());
+}
+
 WorkPlan PlanFor(const Resources& resources, bool remote) {
   WorkPlan plan;
   plan.threads = resources.processors;

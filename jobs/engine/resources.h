@@ -25,6 +25,9 @@ Resources DetectResources();
 using ReadFile = std::function<std::optional<std::string>(const std::string& path)>;
 Resources ResourcesOf(const ReadFile& read, std::size_t processors);
 
+// How many threads a verb works with that is asked for so many; 0: one for each processor.
+std::size_t ThreadCount(std::size_t asked);
+
 struct WorkPlan {
   std::size_t threads = 1;
   repo::RepositoryOptions repository;

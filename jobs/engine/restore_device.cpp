@@ -8,6 +8,7 @@
 
 #include "base/quantity.h"
 #include "jobs/engine/file_content.h"
+#include "jobs/engine/resources.h"
 #include "jobs/repo/parallel.h"
 
 namespace holdfast::engine {
@@ -71,7 +72,7 @@ Result<RestoreReport> RestoreOnto(repo::Repository& repository, const repo::Node
                                                 std::to_string(part.offset));
     return {};
   };
-  TRY_VOID(repo::InParallel(ThreadsFor(options), parts.size(), restore, stop));
+  TRY_VOID(repo::InParallel(ThreadCount(options.threads), parts.size(), restore, stop));
   if (::fsync(device.get()) != 0)
     return tl::make_unexpected(FromErrno("flush " + options.target, errno));
   meter.AddFiles(1);

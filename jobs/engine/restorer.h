@@ -54,9 +54,6 @@ struct RestoreOptions {
   OwnerMap owner_map = {};
 };
 
-// The number of threads that the options ask for.
-std::size_t ThreadsFor(const RestoreOptions& options);
-
 // Invalid, with a sentence, when the target exists and is neither. Makes nothing: a wrong path
 // is found before the repository is contacted.
 Result<void> CheckTarget(const std::string& target);
