@@ -103,23 +103,18 @@ Result<std::string> Session::Password() const {
 
 Try<void> Session::OpenRepository(std::stop_token stop) {
   TRY(std::string password, Password());
-  auto key = repo::FindKey(*storage_, password, stop);
+  auto opened = repo::Repository::Unlock(*storage_, password, plan_.repository, stop);
   Wipe(password);
-  if (!key && key.error().code == Code::kNotFound)
+  if (!opened && opened.error().code == Code::kNotFound)
     return tl::make_unexpected(NoRepository(*storage_));
-  if (!key) return tl::make_unexpected(Failure(key.error()));
-  if (!*key)
+  if (!opened) return tl::make_unexpected(Failure(std::move(opened).error()));
+  if (!*opened)
     return tl::make_unexpected(Failure(
         {Code::kDenied, "the password opens no key of the repository at " + storage_->Location() +
                             ": the password is wrong, or it is somebody else's repository"},
         ExitCode::kWrongPassword));
-  key_id_ = (*key)->file;
-  auto opened =
-      repo::Repository::Open(*storage_, std::move((*key)->master), plan_.repository, stop);
-  if (!opened && opened.error().code == Code::kNotFound)
-    return tl::make_unexpected(NoRepository(*storage_));
-  if (!opened) return tl::make_unexpected(Failure(std::move(opened).error()));
-  repository_ = *std::move(opened);
+  key_id_ = (*opened)->key;
+  repository_ = std::move((*opened)->repository);
   if (!options_.no_lock) TRY_VOID(repo::RemoveLocksOfTheDead(*repository_, Holder(), stop));
   return {};
 }

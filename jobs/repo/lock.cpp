@@ -64,13 +64,15 @@ Result<void> RemoveDead(Repository& repository, const LockInfo& lock, std::stop_
 // Conflict when a lock other than `own` stands in the way; removes those of the dead.
 Result<void> CheckOthers(Repository& repository, const LockRequest& request, const Id& own,
                          std::stop_token stop) {
-  TRY(const std::vector<LockInfo> locks, ListLocks(repository, stop));
-  for (const LockInfo& lock : locks) {
-    if (lock.id == own) continue;
-    if (HolderIsDead(lock, request)) {
-      TRY_VOID(RemoveDead(repository, lock, stop));
-    } else if (request.exclusive || lock.exclusive) {
-      return tl::make_unexpected(InTheWay(lock, ClockOf(request).Now()));
+  TRY(const std::vector<FileEntry> files, repository.ListFiles(FileType::kLock, stop));
+  for (const FileEntry& file : files) {
+    if (file.id == own) continue;
+    TRY(const std::optional<LockInfo> lock, ReadLock(repository, file, stop));
+    if (!lock) continue;
+    if (HolderIsDead(*lock, request)) {
+      TRY_VOID(RemoveDead(repository, *lock, stop));
+    } else if (request.exclusive || lock->exclusive) {
+      return tl::make_unexpected(InTheWay(*lock, ClockOf(request).Now()));
     }
   }
   return {};

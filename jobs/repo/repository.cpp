@@ -1,10 +1,12 @@
 #include "jobs/repo/repository.h"
 
 #include <algorithm>
+#include <future>
 #include <mutex>
 #include <unordered_set>
 #include <utility>
 
+#include <malloc.h>
 #include <spdlog/fmt/fmt.h>
 
 #include "base/clock.h"
@@ -58,13 +60,13 @@ Result<Bytes> LoadWhole(storage::Backend& storage, const Handle& handle, std::ui
 }
 
 // FORMAT.md, "Unpacked files".
-Result<Bytes> OpenEnvelope(Bytes plaintext) {
+Result<Bytes> OpenEnvelope(ByteView plaintext) {
   if (plaintext.empty()) return Fail(Code::kCorrupt, "empty");
   const std::uint8_t version = plaintext.front();
-  if (version == '{' || version == '[') return plaintext;
+  if (version == '{' || version == '[') return Bytes(plaintext.begin(), plaintext.end());
   if (version != kCompressedJson)
     return Fail(Code::kCorrupt, fmt::format("unknown encoding {}", version));
-  return DecompressUpTo(ByteView(plaintext).subspan(1), kMaxUnpacked);
+  return DecompressUpTo(plaintext.subspan(1), kMaxUnpacked);
 }
 
 Bytes MakeEnvelope(ByteView content) {
@@ -73,6 +75,12 @@ Bytes MakeEnvelope(ByteView content) {
   Bytes envelope{kCompressedJson};
   envelope.insert(envelope.end(), compressed.begin(), compressed.end());
   return envelope;
+}
+
+Result<Bytes> LoadConfig(storage::Backend& storage, std::stop_token stop) {
+  const Handle handle{FileType::kConfig, ""};
+  TRY(const storage::FileInfo info, Named("config", storage.Stat(handle, stop)));
+  return Named("config", LoadWhole(storage, handle, info.size, stop));
 }
 
 // Damage is noted where that is asked for; any other Error is passed on.
@@ -152,10 +160,26 @@ Result<std::unique_ptr<Repository>> Repository::Init(storage::Backend& storage,
 Result<std::unique_ptr<Repository>> Repository::Open(storage::Backend& storage, Key master,
                                                      const RepositoryOptions& options,
                                                      std::stop_token stop) {
-  const Handle handle{FileType::kConfig, ""};
-  TRY(const storage::FileInfo info, Named("config", storage.Stat(handle, stop)));
-  TRY(const Bytes sealed, Named("config", LoadWhole(storage, handle, info.size, stop)));
-  TRY(const Bytes text, Named("config", master.Open(sealed)));
+  TRY(const Bytes sealed, LoadConfig(storage, stop));
+  return OpenWith(storage, std::move(master), sealed, options);
+}
+
+Result<std::optional<Repository::Unlocked>> Repository::Unlock(storage::Backend& storage,
+                                                               std::string_view password,
+                                                               const RepositoryOptions& options,
+                                                               std::stop_token stop) {
+  auto config = std::async(std::launch::async, [&] { return LoadConfig(storage, stop); });
+  TRY(std::optional<FoundKey> key, FindKey(storage, password, stop));
+  if (!key) return std::nullopt;
+  TRY(const Bytes sealed, config.get());
+  TRY(auto repository, OpenWith(storage, std::move(key->master), sealed, options));
+  return Unlocked{std::move(repository), key->file};
+}
+
+Result<std::unique_ptr<Repository>> Repository::OpenWith(storage::Backend& storage, Key master,
+                                                         ByteView sealed_config,
+                                                         const RepositoryOptions& options) {
+  TRY(const Bytes text, Named("config", master.Open(sealed_config)));
   TRY(Config config, DecodeConfig(text));
   return std::unique_ptr<Repository>(
       new Repository(storage, std::move(master), std::move(config), options));
@@ -166,7 +190,7 @@ Result<Bytes> Repository::LoadFile(FileType type, const FileEntry& file, std::st
     TRY(Bytes sealed, LoadWhole(storage_, {type, file.id.Hex()}, file.size, stop));
     if (Id::Of(sealed) != file.id) return Fail(Code::kCorrupt, "the content does not have this id");
     TRY(const auto plaintext, key_.OpenInPlace(sealed));
-    return OpenEnvelope(Bytes(plaintext.begin(), plaintext.end()));
+    return OpenEnvelope(plaintext);
   };
   return Named(Describe(type, file.id), load());
 }
@@ -245,6 +269,8 @@ Result<void> Repository::LoadIndex(std::stop_token stop, std::vector<Error>* dam
     TRY_VOID(ReadIndexFiles(files, damaged, stop));
   }
   index_.ShrinkToFit();
+  // What decoding used lies between the index's blocks, which stay.
+  ::malloc_trim(0);
   return {};
 }
 

@@ -89,6 +89,17 @@ class Repository {
                                                   const RepositoryOptions& options,
                                                   std::stop_token stop);
 
+  struct Unlocked {
+    std::unique_ptr<Repository> repository;
+    Id key;  // the file that the password opened
+  };
+  // FindKey and Open in one, the config being fetched while scrypt works. nullopt: the password
+  // opens no key.
+  static Result<std::optional<Unlocked>> Unlock(storage::Backend& storage,
+                                                std::string_view password,
+                                                const RepositoryOptions& options,
+                                                std::stop_token stop);
+
   // Stops the background threads; what was not flushed is not referenced by anything.
   ~Repository();
 
@@ -165,6 +176,9 @@ class Repository {
 
  private:
   Repository(storage::Backend& storage, Key key, Config config, const RepositoryOptions& options);
+  static Result<std::unique_ptr<Repository>> OpenWith(storage::Backend& storage, Key master,
+                                                      ByteView sealed_config,
+                                                      const RepositoryOptions& options);
 
   Result<std::vector<Id>> ReadIndexFiles(std::span<const FileEntry> files,
                                          std::vector<Error>* damaged, std::stop_token stop);

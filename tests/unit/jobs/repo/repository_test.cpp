@@ -153,6 +153,21 @@ TEST_F(RepositoryTest, OpenTellsAbsentFromDamaged) {
   EXPECT_EQ(Repository::Open(storage_, Key::Random(), {}, {}).error().code, Code::kCorrupt);
 }
 
+TEST_F(RepositoryTest, UnlockTellsAWrongPasswordFromNoRepository) {
+  EXPECT_EQ(Repository::Unlock(storage_, kPassword, {}, {}).error().code, Code::kNotFound);
+  const auto made = Init();
+  const auto wrong = Repository::Unlock(storage_, "other", {}, {});
+  ASSERT_TRUE(wrong) << wrong.error().message;
+  EXPECT_FALSE(wrong->has_value());
+  const auto opened = Repository::Unlock(storage_, kPassword, {}, {});
+  ASSERT_TRUE(opened) << opened.error().message;
+  ASSERT_TRUE(opened->has_value());
+  EXPECT_EQ((*opened)->key, FindKey(storage_, kPassword, {}).value()->file);
+  EXPECT_EQ((*opened)->repository->config().id, made->config().id);
+  ASSERT_TRUE(storage_.Remove({FileType::kConfig, ""}, {}));
+  EXPECT_EQ(Repository::Unlock(storage_, kPassword, {}, {}).error().code, Code::kNotFound);
+}
+
 TEST_F(RepositoryTest, BlobsComeBackFromANewObject) {
   std::vector<std::pair<BlobHandle, Bytes>> saved;
   {
