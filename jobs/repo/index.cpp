@@ -1,8 +1,11 @@
 #include "jobs/repo/index.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <new>
+#include <type_traits>
 
 namespace holdfast::repo {
 namespace {
@@ -71,13 +74,18 @@ struct Index::Entry {
 // the heap that nothing else fits into, half as much again as what is kept.
 struct Index::Bucket {
   static constexpr std::uint32_t kBlock = 32;
+  static constexpr std::uint32_t kStep = 4;  // 92 bytes of slack in each bucket on average
   struct Full {
     std::array<Entry, kBlock> entries;
     std::unique_ptr<Full> older;
   };
 
-  std::unique_ptr<Entry[]> newest;  // not empty while there are full ones
-  std::uint32_t count = 0;          // in the newest
+  struct Free {
+    void operator()(Entry* entries) const { std::free(entries); }
+  };
+
+  std::unique_ptr<Entry[], Free> newest;  // not empty while there are full ones
+  std::uint32_t count = 0;                // in the newest
   std::uint32_t capacity = 0;
   std::unique_ptr<Full> full;
 
@@ -125,16 +133,19 @@ struct Index::Bucket {
     });
   }
 
+  // In place where the heap allows: a move leaves a hole.
   void Resize(std::uint32_t size) {
-    auto resized = std::make_unique_for_overwrite<Entry[]>(size);
-    std::copy_n(newest.get(), count, resized.get());
-    newest = std::move(resized);
+    static_assert(std::is_trivially_copyable_v<Entry>);
+    void* const resized = std::realloc(newest.get(), size * sizeof(Entry));
+    if (resized == nullptr) throw std::bad_alloc();
+    static_cast<void>(newest.release());
+    newest.reset(static_cast<Entry*>(resized));
     capacity = size;
   }
 
   void Insert(const Id& id, const Entry& entry) {
     if (count == kBlock) Close();
-    if (count == capacity) Resize(std::min(kBlock, std::max(4U, 2 * capacity)));
+    if (count == capacity) Resize(std::min(kBlock, capacity + kStep));
     Entry* const at = PlaceIn(Newest(), id);
     Entry* const end = newest.get() + count;
     std::copy_backward(at, end, end + 1);
@@ -378,7 +389,7 @@ std::size_t Index::MemoryUse() const {
 void Index::ShrinkToFit() {
   for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
     const std::unique_lock lock(LockOf(bucket));
-    if (buckets_[bucket].capacity > buckets_[bucket].count)
+    if (buckets_[bucket].count != 0 && buckets_[bucket].capacity > buckets_[bucket].count)
       buckets_[bucket].Resize(buckets_[bucket].count);
   }
   const std::unique_lock lock(packs_mutex_);
