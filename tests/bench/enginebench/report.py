@@ -12,6 +12,7 @@ CPU_AT_MOST = 0.5  # of restic's, on every row
 
 @dataclasses.dataclass
 class Medians:
+    rounds: int
     wall: float
     cpu: float
     peak: float
@@ -23,7 +24,7 @@ def medians(record):
     runs = {}
     for run in record["runs"]:
         runs.setdefault(run["tool"], []).append(run)
-    return {tool: Medians(statistics.median(run["wall"] for run in of_tool),
+    return {tool: Medians(len(of_tool), statistics.median(run["wall"] for run in of_tool),
                           statistics.median(run["user"] + run["system"] for run in of_tool),
                           statistics.median(run["peak"] for run in of_tool),
                           statistics.median(run.get("stored", 0) for run in of_tool))
@@ -31,7 +32,7 @@ def medians(record):
 
 
 def measurements(records):
-    lines = [["row", "work", "tool", "wall s", "CPU s", "CPU ns/B", "peak MiB", "stored MiB", "× restic", "× best peer",
+    lines = [["row", "work", "tool", "rounds", "wall s", "CPU s", "CPU ns/B", "peak MiB", "stored MiB", "× restic", "× best peer",
               "CPU × restic", "CPU × best peer"]]
     for row in ALL:
         if row.name in records:
@@ -46,7 +47,7 @@ def _measurements_of(row, record):
     best_wall = min((peer.wall for peer in peers), default=None)
     best_cpu = min((peer.cpu for peer in peers), default=None)
     for tool, figures in found.items():
-        yield [row.name, row.title, tool, f"{figures.wall:.2f}", f"{figures.cpu:.2f}",
+        yield [row.name, row.title, tool, str(figures.rounds), f"{figures.wall:.2f}", f"{figures.cpu:.2f}",
                f"{figures.cpu / record['bytes'] * 1e9:.2f}", f"{figures.peak / MIB:.0f}",
                f"{figures.stored / MIB:.0f}" if figures.stored else "",
                _times(restic and restic.wall, figures.wall), _times(best_wall, figures.wall),

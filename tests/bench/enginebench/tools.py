@@ -61,9 +61,13 @@ class Place:
         self.password.write_text(PASSWORD)
 
 
-class Ours:
-    name = saves_as = "ours"
+class Tool:
     speaks_s3 = keeps_times = True
+    slow = False  # with very many files
+
+
+class Ours(Tool):
+    name = saves_as = "ours"
     verifies = False  # reads back what it restored
 
     def install(self):
@@ -102,9 +106,8 @@ class OursVerified(Ours):
     verifies = True
 
 
-class Restic:
+class Restic(Tool):
     name = saves_as = "restic"
-    speaks_s3 = keeps_times = True
 
     def install(self):
         self.binary = _find("restic", os.environ.get("HOLDFAST_BENCH_RESTIC"))
@@ -132,9 +135,9 @@ class Restic:
                         "--cache-dir", place.cache, *words], {"HOME": place.cache, **environment})
 
 
-class Rustic:
+class Rustic(Tool):
     name = saves_as = "rustic"
-    speaks_s3 = keeps_times = True
+    slow = True
 
     def install(self):
         cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
@@ -182,10 +185,10 @@ class Rustic:
         (place.folder / "rustic.toml").write_text("\n".join(lines) + "\n")
 
 
-class Borg:
+class Borg(Tool):
     name = saves_as = "borg"
     speaks_s3 = False
-    keeps_times = True
+    slow = True
 
     def install(self):
         self.binary = _find("borg")
@@ -218,7 +221,7 @@ class Borg:
 ALL = {tool.name: tool for tool in (Ours, Restic, Rustic, Borg)}
 
 
-class Tar:
+class Tar(Tool):
     """What creating the files costs at least: the same tree out of an archive neither packed nor sealed."""
     name = saves_as = "tar x"
     keeps_times = False  # whole seconds only
