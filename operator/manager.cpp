@@ -104,11 +104,11 @@ void Manager::AddMetrics(const Controller& controller) {
                     [&controller] { return static_cast<double>(controller.workers); });
 }
 
-void Manager::Watch(kube::InformerBase& informer, std::size_t controller, Concerned concerned) {
+void Manager::Watch(kube::InformerBase& informer, std::size_t controller,
+                    kube::InformerBase::Concerned concerned) {
   kube::WorkQueue& queue = controllers_.at(controller)->queue;
-  informer.AddListener([&queue, concerned = std::move(concerned)](const kube::ObjectKey& changed) {
-    for (const kube::ObjectKey& key : concerned(changed)) queue.Add(key);
-  });
+  informer.AddListener(std::move(concerned),
+                       [&queue](const kube::ObjectKey& key) { queue.Add(key); });
 }
 
 bool Manager::Synced() const {

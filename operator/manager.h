@@ -30,17 +30,15 @@ struct HealthLimits {
 // Everything is added before it runs, from one thread. What is added must outlive the manager.
 class Manager {
  public:
-  using Concerned = std::function<std::vector<kube::ObjectKey>(const kube::ObjectKey&)>;
-
   Manager(Metrics& metrics, const Clock& clock, const HealthLimits& limits = {});
   ~Manager();
 
   void AddInformer(kube::InformerBase& informer);
   // Returns the controller's number, for Watch.
   std::size_t AddController(controllers::Reconciler& reconciler, int workers);
-  // The keys that `concerned` names for a changed object are reconciled. Called on the informer's
-  // thread.
-  void Watch(kube::InformerBase& informer, std::size_t controller, Concerned concerned);
+  // The keys that `concerned` names for a changed object are reconciled: see AddListener.
+  void Watch(kube::InformerBase& informer, std::size_t controller,
+             kube::InformerBase::Concerned concerned);
 
   // Runs the informers, one thread each, until stopped. Blocks. A process that does not lead runs
   // them too: it can be ready, and take over at once.

@@ -247,9 +247,9 @@ Result<kube::Response> CountingTransport::Send(const kube::Request& request, std
 }
 
 Result<kube::Response> CountingTransport::Stream(
-    const kube::Request& request, const std::function<Result<void>(std::string_view)>& on_line,
+    const kube::Request& request, const std::function<Result<void>(std::string_view)>& on_bytes,
     std::stop_token stop) {
-  Result<kube::Response> response = next_.Stream(request, on_line, stop);
+  Result<kube::Response> response = next_.Stream(request, on_bytes, stop);
   metrics_.Requested(request.method, response ? response->status : 0);
   return response;
 }

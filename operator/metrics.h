@@ -53,7 +53,7 @@ class CountingTransport final : public kube::Transport {
 
   Result<kube::Response> Send(const kube::Request& request, std::stop_token stop) override;
   Result<kube::Response> Stream(const kube::Request& request,
-                                const std::function<Result<void>(std::string_view)>& on_line,
+                                const std::function<Result<void>(std::string_view)>& on_bytes,
                                 std::stop_token stop) override;
 
  private:

@@ -170,4 +170,8 @@ struct Backup {
 template <>
 const KindInfo& InfoOf<Backup>();
 
+// A compact form for caches (packing.h); Unpack fills a fresh object.
+std::string Pack(const Backup& object);
+void Unpack(std::string_view bytes, Backup& object);
+
 }  // namespace holdfast::crds

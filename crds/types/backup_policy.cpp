@@ -1,6 +1,7 @@
 #include "crds/types/backup_policy.h"
 
 #include "crds/types/codec.h"
+#include "crds/types/packing.h"
 
 namespace holdfast::crds {
 
@@ -24,5 +25,9 @@ template <>
 Json EncodeStatus(const BackupPolicy& object) {
   return codec::EncodeKindStatus(object);
 }
+
+std::string Pack(const BackupPolicy& object) { return packing::PackKind(object); }
+
+void Unpack(std::string_view bytes, BackupPolicy& object) { packing::UnpackKind(bytes, object); }
 
 }  // namespace holdfast::crds

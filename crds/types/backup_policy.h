@@ -228,4 +228,8 @@ struct BackupPolicy {
 template <>
 const KindInfo& InfoOf<BackupPolicy>();
 
+// A compact form for caches (packing.h); Unpack fills a fresh object.
+std::string Pack(const BackupPolicy& object);
+void Unpack(std::string_view bytes, BackupPolicy& object);
+
 }  // namespace holdfast::crds

@@ -1,6 +1,7 @@
 #include "crds/types/backup_repository.h"
 
 #include "crds/types/codec.h"
+#include "crds/types/packing.h"
 
 namespace holdfast::crds {
 
@@ -23,6 +24,12 @@ Json Encode(const BackupRepository& object) {
 template <>
 Json EncodeStatus(const BackupRepository& object) {
   return codec::EncodeKindStatus(object);
+}
+
+std::string Pack(const BackupRepository& object) { return packing::PackKind(object); }
+
+void Unpack(std::string_view bytes, BackupRepository& object) {
+  packing::UnpackKind(bytes, object);
 }
 
 }  // namespace holdfast::crds

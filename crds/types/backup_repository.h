@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -236,6 +237,7 @@ struct BackupRepositoryStatus {
   std::string stored;  // "1.4 GiB": stored_bytes for people; the STORED column
   std::optional<std::int64_t> source_bytes;
   std::optional<std::int64_t> unused_bytes;
+  std::int64_t waiting = 0;  // Backups that wait for a slot
   std::optional<RepositoryRun> last_probe;
   std::optional<RepositoryRun> last_prune;
   std::optional<RepositoryRun> last_check;
@@ -252,6 +254,7 @@ struct BackupRepositoryStatus {
     visit("stored", &BackupRepositoryStatus::stored);
     visit("sourceBytes", &BackupRepositoryStatus::source_bytes);
     visit("unusedBytes", &BackupRepositoryStatus::unused_bytes);
+    visit("waiting", &BackupRepositoryStatus::waiting, kOmitZero);
     visit("lastProbe", &BackupRepositoryStatus::last_probe);
     visit("lastPrune", &BackupRepositoryStatus::last_prune);
     visit("lastCheck", &BackupRepositoryStatus::last_check);
@@ -270,5 +273,9 @@ struct BackupRepository {
 
 template <>
 const KindInfo& InfoOf<BackupRepository>();
+
+// A compact form for caches (packing.h); Unpack fills a fresh object.
+std::string Pack(const BackupRepository& object);
+void Unpack(std::string_view bytes, BackupRepository& object);
 
 }  // namespace holdfast::crds

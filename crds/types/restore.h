@@ -237,4 +237,8 @@ struct Restore {
 template <>
 const KindInfo& InfoOf<Restore>();
 
+// A compact form for caches (packing.h); Unpack fills a fresh object.
+std::string Pack(const Restore& object);
+void Unpack(std::string_view bytes, Restore& object);
+
 }  // namespace holdfast::crds

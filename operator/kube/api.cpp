@@ -2,6 +2,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "operator/kube/body_pipe.h"
+#include "operator/kube/list_splitter.h"
 #include "operator/kube/status_error.h"
 #include "operator/kube/wait.h"
 
@@ -21,6 +23,19 @@ Result<std::string> Exchange(Transport& transport, const Request& request, std::
   for (int tries = 1;; ++tries) {
     TRY(Response response, transport.Send(request, stop));
     if (response.status >= 200 && response.status < 300) return std::move(response.body);
+    if (tries == kMostTries || !AsksToComeBack(response, request))
+      return tl::unexpected(ErrorFromResponse(response));
+    if (!WaitFor(*response.retry_after, stop)) return Fail(Code::kCancelled, "stopped");
+  }
+}
+
+// The same for a body that is taken in pieces. Nothing of a refused try has reached `on_bytes`.
+Result<void> StreamedExchange(Transport& transport, const Request& request,
+                              const std::function<Result<void>(std::string_view)>& on_bytes,
+                              std::stop_token stop) {
+  for (int tries = 1;; ++tries) {
+    TRY(const Response response, transport.Stream(request, on_bytes, stop));
+    if (response.status >= 200 && response.status < 300) return {};
     if (tries == kMostTries || !AsksToComeBack(response, request))
       return tl::unexpected(ErrorFromResponse(response));
     if (!WaitFor(*response.retry_after, stop)) return Fail(Code::kCancelled, "stopped");
@@ -50,17 +65,13 @@ Result<Json> Parsed(std::string_view verb, const Resource& resource, std::string
 }
 
 // Items of a list carry neither apiVersion nor kind (API conventions, "List kinds").
-Result<void> VisitItems(const Resource& resource, Json& page,
-                        const std::function<Result<void>(const Json&)>& visit) {
-  const auto items = page.find("items");
-  if (items == page.end() || !items->is_array()) return {};
-  for (Json& item : *items) {
-    if (!item.is_object()) continue;
-    item["apiVersion"] = resource.ApiVersion();
-    item["kind"] = resource.kind;
-    TRY_VOID(visit(item));
-  }
-  return {};
+Result<void> VisitItem(const Resource& resource, std::string_view text,
+                       const std::function<Result<void>(const Json&)>& visit) {
+  TRY(Json item, ParseJson(text));
+  if (!item.is_object()) return {};
+  item["apiVersion"] = resource.ApiVersion();
+  item["kind"] = resource.kind;
+  return visit(item);
 }
 
 }  // namespace
@@ -83,14 +94,30 @@ Result<Json> Api::Get(const Resource& resource, const ObjectKey& key, std::stop_
 Result<std::string> Api::List(const Resource& resource, const ListOptions& options,
                               const std::function<Result<void>(const Json&)>& visit,
                               std::stop_token stop) const {
-  const std::string where = Where(options);
+  bool refused = false;  // by the visitor, whose Error goes back as it is
+  const auto named = [&](Error error) {
+    if (refused) return tl::unexpected(std::move(error));
+    return tl::unexpected(WithContext(What("list", resource, Where(options)), std::move(error)));
+  };
+  const auto ask = [&](const Json& item) {
+    Result<void> done = visit(item);
+    refused = !done;
+    return done;
+  };
+  const ListSplitter::OnItem on_item = [&](std::string_view item) {
+    return VisitItem(resource, item, ask);
+  };
   std::string token;
   do {
-    TRY(Json page, Parsed("list", resource, where,
-                          Exchange(transport_, ListRequest(resource, options, token), stop)));
-    TRY_VOID(VisitItems(resource, page, visit));
-    token = FindString(page, {"metadata", "continue"});
-    if (token.empty()) return FindString(page, {"metadata", "resourceVersion"});
+    ListSplitter splitter;
+    const auto on_bytes = [&](std::string_view bytes) { return splitter.Feed(bytes, on_item); };
+    const Request request = ListRequest(resource, options, token);
+    if (Result<void> done = StreamedExchange(transport_, request, on_bytes, stop); !done)
+      return named(std::move(done).error());
+    Result<Json> frame = ParseJson(splitter.frame());
+    if (!frame) return named(std::move(frame).error());
+    token = FindString(*frame, {"metadata", "continue"});
+    if (token.empty()) return FindString(*frame, {"metadata", "resourceVersion"});
   } while (!stop.stop_requested());
   return Fail(Code::kCancelled, "stopped");
 }
@@ -99,8 +126,10 @@ Result<void> Api::Watch(const Resource& resource, const ListOptions& options,
                         std::string_view resource_version, std::chrono::seconds lifetime,
                         const std::function<Result<void>(std::string_view)>& on_line,
                         std::stop_token stop) const {
-  const Result<Response> end =
-      transport_.Stream(WatchRequest(resource, options, resource_version, lifetime), on_line, stop);
+  LineSplitter lines;
+  const auto on_bytes = [&](std::string_view bytes) { return lines.Feed(bytes, on_line); };
+  const Result<Response> end = transport_.Stream(
+      WatchRequest(resource, options, resource_version, lifetime), on_bytes, stop);
   if (end && end->status >= 200 && end->status < 300) return {};
   Error error = end ? ErrorFromResponse(*end) : end.error();
   return tl::unexpected(WithContext(What("watch", resource, Where(options)), std::move(error)));

@@ -35,8 +35,9 @@ class Api {
 
   Result<Json> Get(const Resource& resource, const ObjectKey& key, std::stop_token stop) const;
 
-  // Visits every object, page by page (`limit` and `continue`), and returns the resourceVersion of
-  // the list, to watch from. A 410 for an expired `continue` comes back as Gone: list again.
+  // Visits every object as it streams in, page by page (`limit` and `continue`), and returns the
+  // resourceVersion of the list, to watch from. Objects come without metadata.managedFields. A 410
+  // for an expired `continue` comes back as Gone: list again.
   Result<std::string> List(const Resource& resource, const ListOptions& options,
                            const std::function<Result<void>(const Json&)>& visit,
                            std::stop_token stop) const;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -18,8 +19,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// A page is parsed whole, so its size bounds the memory that a list needs.
-constexpr int kPageSize = 200;
+// As client-go. Objects are decoded as they stream in, so no page is ever whole in memory.
+constexpr int kPageSize = 500;
 // As client-go: between five and ten minutes, so that not all watches end at once.
 constexpr std::chrono::seconds kWatchLifetime{450};
 // The same problem is said again only after so long.
@@ -45,6 +46,11 @@ std::chrono::seconds Since(const Ticks& ticks) {
 }  // namespace
 
 struct InformerBase::State {
+  struct Listener {
+    Concerned concerned;
+    Notify notify;
+  };
+
   State(const Api& the_api, InformerOptions the_options)
       : api(the_api), options(std::move(the_options)) {}
 
@@ -54,9 +60,6 @@ struct InformerBase::State {
     Alive();
   }
   void Alive() { last_alive = Now(); }
-  void Notify(const ObjectKey& key) const {
-    for (const Listener& listener : listeners) listener(key);
-  }
   std::string Sentence(const Error& error) const;
   void Report(const Error& error);
   void Recovered();
@@ -64,7 +67,7 @@ struct InformerBase::State {
   const Api& api;
   const InformerOptions options;
   std::vector<Listener> listeners;
-  Listener on_gone;
+  Notify on_gone;
   WatchMachine machine;
   std::atomic<bool> synced{false};
   Ticks last_heard{Now()};
@@ -108,11 +111,11 @@ InformerBase::InformerBase(const Api& api, InformerOptions options)
 
 InformerBase::~InformerBase() = default;
 
-void InformerBase::AddListener(Listener listener) {
-  state_->listeners.push_back(std::move(listener));
+void InformerBase::AddListener(Concerned concerned, Notify notify) {
+  state_->listeners.push_back({std::move(concerned), std::move(notify)});
 }
 
-void InformerBase::OnGone(Listener listener) { state_->on_gone = std::move(listener); }
+void InformerBase::OnGone(Notify notify) { state_->on_gone = std::move(notify); }
 
 bool InformerBase::Synced() const { return state_->synced; }
 
@@ -131,29 +134,41 @@ const Resource& InformerBase::resource() const { return state_->options.resource
 
 const std::string& InformerBase::ns() const { return state_->options.ns; }
 
+void InformerBase::Change(const ObjectKey& key, const std::function<void()>& change) {
+  std::vector<std::set<ObjectKey>> concerned;
+  const auto ask = [&](std::size_t i) {
+    for (ObjectKey& other : state_->listeners[i].concerned(key))
+      concerned[i].insert(std::move(other));
+  };
+  concerned.resize(state_->listeners.size());
+  for (std::size_t i = 0; i < concerned.size(); ++i) ask(i);
+  change();
+  for (std::size_t i = 0; i < concerned.size(); ++i) {
+    ask(i);
+    for (const ObjectKey& other : concerned[i]) state_->listeners[i].notify(other);
+  }
+}
+
 void InformerBase::Keep(const Json& object) {
   const ObjectKey key = KeyOf(object);
-  if (const Result<void> stored = Store(key, object); !stored) {
-    ++state_->undecodable;
-    Log(spdlog::level::err, "informer",
-        "an object cannot be read; what was known of it before, if anything, still counts",
-        {{"resource", FullName(resource())},
-         {"object", ToString(key)},
-         {"error", stored.error().message}});
-    return;
-  }
-  state_->Notify(key);
+  const Result<std::function<void()>> store = Decode(key, object);
+  if (store) return Change(key, *store);
+  ++state_->undecodable;
+  Log(spdlog::level::err, "informer",
+      "an object cannot be read; what was known of it before, if anything, still counts",
+      {{"resource", FullName(resource())},
+       {"object", ToString(key)},
+       {"error", store.error().message}});
 }
 
 void InformerBase::Lose(const ObjectKey& key) {
-  Drop(key);
-  state_->Notify(key);
+  Change(key, [&] { Drop(key); });
   if (state_->on_gone) state_->on_gone(key);
 }
 
 Result<void> InformerBase::List(std::stop_token stop) {
   State& state = *state_;
-  state.machine.StartList();
+  state.machine.StartList(Keys());
   const auto visit = [&](const Json& object) -> Result<void> {
     state.Heard();
     state.machine.Seen(KeyOf(object));
@@ -162,9 +177,7 @@ Result<void> InformerBase::List(std::stop_token stop) {
   };
   TRY(std::string version, state.api.List(state.options.resource, state.Selection(), visit, stop));
   state.Heard();
-  for (const ObjectKey& key : state.machine.Listed(std::move(version), Keys())) {
-    Lose(key);
-  }
+  for (const ObjectKey& key : state.machine.Listed(std::move(version))) Lose(key);
   state.synced = true;
   state.Recovered();
   return {};

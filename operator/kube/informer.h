@@ -32,14 +32,16 @@ class InformerBase {
   InformerBase(const Api& api, InformerOptions options);
   virtual ~InformerBase();
 
-  // Called with the key of every object that was added, changed or removed (also those found
-  // missing by a fresh list), after the cache was updated, on the informer's thread. Set before
-  // Run.
-  using Listener = std::function<void(const ObjectKey&)>;
-  void AddListener(Listener listener);
+  // For every object that was added, changed or removed (also those found missing by a fresh list),
+  // `concerned` is asked what that concerns, both before and after the cache is updated: an object
+  // that goes, or points elsewhere now, still matters to what it pointed to. `notify` gets each of
+  // these keys once, after the update. Both are called on the informer's thread. Add before Run.
+  using Concerned = std::function<std::vector<ObjectKey>(const ObjectKey&)>;
+  using Notify = std::function<void(const ObjectKey&)>;
+  void AddListener(Concerned concerned, Notify notify);
 
   // Called with the key of every object that is gone, on the informer's thread. Set before Run.
-  void OnGone(Listener listener);
+  void OnGone(Notify notify);
 
   // Lists and watches until stopped; errors are logged and retried with backoff.
   void Run(std::stop_token stop);
@@ -63,10 +65,10 @@ class InformerBase {
   const std::string& ns() const;  // empty for all
 
  protected:
-  // Decodes and stores one object. An object that cannot be decoded is logged, counted and left
-  // out; it must not stop the others. Its last readable version stays: to controllers, absence
-  // would mean that it was deleted.
-  virtual Result<void> Store(const ObjectKey& key, const Json& object) = 0;
+  // Decodes one object; what is returned stores it. An object that cannot be decoded is logged,
+  // counted and left out; it must not stop the others. Its last readable version stays: to
+  // controllers, absence would mean that it was deleted.
+  virtual Result<std::function<void()>> Decode(const ObjectKey& key, const Json& object) = 0;
   virtual void Drop(const ObjectKey& key) = 0;
   // Keys in the cache that are this informer's, to find what a fresh list no longer has.
   virtual std::vector<ObjectKey> Keys() const = 0;
@@ -76,6 +78,8 @@ class InformerBase {
 
   void Keep(const Json& object);
   void Lose(const ObjectKey& key);
+  // Makes the change and tells the listeners.
+  void Change(const ObjectKey& key, const std::function<void()>& change);
   Result<void> List(std::stop_token stop);
   Result<void> Watch(std::stop_token stop);
 
@@ -85,6 +89,7 @@ class InformerBase {
 template <typename T>
 class Informer final : public InformerBase {
  public:
+  // Makes of an object what the cache keeps of it.
   using Decoder = std::function<Result<T>(const Json&)>;
 
   Informer(const Api& api, InformerOptions options, Decoder decode)
@@ -100,17 +105,15 @@ class Informer final : public InformerBase {
   const Cache<T>& cache() const { return cache_; }
 
  protected:
-  Result<void> Store(const ObjectKey& key, const Json& object) override {
+  Result<std::function<void()>> Decode(const ObjectKey& key, const Json& object) override {
     TRY(T value, decode_(object));
-    cache_.Put(key, std::make_shared<const T>(std::move(value)));
-    return {};
+    return
+        [this, key, kept = std::make_shared<const T>(std::move(value))] { cache_.Put(key, kept); };
   }
   void Drop(const ObjectKey& key) override { cache_.Remove(key); }
   std::vector<ObjectKey> Keys() const override {
-    std::vector<ObjectKey> keys;
-    cache_.ForEach([&](const ObjectKey& key, const auto&) {
-      if (ns().empty() || key.ns == ns()) keys.push_back(key);
-    });
+    std::vector<ObjectKey> keys = cache_.Keys();
+    if (!ns().empty()) std::erase_if(keys, [&](const ObjectKey& key) { return key.ns != ns(); });
     return keys;
   }
 

@@ -27,9 +27,9 @@ class ShortRequests final : public Transport {
   }
 
   Result<Response> Stream(const Request& request,
-                          const std::function<Result<void>(std::string_view)>& on_line,
+                          const std::function<Result<void>(std::string_view)>& on_bytes,
                           std::stop_token stop) override {
-    return next_.Stream(request, on_line, stop);
+    return next_.Stream(request, on_bytes, stop);
   }
 
  private:

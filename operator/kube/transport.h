@@ -38,12 +38,12 @@ class Transport {
   // Unavailable or Timeout when no answer came; Cancelled on stop.
   virtual Result<Response> Send(const Request& request, std::stop_token stop) = 0;
 
-  // Calls `on_line` with each line of a successful (2xx) response's body as it arrives, on the
+  // Calls `on_bytes` with the pieces of a successful (2xx) response's body as they arrive, on the
   // caller's thread; an Error from it ends the stream and is returned. Any other status comes back
-  // as a Response with its body and no line. A stream that the server ends is a Response with
-  // status 200 and an empty body.
+  // as a Response with its body and no piece. A body that the server ends is a Response with status
+  // 200 and an empty body.
   virtual Result<Response> Stream(const Request& request,
-                                  const std::function<Result<void>(std::string_view)>& on_line,
+                                  const std::function<Result<void>(std::string_view)>& on_bytes,
                                   std::stop_token stop) = 0;
 };
 

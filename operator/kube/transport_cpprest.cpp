@@ -292,14 +292,13 @@ Result<std::string> ReadAll(BodyPipe& pipe, BodyPipe::Timer::time_point deadline
   }
 }
 
-Result<void> ReadLines(BodyPipe& pipe, std::chrono::seconds silence,
-                       const std::function<Result<void>(std::string_view)>& on_line,
-                       std::stop_token stop) {
-  LineSplitter lines;
+Result<void> ReadPieces(BodyPipe& pipe, std::chrono::seconds silence,
+                        const std::function<Result<void>(std::string_view)>& on_bytes,
+                        std::stop_token stop) {
   for (;;) {
     TRY(const std::string bytes, pipe.Read(BodyPipe::Timer::now() + silence, stop));
     if (bytes.empty()) return {};
-    TRY_VOID(lines.Feed(bytes, on_line));
+    TRY_VOID(on_bytes(bytes));
   }
 }
 
@@ -319,7 +318,7 @@ class CpprestTransport final : public Transport {
   }
 
   Result<Response> Stream(const Request& request,
-                          const std::function<Result<void>(std::string_view)>& on_line,
+                          const std::function<Result<void>(std::string_view)>& on_bytes,
                           std::stop_token stop) override {
     const auto deadline = BodyPipe::Timer::now() + request.timeout;
     TRY(http::http_request message, Message(request));
@@ -329,7 +328,7 @@ class CpprestTransport final : public Transport {
       TRY(std::string body, ReadAll(exchange.pipe(), deadline, stop));
       return Response{head.status, std::move(body), head.retry_after};
     }
-    TRY_VOID(ReadLines(exchange.pipe(), request.timeout, on_line, stop));
+    TRY_VOID(ReadPieces(exchange.pipe(), request.timeout, on_bytes, stop));
     return Response{head.status, "", std::nullopt};
   }
 

@@ -1,5 +1,6 @@
 #include "operator/kube/watch.h"
 
+#include <iterator>
 #include <utility>
 
 #include "operator/kube/status_error.h"
@@ -10,19 +11,16 @@ ObjectKey KeyOf(const Json& object) {
   return {FindString(object, {"metadata", "namespace"}), FindString(object, {"metadata", "name"})};
 }
 
-void WatchMachine::StartList() {
+void WatchMachine::StartList(std::vector<ObjectKey> known) {
   state_ = WatchState::kListing;
-  seen_.clear();
+  missing_ = {std::make_move_iterator(known.begin()), std::make_move_iterator(known.end())};
 }
 
-void WatchMachine::Seen(const ObjectKey& key) { seen_.insert(key); }
+void WatchMachine::Seen(const ObjectKey& key) { missing_.erase(key); }
 
-std::vector<ObjectKey> WatchMachine::Listed(std::string resource_version,
-                                            const std::vector<ObjectKey>& known) {
-  std::vector<ObjectKey> gone;
-  for (const ObjectKey& key : known)
-    if (!seen_.contains(key)) gone.push_back(key);
-  seen_ = {};
+std::vector<ObjectKey> WatchMachine::Listed(std::string resource_version) {
+  std::vector<ObjectKey> gone(missing_.begin(), missing_.end());
+  missing_ = {};
   state_ = WatchState::kWatching;
   resource_version_ = std::move(resource_version);
   heard_ = false;
@@ -67,7 +65,7 @@ void WatchMachine::Failed(const Error& error) {
                           error.code == Code::kNotFound || error.code == Code::kInvalid;
   if (!start_over) return;
   state_ = WatchState::kEmpty;
-  seen_ = {};
+  missing_ = {};
 }
 
 std::chrono::milliseconds WatchMachine::Pause() {

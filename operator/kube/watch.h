@@ -45,11 +45,12 @@ class WatchMachine {
   // Where to watch from; only in kWatching.
   const std::string& resource_version() const { return resource_version_; }
 
-  void StartList();
+  // `known` are the objects that an earlier list or watch told of.
+  void StartList(std::vector<ObjectKey> known);
   // An object of the list under way.
   void Seen(const ObjectKey& key);
   // The list is complete. Returns those of `known` that it did not have: they are gone.
-  std::vector<ObjectKey> Listed(std::string resource_version, const std::vector<ObjectKey>& known);
+  std::vector<ObjectKey> Listed(std::string resource_version);
 
   // One line of the watch. The Error of an ERROR event has the code of its Status; Invalid for a
   // line that is not an event. Either is to be given to Failed.
@@ -65,9 +66,9 @@ class WatchMachine {
  private:
   WatchState state_ = WatchState::kEmpty;
   std::string resource_version_;
-  std::unordered_set<ObjectKey> seen_;
-  bool heard_ = false;   // a line since the watch began
-  bool failed_ = false;  // since the last Pause
+  std::unordered_set<ObjectKey> missing_;  // known, and not seen in the list under way
+  bool heard_ = false;                     // a line since the watch began
+  bool failed_ = false;                    // since the last Pause
   // client-go's reflector uses the same bounds.
   Backoff backoff_{std::chrono::milliseconds(800), std::chrono::seconds(30)};
 };

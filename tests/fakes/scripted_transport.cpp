@@ -53,7 +53,13 @@ void ScriptedTransport::AnswerAll(Handler handler) {
   handler_ = std::move(handler);
 }
 
-ScriptedTransport::Step ScriptedTransport::Next(const Request& request, bool is_stream) {
+namespace {
+
+bool IsWatch(const Request& request) { return request.query.find("watch=1") != std::string::npos; }
+
+}  // namespace
+
+ScriptedTransport::Step ScriptedTransport::Next(const Request& request) {
   const std::lock_guard lock(mutex_);
   requests_.push_back(request);
   changed_.notify_all();
@@ -62,7 +68,7 @@ ScriptedTransport::Step ScriptedTransport::Next(const Request& request, bool is_
     steps_.pop_front();
     return step;
   }
-  if (is_stream) return Silent{};
+  if (IsWatch(request)) return Silent{};
   return Error{Code::kUnavailable, "the script is at its end"};
 }
 
@@ -83,21 +89,30 @@ Result<Response> ScriptedTransport::Send(const Request& request, std::stop_token
     }
   }
   if (handler) return handler(request);
-  Step step = Next(request, false);
+  Step step = Next(request);
   if (auto* response = std::get_if<Response>(&step)) return std::move(*response);
   if (auto* error = std::get_if<Error>(&step)) return tl::unexpected(std::move(*error));
   return StaySilent(stop);
 }
 
 Result<Response> ScriptedTransport::Stream(
-    const Request& request, const std::function<Result<void>(std::string_view)>& on_line,
+    const Request& request, const std::function<Result<void>(std::string_view)>& on_bytes,
     std::stop_token stop) {
-  Step step = Next(request, true);
+  if (!IsWatch(request)) {
+    TRY(Response response, Send(request, stop));
+    if (response.status < 200 || response.status > 299) return response;
+    // In two pieces, as a network would cut it.
+    const std::string_view body = response.body;
+    TRY_VOID(on_bytes(body.substr(0, body.size() / 2)));
+    TRY_VOID(on_bytes(body.substr(body.size() / 2)));
+    return Response{response.status, "", std::nullopt};
+  }
+  Step step = Next(request);
   if (auto* response = std::get_if<Response>(&step)) return std::move(*response);
   if (auto* error = std::get_if<Error>(&step)) return tl::unexpected(std::move(*error));
   auto* stream = std::get_if<Streamed>(&step);
   if (stream == nullptr) return StaySilent(stop);
-  for (const std::string& line : stream->lines) TRY_VOID(on_line(line));
+  for (const std::string& line : stream->lines) TRY_VOID(on_bytes(line + "\n"));
   TRY_VOID(stream->end);
   return Response{200, "", std::nullopt};
 }

@@ -14,8 +14,8 @@
 
 namespace holdfast::fakes {
 
-// Send and Stream take the next answer of the script, in order. When none is left, Send fails with
-// Unavailable and Stream stays silent until stopped.
+// Send and Stream take the next answer of the script, in order. When none is left, Send and lists
+// fail with Unavailable and a watch stays silent until stopped.
 //
 // Threads: safe from many threads, as every Transport.
 class ScriptedTransport final : public kube::Transport {
@@ -32,12 +32,12 @@ class ScriptedTransport final : public kube::Transport {
   ScriptedTransport& LinesThenError(std::vector<Json> lines, Error error);
   // Says nothing until the caller stops.
   ScriptedTransport& Silence();
-  // Answers every Send instead of the script: a server with a state of its own.
+  // Answers all but watches instead of the script: a server with a state of its own.
   void AnswerAll(Handler handler);
 
   Result<kube::Response> Send(const kube::Request& request, std::stop_token stop) override;
   Result<kube::Response> Stream(const kube::Request& request,
-                                const std::function<Result<void>(std::string_view)>& on_line,
+                                const std::function<Result<void>(std::string_view)>& on_bytes,
                                 std::stop_token stop) override;
 
   std::vector<kube::Request> requests() const;
@@ -53,7 +53,7 @@ class ScriptedTransport final : public kube::Transport {
   using Step = std::variant<kube::Response, Error, Streamed, Silent>;
 
   ScriptedTransport& Add(Step step);
-  Step Next(const kube::Request& request, bool is_stream);
+  Step Next(const kube::Request& request);
   static Result<kube::Response> StaySilent(std::stop_token stop);
 
   mutable std::mutex mutex_;

@@ -17,13 +17,16 @@ class Saboteur final : public Transport {
   explicit Saboteur(Transport& next) : next_(next) {}
 
   Result<Response> Send(const Request& request, std::stop_token stop) override {
-    if (request.method == Method::kGet) ++lists;
     return next_.Send(request, stop);
   }
 
   Result<Response> Stream(const Request& request,
-                          const std::function<Result<void>(std::string_view)>& on_line,
+                          const std::function<Result<void>(std::string_view)>& on_bytes,
                           std::stop_token stop) override {
+    if (request.query.find("watch=1") == std::string::npos) {
+      ++lists;
+      return next_.Stream(request, on_bytes, stop);
+    }
     if (forget.exchange(false)) return Response{410, "", std::nullopt};
     std::stop_source cut;
     {
@@ -31,7 +34,7 @@ class Saboteur final : public Transport {
       cut_ = cut;
     }
     const std::stop_callback on_stop(stop, [&cut] { cut.request_stop(); });
-    Result<Response> end = next_.Stream(request, on_line, cut.get_token());
+    Result<Response> end = next_.Stream(request, on_bytes, cut.get_token());
     if (end || stop.stop_requested()) return end;
     return Fail(Code::kUnavailable, "cut");
   }
@@ -62,10 +65,11 @@ class RealInformerTest : public ClusterTest {
                                                 [](const Json& object) -> Result<std::string> {
                                                   return FindString(object, {"data", "key"});
                                                 });
-    informer_->AddListener([this](const ObjectKey&) {
-      const std::lock_guard lock(mutex_);
-      changed_.notify_all();
-    });
+    informer_->AddListener([](const ObjectKey& key) { return std::vector{key}; },
+                           [this](const ObjectKey&) {
+                             const std::lock_guard lock(mutex_);
+                             changed_.notify_all();
+                           });
     thread_ = std::jthread([this](std::stop_token stop) { informer_->Run(stop); });
   }
 

@@ -38,5 +38,29 @@ TEST(CacheTest, AReaderKeepsWhatItGot) {
   EXPECT_EQ(cache.Get({"n", "2"}), nullptr);
 }
 
+struct Packed {
+  std::string word;
+  int unpacked = 0;
+};
+std::string Pack(const Packed& value) { return value.word; }
+void Unpack(std::string_view bytes, Packed& value) {
+  value.word = bytes;
+  ++value.unpacked;
+}
+
+TEST(CacheTest, WhatCanBePackedIsKeptPacked) {
+  Cache<Packed> cache;
+  cache.AddIndex("word", [](const ObjectKey&, const Packed& value) {
+    return std::vector<std::string>{value.word};
+  });
+  cache.Put({"n", "1"}, std::make_shared<const Packed>(Packed{"a"}));
+  cache.Put({"n", "1"}, std::make_shared<const Packed>(Packed{"b"}));
+  EXPECT_EQ(cache.Get({"n", "1"})->word, "b");
+  EXPECT_EQ(cache.Get({"n", "1"})->unpacked, 1);
+  EXPECT_EQ(cache.Find("word", "a").size(), 0u);
+  EXPECT_EQ(cache.Find("word", "b").at(0).second->word, "b");
+  EXPECT_EQ(cache.Keys(), (std::vector<ObjectKey>{{"n", "1"}}));
+}
+
 }  // namespace
 }  // namespace holdfast::kube

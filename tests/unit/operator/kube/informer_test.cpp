@@ -30,11 +30,12 @@ Json Event(const std::string& type, const Json& pod) { return {{"type", type}, {
 class InformerTest : public ::testing::Test {
  protected:
   void Start() {
-    informer_.AddListener([this](const ObjectKey& key) {
-      const std::lock_guard lock(mutex_);
-      heard_.push_back(key.name);
-      changed_.notify_all();
-    });
+    informer_.AddListener([](const ObjectKey& key) { return std::vector{key}; },
+                          [this](const ObjectKey& key) {
+                            const std::lock_guard lock(mutex_);
+                            heard_.push_back(key.name);
+                            changed_.notify_all();
+                          });
     thread_ = std::jthread([this](std::stop_token stop) { informer_.Run(stop); });
   }
 

@@ -23,18 +23,18 @@ std::string ErrorEvent(int code, const std::string& reason) {
 
 WatchMachine Watching() {
   WatchMachine machine;
-  machine.StartList();
-  machine.Listed("10", {});
+  machine.StartList({});
+  machine.Listed("10");
   return machine;
 }
 
 TEST(WatchTest, AListLeadsToAWatchFromItsVersion) {
   WatchMachine machine;
   EXPECT_EQ(machine.state(), WatchState::kEmpty);
-  machine.StartList();
+  machine.StartList({{"shop", "a"}});
   EXPECT_EQ(machine.state(), WatchState::kListing);
   machine.Seen({"shop", "a"});
-  EXPECT_THAT(machine.Listed("10", {{"shop", "a"}}), IsEmpty());
+  EXPECT_THAT(machine.Listed("10"), IsEmpty());
   EXPECT_EQ(machine.state(), WatchState::kWatching);
   EXPECT_EQ(machine.resource_version(), "10");
 }
@@ -42,20 +42,19 @@ TEST(WatchTest, AListLeadsToAWatchFromItsVersion) {
 TEST(WatchTest, AFreshListFindsWhatWentMissing) {
   WatchMachine machine = Watching();
   machine.Failed({Code::kGone, ""});
-  machine.StartList();
+  machine.StartList({{"shop", "a"}, {"shop", "b"}});
   machine.Seen({"shop", "b"});
-  EXPECT_THAT(machine.Listed("20", {{"shop", "a"}, {"shop", "b"}}),
-              ElementsAre(ObjectKey{"shop", "a"}));
+  EXPECT_THAT(machine.Listed("20"), ElementsAre(ObjectKey{"shop", "a"}));
 }
 
 TEST(WatchTest, ABrokenListDoesNotCountAsSeen) {
   WatchMachine machine;
-  machine.StartList();
+  machine.StartList({{"shop", "a"}});
   machine.Seen({"shop", "a"});
   machine.Failed({Code::kGone, "continue expired"});
   EXPECT_EQ(machine.state(), WatchState::kEmpty);
-  machine.StartList();
-  EXPECT_THAT(machine.Listed("20", {{"shop", "a"}}), ElementsAre(ObjectKey{"shop", "a"}));
+  machine.StartList({{"shop", "a"}});
+  EXPECT_THAT(machine.Listed("20"), ElementsAre(ObjectKey{"shop", "a"}));
 }
 
 TEST(WatchTest, EventsMoveTheVersionOn) {
@@ -91,7 +90,7 @@ TEST_P(WatchFailureTest, InWatching) {
 
 TEST_P(WatchFailureTest, InListing) {
   WatchMachine machine;
-  machine.StartList();
+  machine.StartList({});
   machine.Failed({GetParam().code, "because"});
   EXPECT_EQ(machine.state(), WatchState::kEmpty);
   EXPECT_GT(machine.Pause().count(), 0);
