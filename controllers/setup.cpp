@@ -1,14 +1,15 @@
 #include "controllers/setup.h"
 
 #include <set>
-#include <unordered_map>
 
 #include "controllers/backup/controller.h"
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/policy/controller.h"
+#include "controllers/reasons.h"
 #include "controllers/repository/controller.h"
 #include "controllers/restore/controller.h"
+#include "controllers/trim.h"
 
 namespace holdfast::controllers {
 namespace {
@@ -36,32 +37,16 @@ Keys KeysIn(const Cache& cache, const char* index, const std::string& value) {
   return keys;
 }
 
-Keys Join(Keys a, const Keys& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  const std::set<kube::ObjectKey> unique(a.begin(), a.end());
-  return {unique.begin(), unique.end()};
-}
-
-using Concerned = std::function<Keys(const kube::ObjectKey&)>;
-
-// `concerned` also once more for what it named before: an object that is gone, or points elsewhere
-// now, still matters to what it used to point at.
-Concerned AndBefore(Concerned concerned) {
-  return [concerned = std::move(concerned),
-          before = std::make_shared<std::unordered_map<kube::ObjectKey, Keys>>()](
-             const kube::ObjectKey& key) {
-    const Keys now = concerned(key);
-    const auto [known, is_new] = before->try_emplace(key, now);
-    Keys both = Join(known->second, now);
-    if (now.empty())
-      before->erase(known);
-    else
-      known->second = now;
-    return both;
-  };
-}
+using Concerned = kube::InformerBase::Concerned;
 
 Keys Self(const kube::ObjectKey& key) { return {key}; }
+
+// Decodes for the cache.
+template <typename Kind>
+Result<Kind> DecodeTrimmed(const Json& object) {
+  TRY(Kind decoded, crds::Decode<Kind>(object));
+  return Trimmed(std::move(decoded));
+}
 
 // The object of `kind` that controls what the cache has under `key`.
 template <typename View>
@@ -86,8 +71,8 @@ void AddIndexes(kube::Cache<crds::BackupPolicy>& policies, kube::Cache<crds::Bac
     return NameIn(key.ns, backup.spec.policy);
   });
   // By what is written down only: an index must give the same values when an object leaves it.
-  backups.AddIndex(index::kRepository, [](const auto& key, const auto& backup) {
-    return NameIn(key.ns, backup.status.repository);
+  backups.AddIndex(index::kQueue, [](const auto& key, const auto& backup) {
+    return backup::IsOver(backup.status) ? Values{} : NameIn(key.ns, backup.status.repository);
   });
   restores.AddIndex(index::kBackup, [](const auto& key, const auto& restore) {
     return NameIn(key.ns, restore.spec.source.backup);
@@ -125,12 +110,12 @@ struct Setup::Stores {
 struct Setup::Informers {
   Informers(const kube::Api& api, const std::string& ns, Stores& stores)
       : repositories(api, Watch(ResourceOf<crds::BackupRepository>(), ns),
-                     crds::Decode<crds::BackupRepository>, stores.repositories),
-        policies(api, Watch(ResourceOf<crds::BackupPolicy>(), ns), crds::Decode<crds::BackupPolicy>,
-                 stores.policies),
-        backups(api, Watch(ResourceOf<crds::Backup>(), ns), crds::Decode<crds::Backup>,
+                     DecodeTrimmed<crds::BackupRepository>, stores.repositories),
+        policies(api, Watch(ResourceOf<crds::BackupPolicy>(), ns),
+                 DecodeTrimmed<crds::BackupPolicy>, stores.policies),
+        backups(api, Watch(ResourceOf<crds::Backup>(), ns), DecodeTrimmed<crds::Backup>,
                 stores.backups),
-        restores(api, Watch(ResourceOf<crds::Restore>(), ns), crds::Decode<crds::Restore>,
+        restores(api, Watch(ResourceOf<crds::Restore>(), ns), DecodeTrimmed<crds::Restore>,
                  stores.restores),
         jobs(api, Watch(kube::kJobs, ns, kManagedSelector), DecodeJob, stores.jobs),
         pods(api, Watch(kube::kPods, ns, kManagedSelector), DecodePod, stores.pods),
@@ -192,15 +177,23 @@ void Setup::AddTriggers(Informers& informers) {
 
   add(informers.repositories, kRepositories, Self);
   add(informers.policies, kPolicies, Self);
-  add(informers.backups, kBackups, Self);
+  // One that is over and has no Job any more is a record: with ten thousand of them, a fresh start
+  // must not look at each. A Job that comes to be known later brings its owner here.
+  add(informers.backups, kBackups, [&caches](const kube::ObjectKey& key) {
+    const auto backup = caches.backups.Get(key);
+    if (backup == nullptr) return Keys{};
+    const bool record = backup::IsOver(backup->status) && !backup::NeedsFinalizer(*backup) &&
+                        caches.jobs.Find(index::kOwner, backup->metadata.uid).empty();
+    return record ? Keys{} : Keys{key};
+  });
   add(informers.restores, kRestores, Self);
 
   add(informers.repositories, kPolicies, in(caches.policies, index::kRepository));
   add(informers.stateful_sets, kPolicies, in(caches.policies, index::kStatefulSet));
-  const auto policy_of = AndBefore([&caches](const kube::ObjectKey& key) {
+  const auto policy_of = [&caches](const kube::ObjectKey& key) {
     const auto backup = caches.backups.Get(key);
     return backup == nullptr ? Keys{} : Keys{{key.ns, backup->spec.policy}};
-  });
+  };
   add(informers.backups, kPolicies, policy_of);
 
   // A Backup learns of its repository and StatefulSet through its policy, and its turn comes when
@@ -214,27 +207,38 @@ void Setup::AddTriggers(Informers& informers) {
       [=](const kube::ObjectKey& key) { return unfinished_of(policy_of(key)); });
   add(informers.repositories, kBackups,
       [=](const kube::ObjectKey& key) { return unfinished_of(by_repository(key)); });
+  // The repository tells how long its queue is.
+  add(informers.backups, kRepositories, [&caches](const kube::ObjectKey& key) {
+    const auto backup = caches.backups.Get(key);
+    const auto* ready =
+        backup == nullptr ? nullptr : crds::FindCondition(backup->status.conditions, crds::kReady);
+    return ready != nullptr && ready->reason == reason::kWaitingForSlot
+               ? Keys{{key.ns, backup->status.repository}}
+               : Keys{};
+  });
+  // One that leaves a repository's queue makes others its head.
+  add(informers.backups, kBackups, [this, &caches](const kube::ObjectKey& key) {
+    const auto backup = caches.backups.Get(key);
+    const bool queued = backup != nullptr && !backup->status.start_time &&
+                        !backup->status.repository.empty() && !backup::IsOver(backup->status);
+    return queued ? HeadsOfQueues({{key.ns, backup->status.repository}}) : Keys{};
+  });
   add(informers.stateful_sets, kBackups,
       [=](const kube::ObjectKey& key) { return unfinished_of(by_stateful_set(key)); });
 
-  const auto set_of = AndBefore([&caches](const kube::ObjectKey& key) {
+  add(informers.restores, kBackups, [=, &caches](const kube::ObjectKey& key) {
     const auto restore = caches.restores.Get(key);
-    return restore == nullptr || restore->spec.target.stateful_set.empty()
-               ? Keys{}
-               : Keys{{key.ns, restore->spec.target.stateful_set}};
-  });
-  add(informers.restores, kBackups, [=](const kube::ObjectKey& key) {
-    Keys keys;
-    for (const kube::ObjectKey& stateful_set : set_of(key))
-      keys = Join(std::move(keys), unfinished_of(by_stateful_set(stateful_set)));
-    return keys;
+    if (restore == nullptr || restore->spec.target.stateful_set.empty()) return Keys{};
+    return unfinished_of(by_stateful_set({key.ns, restore->spec.target.stateful_set}));
   });
 
   add(informers.backups, kRestores, in(caches.restores, index::kBackup));
   add(informers.backups, kRestores, [&caches, policy_of](const kube::ObjectKey& key) {
     Keys keys;
     for (const kube::ObjectKey& policy : policy_of(key))
-      keys = Join(std::move(keys), KeysIn(caches.restores, index::kPolicy, kube::ToString(policy)));
+      for (kube::ObjectKey& restore :
+           KeysIn(caches.restores, index::kPolicy, kube::ToString(policy)))
+        keys.push_back(std::move(restore));
     return keys;
   });
   add(informers.restores, kRestores, [this](const kube::ObjectKey& key) { return RivalsOf(key); });
@@ -257,42 +261,37 @@ void Setup::AddMoverTriggers(Informers& informers) {
     return pod == nullptr ? Keys{} : OwnerOf(caches.jobs, {key.ns, pod->owner.name}, kind);
   };
   for (const auto& [place, kind] : owners) {
-    triggers_.push_back(
-        {&informers.jobs, place, AndBefore([&caches, kind](const kube::ObjectKey& key) {
-           return OwnerOf(caches.jobs, key, kind);
-         })});
-    triggers_.push_back({&informers.pods, place, AndBefore([=](const kube::ObjectKey& key) {
-                           return owner_of_pod(key, kind);
-                         })});
+    triggers_.push_back({&informers.jobs, place, [&caches, kind](const kube::ObjectKey& key) {
+                           return OwnerOf(caches.jobs, key, kind);
+                         }});
+    triggers_.push_back({&informers.pods, place,
+                         [=](const kube::ObjectKey& key) { return owner_of_pod(key, kind); }});
   }
   const auto repository_of = [](const auto& object) {
     const auto label = object.labels.find(kRepositoryLabel);
     return label == object.labels.end() ? Keys{} : Keys{{object.key.ns, label->second}};
   };
-  triggers_.push_back(
-      {&informers.jobs, kRepositories, AndBefore([=, &caches](const kube::ObjectKey& key) {
-         const auto job = caches.jobs.Get(key);
-         return job == nullptr ? Keys{} : repository_of(*job);
-       })});
-  triggers_.push_back(
-      {&informers.pods, kRepositories, AndBefore([=, &caches](const kube::ObjectKey& key) {
-         const auto pod = caches.pods.Get(key);
-         return pod == nullptr ? Keys{} : repository_of(*pod);
-       })});
+  triggers_.push_back({&informers.jobs, kRepositories, [=, &caches](const kube::ObjectKey& key) {
+                         const auto job = caches.jobs.Get(key);
+                         return job == nullptr ? Keys{} : repository_of(*job);
+                       }});
+  triggers_.push_back({&informers.pods, kRepositories, [=, &caches](const kube::ObjectKey& key) {
+                         const auto pod = caches.pods.Get(key);
+                         return pod == nullptr ? Keys{} : repository_of(*pod);
+                       }});
   triggers_.push_back({&informers.jobs, kBackups, [=, this, &caches](const kube::ObjectKey& key) {
                          const auto job = caches.jobs.Get(key);
                          if (job == nullptr || !job->Finished()) return Keys{};
-                         return WaitingFor(repository_of(*job));
+                         return HeadsOfQueues(repository_of(*job));
                        }});
 }
 
-Keys Setup::WaitingFor(const Keys& repositories) const {
-  Keys waiting;
+Keys Setup::HeadsOfQueues(const Keys& repositories) const {
+  Keys heads;
   for (const kube::ObjectKey& repository : repositories)
-    for (const auto& [key, backup] :
-         context_.caches.backups.Find(index::kRepository, kube::ToString(repository)))
-      if (!backup::IsOver(backup->status)) waiting.push_back(key);
-  return waiting;
+    for (kube::ObjectKey& head : backup::HeadOfQueue(context_.caches, repository))
+      heads.push_back(std::move(head));
+  return heads;
 }
 
 Keys Setup::Unfinished(const Keys& policies) const {

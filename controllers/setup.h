@@ -19,14 +19,12 @@ namespace holdfast::controllers {
 struct Trigger {
   kube::InformerBase* informer;
   std::size_t reconciler;
-  // Called on the informer's thread only, once for each report. Remembers what an object that is
-  // gone now used to concern.
-  std::function<std::vector<kube::ObjectKey>(const kube::ObjectKey&)> concerned;
+  kube::InformerBase::Concerned concerned;
 };
 
-// To run: for each trigger add a listener that puts `concerned(key)` into the queue of its
-// reconciler; run every informer on a thread of its own; once all are Synced, let workers call
-// Reconcile. Pinned to its place, since reconcilers refer to it.
+// To run: for each trigger add a listener that puts the keys into the queue of its reconciler; run
+// every informer on a thread of its own; once all are Synced, let workers call Reconcile. Pinned to
+// its place, since reconcilers refer to it.
 class Setup {
  public:
   // All arguments must outlive it. Without `namespaces` every one is watched; with them only those,
@@ -48,12 +46,12 @@ class Setup {
 
   void AddInformers(Informers& informers);
   void AddReconcilers();
-  // Each namespace has triggers of its own, for they remember, and its informers' threads call
-  // them.
   void AddTriggers(Informers& informers);
   void AddMoverTriggers(Informers& informers);
-  // The unfinished Backups that go to these repositories, and those of these policies.
-  std::vector<kube::ObjectKey> WaitingFor(const std::vector<kube::ObjectKey>& repositories) const;
+  // The Backups whose turn is next at these repositories, and the unfinished ones of these
+  // policies.
+  std::vector<kube::ObjectKey> HeadsOfQueues(
+      const std::vector<kube::ObjectKey>& repositories) const;
   std::vector<kube::ObjectKey> Unfinished(const std::vector<kube::ObjectKey>& policies) const;
   // The unfinished Restores of the same namespace.
   std::vector<kube::ObjectKey> RivalsOf(const kube::ObjectKey& restore) const;

@@ -26,6 +26,7 @@
 #include "operator/kube/config.h"
 #include "operator/kube/events.h"
 #include "operator/kube/lease.h"
+#include "operator/kube/rate_limit.h"
 #include "operator/log_levels.h"
 #include "operator/manager.h"
 #include "operator/metrics.h"
@@ -126,6 +127,7 @@ controllers::Settings SettingsFrom(const Options& options) {
   settings.mover_image = options.mover_image;
   settings.mover_image_pull_policy = options.mover_image_pull_policy;
   settings.believe_requested_by = options.believe_requested_by;
+  settings.probe_period = options.probe_period;
   return settings;
 }
 
@@ -185,7 +187,10 @@ Result<void> Run(const Options& options, const sigset_t& signals) {
   TRY(const kube::ClientConfig config, FindCluster(options));
   TRY(const auto network, kube::MakeTransport(config));
   Metrics metrics;
-  CountingTransport transport(*network, metrics);
+  CountingTransport counted(*network, metrics);
+  // The lease is not to wait behind the work that it is for.
+  const kube::Api lease_api(counted);
+  kube::RateLimitedTransport transport(counted, options.api_qps, options.api_burst);
   const kube::Api api(transport);
   const SystemClock clock;
   const kube::LeaseOptions lease = LeaseFor(options, config);
@@ -203,7 +208,7 @@ Result<void> Run(const Options& options, const sigset_t& signals) {
   Log(spdlog::level::info, "operator", "started",
       {{"version", HOLDFAST_VERSION}, {"server", config.server}});
   return RunUntilSignal(signals, manager, [&](std::stop_token stop) {
-    return Work(options, api, clock, lease, manager, stop);
+    return Work(options, lease_api, clock, lease, manager, stop);
   });
 }
 

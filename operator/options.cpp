@@ -6,8 +6,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/clock.h"
+
 namespace holdfast::op {
 namespace {
+
+constexpr std::chrono::minutes kShortestProbePeriod{1};
 
 std::string EnvironmentName(const std::string& option) {
   std::string name = "HOLDFAST_" + option.substr(2);
@@ -60,6 +64,21 @@ void Declare(CLI::App& app, Options& options) {
       ->envname("POD_NAME");
   Add(app, "--workers", options.workers, "objects of one kind reconciled at once")
       ->check(CLI::Range(1, 64));
+  app.add_option_function<std::string>(
+         "--probe-period",
+         [&options](const std::string& text) {
+           const auto period = ParseDuration(text);
+           if (!period || *period < kShortestProbePeriod)
+             throw CLI::ValidationError("--probe-period",
+                                        "write a duration of a minute or more, like 10m");
+           options.probe_period = *period;
+         },
+         "between two looks into a healthy repository, each of which is a Job [10m]")
+      ->envname(EnvironmentName("--probe-period"));
+  Add(app, "--api-qps", options.api_qps, "requests to the API server in a second, at most")
+      ->check(CLI::Range(1, 10000));
+  Add(app, "--api-burst", options.api_burst, "so many of them at once after a quiet time")
+      ->check(CLI::Range(1, 10000));
   Add(app, "--log-level", options.log_level,
       "debug, info, warning or error; components may differ: info,backup=debug");
   Add(app, "--log-levels-file", options.log_levels_file,

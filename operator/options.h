@@ -2,6 +2,7 @@
 // the option's name in capitals: --cluster-name is HOLDFAST_CLUSTER_NAME.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,12 @@ struct Options {
   bool believe_requested_by = false;
   bool leader_elect = false;
   std::string lease_name = "holdfast-operator";
-  std::string lease_namespace;     // empty: $POD_NAMESPACE
-  std::string identity;            // in the lease; empty: $POD_NAME or the host's name
-  int workers = 2;                 // per controller
+  std::string lease_namespace;             // empty: $POD_NAMESPACE
+  std::string identity;                    // in the lease; empty: $POD_NAME or the host's name
+  int workers = 2;                         // per controller
+  std::chrono::seconds probe_period{600};  // between two looks into a healthy repository
+  int api_qps = 100;               // requests to the API server in a second, the lease's apart
+  int api_burst = 200;             // so many may go at once after a quiet time
   std::string log_level = "info";  // as SetLogLevels reads it
   std::string log_levels_file;     // the same, read again whenever it changes; empty for none
   LogFormat log_format = LogFormat::kText;

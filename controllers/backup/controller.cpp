@@ -17,6 +17,9 @@ using crds::BackupPhase;
 
 namespace {
 
+// A queue that moves tells those whose turn comes; this is for one that was cut short otherwise.
+constexpr std::chrono::minutes kFarBackPeriod{5};
+
 struct Announcement {
   kube::EventType type;
   const char* reason;
@@ -38,37 +41,55 @@ std::optional<Announcement> AnnouncementOf(BackupPhase phase) {
   return std::nullopt;
 }
 
-// Only a Backup that still has movers to start counts slots, and only one may at a time.
-bool MayStartMovers(const crds::Backup* known) {
-  if (known == nullptr || known->status.volumes.empty()) return true;
-  for (const crds::VolumeBackup& volume : known->status.volumes)
-    if (volume.state == crds::RunState::kPending) return true;
+// Only a Backup that still has movers to start counts slots, and only one of a repository may at a
+// time.
+bool MayStartMovers(const crds::Backup& known) {
+  if (known.status.volumes.empty()) return !backup::IsOver(known.status);
+  for (const crds::VolumeBackup& volume : known.status.volumes)
+    if (volume.state == crds::RunState::kPending && volume.job.empty()) return true;
   return false;
+}
+
+// Then the cache may be believed: were it behind, its news would bring us back.
+bool ChangesNothing(const backup::World& world, const Plan& plan) {
+  return plan.status == world.backup.status && plan.start.empty() && plan.expire.empty();
 }
 
 }  // namespace
 
 Result<Requeue> BackupController::Reconcile(const kube::ObjectKey& key, std::stop_token stop) {
-  if (!MayStartMovers(context_.caches.backups.Get(key).get())) return Work(key, stop);
-  const std::lock_guard lock(slots_);
+  const auto cached = context_.caches.backups.Get(key);
+  if (cached && !backup::NeedsFinalizer(*cached) && backup::IsFarBack(context_.caches, *cached))
+    return RequeueAt(context_.clock.Now() + kFarBackPeriod);
+  if (cached && !MayStartMovers(*cached) && !backup::NeedsFinalizer(*cached)) {
+    TRY(const Observed observed, backup::Observe(context_, book_, *cached, stop));
+    const Plan plan = backup::Decide(observed.world, context_.settings);
+    if (ChangesNothing(observed.world, plan)) return plan.requeue;
+    if (plan.start.empty()) return Work(key, stop);
+  }
+  const std::lock_guard lock(slots_[std::hash<std::string>()(key.ns) % slots_.size()]);
   return Work(key, stop);
 }
 
+// Decides about what is read live, and does it.
 Result<Requeue> BackupController::Work(const kube::ObjectKey& key, std::stop_token stop) {
-  TRY(std::optional<crds::Backup> backup, ReadLive<crds::Backup>(context_, key, stop));
-  if (!backup) return AwaitChange();
-  if (backup->metadata.deletion_timestamp) return Delete(*backup, stop);
-  const bool forgets = backup->spec.deletion_policy == crds::DeletionPolicy::kDelete;
-  if (HasFinalizer(backup->metadata, kForgetFinalizer) != forgets) {
-    TRY_VOID(SetFinalizer(context_, *backup, kForgetFinalizer, forgets, stop));
+  TRY(std::optional<crds::Backup> live, ReadLive<crds::Backup>(context_, key, stop));
+  if (!live) return AwaitChange();
+  if (live->metadata.deletion_timestamp) return Delete(*live, stop);
+  const bool forgets = live->spec.deletion_policy == crds::DeletionPolicy::kDelete;
+  if (HasFinalizer(live->metadata, kForgetFinalizer) != forgets) {
+    TRY_VOID(SetFinalizer(context_, *live, kForgetFinalizer, forgets, stop));
     return AwaitChange();
   }
-  TRY(const Observed observed, backup::Observe(context_, book_, *std::move(backup), stop));
-  Plan plan = backup::Decide(observed.world, context_.settings);
-  const Result<void> done = Apply(observed, plan, stop);
-  TRY_VOID(Record(observed.world.backup, plan.status, stop));
-  TRY_VOID(done);
-  return plan.requeue;
+  for (;;) {
+    TRY(const Observed observed, backup::Observe(context_, book_, *std::move(live), stop));
+    Plan plan = backup::Decide(observed.world, context_.settings);
+    const Result<void> done = Apply(observed, plan, stop);
+    TRY(live, Record(observed.world.backup, plan.status, stop));
+    TRY_VOID(done);
+    // What is to go on at once goes on with what was written: it need not be read again.
+    if (!live || plan.requeue != RequeueAt(observed.world.now)) return plan.requeue;
+  }
 }
 
 // Without our finalizer it goes by itself, and its Jobs go with it.
@@ -140,16 +161,17 @@ Result<void> BackupController::Apply(const Observed& observed, Plan& plan, std::
   return done;
 }
 
-Result<void> BackupController::Record(const crds::Backup& before, const crds::BackupStatus& after,
-                                      std::stop_token stop) {
-  TRY(const bool written, WriteStatus(context_, before, after, stop));
-  if (!written || before.status.phase == after.phase) return {};
+Result<std::optional<crds::Backup>> BackupController::Record(const crds::Backup& before,
+                                                             const crds::BackupStatus& after,
+                                                             std::stop_token stop) {
+  TRY(auto written, WriteStatus(context_, before, after, stop));
+  if (!written || before.status.phase == after.phase) return written;
   if (const auto announcement = AnnouncementOf(after.phase)) {
     const crds::Condition* ready = crds::FindCondition(after.conditions, crds::kReady);
     context_.events.Record(ReferenceTo(before), announcement->type, announcement->reason,
                            ready == nullptr ? "" : ready->message);
   }
-  return {};
+  return written;
 }
 
 }  // namespace holdfast::controllers

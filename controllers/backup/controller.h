@@ -5,7 +5,9 @@
 // not owned by its policy: history outlives the policy, and a policy that is made again finds it.
 #pragma once
 
+#include <array>
 #include <mutex>
+#include <optional>
 
 #include "controllers/backup/deletion.h"
 #include "controllers/backup/observe.h"
@@ -28,13 +30,16 @@ class BackupController final : public Reconciler {
                       std::stop_token stop);
   Result<Requeue> Work(const kube::ObjectKey& key, std::stop_token stop);
   Result<void> Apply(const backup::Observed& observed, backup::Plan& plan, std::stop_token stop);
-  Result<void> Record(const crds::Backup& before, const crds::BackupStatus& after,
-                      std::stop_token stop);
+  // The Backup as it was written, if it was.
+  Result<std::optional<crds::Backup>> Record(const crds::Backup& before,
+                                             const crds::BackupStatus& after, std::stop_token stop);
 
   const Context& context_;
   backup::ProgressBook book_;
   // Held while slots are counted and taken.
-  std::mutex slots_;
+  // Repositories are namespaced, so that those of different namespaces need not wait for each
+  // other.
+  std::array<std::mutex, 16> slots_;
 };
 
 }  // namespace holdfast::controllers

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <tuple>
 
+#include "controllers/finalizer.h"
+#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
+#include "controllers/reasons.h"
 #include "controllers/workload.h"
 #include "controllers/write_status.h"
 
@@ -29,6 +32,21 @@ bool OlderThan(const crds::Backup& a, const crds::Backup& b) {
          std::tie(b.metadata.creation_timestamp, b.metadata.name);
 }
 
+// In a repository's queue: no mover was made for it yet.
+bool IsQueued(const crds::VolumeBackup& volume) {
+  return volume.state == crds::RunState::kPending && volume.job.empty();
+}
+
+// The volumes that wait for a slot of `repository`: those of Backups older than `backup`, or all.
+std::int64_t VolumesBefore(const Caches& caches, const kube::ObjectKey& repository,
+                           const crds::Backup* backup) {
+  std::int64_t before = 0;
+  for (const auto& [key, other] : caches.backups.Find(index::kQueue, kube::ToString(repository)))
+    if (!other->metadata.deletion_timestamp && (backup == nullptr || OlderThan(*other, *backup)))
+      before += std::ranges::count_if(other->status.volumes, IsQueued);
+  return before;
+}
+
 bool NeedsStart(const World& world) {
   return std::ranges::any_of(world.volumes, [](const VolumeWorld& v) { return !v.job; });
 }
@@ -48,16 +66,23 @@ class Observer {
     LookForOlder();
     LookForRestore();
     TRY_VOID(LookAtMovers());
-    if (world.backup.status.volumes.empty() || NeedsStart(world)) TRY_VOID(LookAtClaims());
-    if (NeedsStart(world)) {
-      TRY_VOID(LookAtWorkload());
-      TRY_VOID(CountSlots());
-    }
+    if (NeedsStart(world) && world.repository != nullptr) TRY_VOID(CountSlots());
+    if (NeedsStart(world) && world.free_slots > 0) TRY_VOID(LookAtWorkload());
+    if (NeedsClaims()) TRY_VOID(LookAtClaims());
     return std::move(observed_);
   }
 
  private:
   const std::string& Namespace() const { return observed_.world.backup.metadata.namespace_; }
+
+  // What is to be started needs its claim; and a StatefulSet without replicas is told by its
+  // claims.
+  bool NeedsClaims() const {
+    const World& world = observed_.world;
+    if (world.backup.status.volumes.empty())
+      return world.stateful_set != nullptr && world.stateful_set->replicas == 0;
+    return NeedsStart(world) && world.free_slots > 0;
+  }
 
   void LookUpReferences() {
     World& world = observed_.world;
@@ -219,9 +244,12 @@ class Observer {
   // wait for a slot go first.
   Result<void> CountSlots() {
     World& world = observed_.world;
-    if (world.repository == nullptr) return {};
     const std::string& repository = world.repository->metadata.name;
-    int used = 0;
+    const std::int64_t free =
+        world.repository->spec.limits.concurrent_movers -
+        VolumesBefore(context_.caches, KeyOf(world.repository->metadata), &world.backup);
+    if (free <= 0) return {};
+    std::int64_t used = 0;
     const kube::ListOptions movers =
         In(Namespace(),
            std::string(kManagedSelector) + "," + kRepositoryLabel + "=" + LabelValue(repository));
@@ -236,8 +264,7 @@ class Observer {
           return {};
         },
         stop_));
-    const auto limit = static_cast<int>(world.repository->spec.limits.concurrent_movers);
-    world.free_slots = std::max(0, limit - used - WaitingBefore(repository));
+    world.free_slots = static_cast<int>(std::max<std::int64_t>(0, free - used));
     return {};
   }
 
@@ -248,19 +275,6 @@ class Observer {
       volume.job = job;
       volume.mover = StateOfMover(job, {});
     }
-  }
-
-  int WaitingBefore(const std::string& repository) const {
-    int waiting = 0;
-    const std::string value = Namespace() + "/" + repository;
-    for (const auto& [key, other] : context_.caches.backups.Find(index::kRepository, value)) {
-      if (IsOver(other->status) || other->metadata.deletion_timestamp ||
-          !OlderThan(*other, observed_.world.backup))
-        continue;
-      for (const crds::VolumeBackup& volume : other->status.volumes)
-        if (volume.state == crds::RunState::kPending && volume.job.empty()) ++waiting;
-    }
-    return waiting;
   }
 
   const Context& context_;
@@ -312,6 +326,40 @@ DeletionWorld ObserveDeletion(const Context& context, const crds::Backup& backup
             {backup.metadata.namespace_, ForgetJobName(backup, volume.claim)}))
       world.forgets.push_back(run_of(*job));
   return world;
+}
+
+bool NeedsFinalizer(const crds::Backup& backup) {
+  if (backup.metadata.deletion_timestamp) return true;
+  const bool forgets = backup.spec.deletion_policy == crds::DeletionPolicy::kDelete;
+  return HasFinalizer(backup.metadata, kForgetFinalizer) != forgets;
+}
+
+bool IsFarBack(const Caches& caches, const crds::Backup& backup) {
+  const crds::Condition* ready = crds::FindCondition(backup.status.conditions, crds::kReady);
+  if (ready == nullptr || ready->reason != reason::kWaitingForSlot) return false;
+  const auto started = [](const auto& volume) { return !IsQueued(volume); };
+  if (std::ranges::any_of(backup.status.volumes, started)) return false;
+  const kube::ObjectKey key = {backup.metadata.namespace_, backup.status.repository};
+  const auto repository = caches.repositories.Get(key);
+  if (repository == nullptr) return false;
+  return VolumesBefore(caches, key, &backup) >= repository->spec.limits.concurrent_movers;
+}
+
+std::vector<kube::ObjectKey> HeadOfQueue(const Caches& caches, const kube::ObjectKey& repository) {
+  const auto found = caches.repositories.Get(repository);
+  if (found == nullptr) return {};
+  std::vector<kube::Cache<crds::Backup>::Entry> queue;
+  for (const auto& [key, backup] : caches.backups.Find(index::kQueue, kube::ToString(repository)))
+    if (!backup->metadata.deletion_timestamp &&
+        std::ranges::any_of(backup->status.volumes, IsQueued))
+      queue.push_back(backup);
+  const auto head_size = static_cast<std::size_t>(found->spec.limits.concurrent_movers + 1);
+  const auto end = queue.begin() + static_cast<std::ptrdiff_t>(std::min(head_size, queue.size()));
+  std::ranges::partial_sort(queue, end,
+                            [](const auto& a, const auto& b) { return OlderThan(*a, *b); });
+  std::vector<kube::ObjectKey> head;
+  for (auto it = queue.begin(); it != end; ++it) head.push_back(KeyOf((*it)->metadata));
+  return head;
 }
 
 std::string JobNameFor(const crds::Backup& backup, const std::string& claim) {

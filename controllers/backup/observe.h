@@ -8,6 +8,7 @@
 #include <optional>
 #include <stop_token>
 #include <unordered_map>
+#include <vector>
 
 #include "controllers/backup/decide.h"
 #include "controllers/backup/deletion.h"
@@ -46,11 +47,24 @@ class ProgressBook {
   std::unordered_map<std::string, Entry> entries_;
 };
 
+// What surrounds `backup`, which is as the cache or the API server has it.
 Result<Observed> Observe(const Context& context, ProgressBook& book, crds::Backup backup,
                          std::stop_token stop);
 
 // Of a Backup that is being deleted, from the caches; without the repository.
 DeletionWorld ObserveDeletion(const Context& context, const crds::Backup& backup);
+
+// Whether its finalizer is to be set or taken away, now or when what it is for is done.
+bool NeedsFinalizer(const crds::Backup& backup);
+
+// Backups queue for a repository's slots in the order in which they were made. True for one that
+// says so and has enough others before it, by the cache: nothing can change for it before one of
+// them starts, which is news that reaches it (Setup).
+bool IsFarBack(const Caches& caches, const crds::Backup& backup);
+
+// Those at the head of the queue for `repository`: as many as it has slots, and the one that is
+// next when one of them goes.
+std::vector<kube::ObjectKey> HeadOfQueue(const Caches& caches, const kube::ObjectKey& repository);
 
 // "<backup>-<claim>", within a Job name's length.
 std::string JobNameFor(const crds::Backup& backup, const std::string& claim);

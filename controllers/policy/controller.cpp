@@ -11,14 +11,33 @@ namespace holdfast::controllers {
 using policy::Plan;
 using policy::World;
 
+namespace {
+
+// Then the cache may be believed: were it behind, its news would bring us back.
+bool ChangesNothing(const World& world, const Plan& plan) {
+  return plan.status == world.policy.status && !plan.create && plan.forget.empty() &&
+         plan.remove_jobs.empty() && plan.remove_backups.empty();
+}
+
+}  // namespace
+
 Result<Requeue> PolicyController::Reconcile(const kube::ObjectKey& key, std::stop_token stop) {
-  TRY(const auto observed, policy::Observe(context_, key, stop));
-  if (!observed) return AwaitChange();
-  const World& world = observed->world;
+  if (const auto cached = context_.caches.policies.Get(key)) {
+    TRY(const auto observed, policy::Observe(context_, *cached, stop));
+    const Plan plan = policy::Decide(observed.world);
+    if (ChangesNothing(observed.world, plan)) return plan.requeue;
+  }
+  TRY(auto policy, ReadLive<crds::BackupPolicy>(context_, key, stop));
+  if (!policy || policy->metadata.deletion_timestamp) return AwaitChange();
+  TRY(const auto observed, policy::Observe(context_, *std::move(policy), stop));
+  return Carry(observed.world, stop);
+}
+
+Result<Requeue> PolicyController::Carry(const World& world, std::stop_token stop) {
   const Plan plan = policy::Decide(world);
   // What was due is noted only once it is done: a Backup that could not be made is still due.
   TRY_VOID(Apply(world, plan, stop));
-  TRY(const bool written, WriteStatus(context_, world.policy, plan.status, stop));
+  TRY(const auto written, WriteStatus(context_, world.policy, plan.status, stop));
   if (written || plan.create || !plan.remove_backups.empty())
     for (const policy::Event& event : plan.events)
       context_.events.Record(ReferenceTo(world.policy), event.type, event.reason, event.message);

@@ -2,6 +2,8 @@
 //
 // Backups are not owned by their policy: deleting a policy must not delete the record of what was
 // saved (data outlives objects). They are found by spec.policy.
+//
+// Most looks find nothing to do; those cost no request, for they look at the cache.
 #pragma once
 
 #include "controllers/context.h"
@@ -19,6 +21,8 @@ class PolicyController final : public Reconciler {
   Result<Requeue> Reconcile(const kube::ObjectKey& key, std::stop_token stop) override;
 
  private:
+  // Decides about what was read live, and does it.
+  Result<Requeue> Carry(const policy::World& world, std::stop_token stop);
   Result<void> Apply(const policy::World& world, const policy::Plan& plan, std::stop_token stop);
   Result<void> CreateBackup(const crds::Backup& backup, std::stop_token stop);
   Result<void> StartForget(const policy::World& world, const policy::ForgetStart& start,

@@ -39,14 +39,12 @@ void LookAtForgetJobs(const Context& context, World& world) {
 
 }  // namespace
 
-Result<std::optional<Observed>> Observe(const Context& context, const kube::ObjectKey& key,
-                                        std::stop_token stop) {
-  TRY(std::optional<crds::BackupPolicy> policy, ReadLive<crds::BackupPolicy>(context, key, stop));
-  if (!policy || policy->metadata.deletion_timestamp) return std::nullopt;
+Result<Observed> Observe(const Context& context, crds::BackupPolicy policy, std::stop_token stop) {
   Observed observed;
   World& world = observed.world;
   world.now = context.clock.Now();
-  world.policy = *std::move(policy);
+  world.policy = std::move(policy);
+  const kube::ObjectKey key = KeyOf(world.policy.metadata);
   const crds::BackupPolicySpec& spec = world.policy.spec;
   observed.repository = context.caches.repositories.Get({key.ns, spec.repository});
   observed.stateful_set = context.caches.stateful_sets.Get({key.ns, spec.target.stateful_set});
@@ -55,7 +53,7 @@ Result<std::optional<Observed>> Observe(const Context& context, const kube::Obje
   LookAtBackups(context, key, world);
   TRY_VOID(LookAtRunning(context, world, stop));
   LookAtForgetJobs(context, world);
-  return std::optional<Observed>(std::move(observed));
+  return observed;
 }
 
 }  // namespace holdfast::controllers::policy

@@ -1,7 +1,6 @@
 // All that Decide wants to know of a BackupPolicy.
 #pragma once
 
-#include <optional>
 #include <stop_token>
 
 #include "controllers/context.h"
@@ -16,8 +15,7 @@ struct Observed {
   kube::Cache<StatefulSetView>::Entry stateful_set;
 };
 
-// nullopt when the policy is gone or on its way out; its Backups stay.
-Result<std::optional<Observed>> Observe(const Context& context, const kube::ObjectKey& key,
-                                        std::stop_token stop);
+// What surrounds `policy`, which is as the cache or the API server has it.
+Result<Observed> Observe(const Context& context, crds::BackupPolicy policy, std::stop_token stop);
 
 }  // namespace holdfast::controllers::policy

@@ -13,20 +13,63 @@ namespace holdfast::controllers {
 using repository::Plan;
 using repository::World;
 
+namespace {
+
+// Then the cache may be believed: were it behind, its news would bring us back.
+bool ChangesNothing(const World& world, const Plan& plan) {
+  return plan.status == world.repository.status && !plan.start && !plan.chore &&
+         plan.remove.empty();
+}
+
+}  // namespace
+
 Result<Requeue> RepositoryController::Reconcile(const kube::ObjectKey& key, std::stop_token stop) {
-  TRY(const std::optional<World> world, repository::Observe(context_, movers_, key, stop));
-  if (!world) {
+  const auto cached = context_.caches.repositories.Get(key);
+  if (cached == nullptr) {
     movers_.Forget(key);
     return AwaitChange();
   }
-  const Plan plan = repository::Decide(*world, context_.settings);
-  if (const auto done = Apply(*world, plan, stop); !done) {
-    TRY_VOID(ReportRefusal(*world, done.error(), stop));
+  World seen = repository::Observe(context_, movers_, *cached, stop);
+  seen.waiting_told = WaitingTold(key);
+  const Plan wish = repository::Decide(seen, context_.settings);
+  if (ChangesNothing(seen, wish)) return wish.requeue;
+  TRY(auto live, ReadLive<crds::BackupRepository>(context_, key, stop));
+  if (!live || live->metadata.deletion_timestamp) {
+    movers_.Forget(key);
+    return AwaitChange();
+  }
+  World world = repository::Observe(context_, movers_, *std::move(live), stop);
+  world.waiting_told = WaitingTold(key);
+  return Carry(world, stop);
+}
+
+std::optional<TimePoint> RepositoryController::WaitingTold(const kube::ObjectKey& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = waiting_told_.find(key);
+  return found == waiting_told_.end() ? std::nullopt : std::optional(found->second);
+}
+
+// Only what is recent matters, so nothing is kept of a queue that is empty.
+void RepositoryController::NoteTold(const World& world, const Plan& plan) {
+  if (plan.status.waiting == world.repository.status.waiting) return;
+  const kube::ObjectKey key = KeyOf(world.repository.metadata);
+  const std::lock_guard lock(mutex_);
+  if (plan.status.waiting == 0)
+    waiting_told_.erase(key);
+  else
+    waiting_told_[key] = world.now;
+}
+
+Result<Requeue> RepositoryController::Carry(const World& world, std::stop_token stop) {
+  const Plan plan = repository::Decide(world, context_.settings);
+  if (const auto done = Apply(world, plan, stop); !done) {
+    TRY_VOID(ReportRefusal(world, done.error(), stop));
     return tl::make_unexpected(done.error());
   }
-  TRY_VOID(WriteStatus(context_, world->repository, plan.status, stop));
+  TRY_VOID(WriteStatus(context_, world.repository, plan.status, stop));
+  NoteTold(world, plan);
   for (const repository::Announcement& event : plan.events)
-    context_.events.Record(ReferenceTo(world->repository), event.type, event.reason, event.message);
+    context_.events.Record(ReferenceTo(world.repository), event.type, event.reason, event.message);
   return plan.requeue;
 }
 

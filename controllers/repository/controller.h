@@ -2,6 +2,10 @@
 // repository's namespace. The operator itself never reads a Secret and never talks to a store.
 #pragma once
 
+#include <map>
+#include <mutex>
+#include <optional>
+
 #include "controllers/context.h"
 #include "controllers/reconciler.h"
 #include "controllers/repository/decide.h"
@@ -19,6 +23,8 @@ class RepositoryController final : public Reconciler {
   Result<Requeue> Reconcile(const kube::ObjectKey& key, std::stop_token stop) override;
 
  private:
+  // Decides about what was read live, and does it.
+  Result<Requeue> Carry(const repository::World& world, std::stop_token stop);
   Result<void> Apply(const repository::World& world, const repository::Plan& plan,
                      std::stop_token stop);
   Result<void> StartProbe(const repository::World& world, const repository::ProbeStart& start,
@@ -26,8 +32,13 @@ class RepositoryController final : public Reconciler {
   Result<void> ReportRefusal(const repository::World& world, const Error& error,
                              std::stop_token stop);
 
+  std::optional<TimePoint> WaitingTold(const kube::ObjectKey& key);
+  void NoteTold(const repository::World& world, const repository::Plan& plan);
+
   const Context& context_;
   repository::MoverWatch movers_;
+  std::mutex mutex_;
+  std::map<kube::ObjectKey, TimePoint> waiting_told_;  // guarded by mutex_
 };
 
 }  // namespace holdfast::controllers

@@ -327,7 +327,16 @@ class Decision {
 
   // --- The end ---
 
+  void TellQueue() {
+    if (plan_.status.waiting == world_.waiting) return;
+    if (world_.waiting_told && world_.now < *world_.waiting_told + kTellPeriod)
+      plan_.requeue = Sooner(plan_.requeue, RequeueAt(*world_.waiting_told + kTellPeriod));
+    else
+      plan_.status.waiting = world_.waiting;
+  }
+
   Plan Finish() {
+    TellQueue();
     const crds::Condition* before =
         crds::FindCondition(repository_.status.conditions, crds::kReady);
     const crds::Condition* after = crds::FindCondition(plan_.status.conditions, crds::kReady);

@@ -11,6 +11,7 @@
 // - A known repository is never created again: if it is gone, or another one lies in its place,
 // that
 //   is for the user to decide.
+// - The length of the queue for slots is told, but no more often than every kTellPeriod.
 #pragma once
 
 #include <chrono>
@@ -34,6 +35,8 @@ inline constexpr const char* kAttemptLabel =
     "holdfast.dev/attempt";  // bad probes before it, in a row
 inline constexpr const char* kRemovesLocksLabel = "holdfast.dev/removes-locks";  // when it does
 
+inline constexpr std::chrono::seconds kTellPeriod{5};
+
 using Probe = MoverRun;
 
 // What a repository does to itself on schedule (upkeep.h).
@@ -51,6 +54,9 @@ struct World {
   std::vector<std::string> dead_holders;
   // Those of them that left without a word and so left their lock behind: not to be waited with.
   bool locks_left_behind = false;
+  std::int64_t waiting = 0;  // Backups that say that they wait for a slot
+  // When that number was last told in the status, as far as is known.
+  std::optional<TimePoint> waiting_told;
 };
 
 struct ProbeStart {

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include "controllers/kinds.h"
 #include "controllers/labels.h"
+#include "controllers/reasons.h"
 #include "controllers/repository/upkeep.h"
-#include "controllers/write_status.h"
 
 namespace holdfast::controllers::repository {
 namespace {
@@ -35,6 +36,16 @@ std::vector<PodView> MoversOf(const Caches& caches, const kube::ObjectKey& repos
   for (const auto& [key, job] : caches.jobs.Find(index::kRepository, kube::ToString(repository)))
     for (PodView& pod : PodsOf(caches, *job)) movers.push_back(std::move(pod));
   return movers;
+}
+
+// A Backup that has only just been made is in the queue too, but need not wait.
+std::int64_t CountWaiting(const Caches& caches, const kube::ObjectKey& repository) {
+  std::int64_t waiting = 0;
+  for (const auto& [key, backup] : caches.backups.Find(index::kQueue, kube::ToString(repository))) {
+    const auto* ready = crds::FindCondition(backup->status.conditions, crds::kReady);
+    if (ready != nullptr && ready->reason == reason::kWaitingForSlot) ++waiting;
+  }
+  return waiting;
 }
 
 enum class Holder { kAlive, kReleased, kDead };
@@ -81,15 +92,14 @@ void FindDeadHolders(const Context& context, const std::vector<kube::ObjectKey>&
 
 }  // namespace
 
-Result<std::optional<World>> Observe(const Context& context, MoverWatch& movers,
-                                     const kube::ObjectKey& key, std::stop_token stop) {
-  if (context.caches.repositories.Get(key) == nullptr) return std::nullopt;
-  TRY(const auto repository, ReadLive<crds::BackupRepository>(context, key, stop));
-  if (!repository || repository->metadata.deletion_timestamp) return std::nullopt;
+World Observe(const Context& context, MoverWatch& movers, crds::BackupRepository repository,
+              std::stop_token stop) {
   World world;
-  world.repository = *repository;
+  world.repository = std::move(repository);
   world.now = std::chrono::floor<std::chrono::seconds>(context.clock.Now());
   FindRuns(context.caches, world);
+  const kube::ObjectKey key = KeyOf(world.repository.metadata);
+  world.waiting = CountWaiting(context.caches, key);
   FindDeadHolders(context, movers.Update(key, MoversOf(context.caches, key)), world, stop);
   return world;
 }

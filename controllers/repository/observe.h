@@ -2,7 +2,6 @@
 // must be certain, from the API server.
 #pragma once
 
-#include <optional>
 #include <stop_token>
 
 #include "controllers/context.h"
@@ -11,8 +10,8 @@
 
 namespace holdfast::controllers::repository {
 
-// nullopt when the repository is gone or on its way out: its Jobs go with it, its data stays.
-Result<std::optional<World>> Observe(const Context& context, MoverWatch& movers,
-                                     const kube::ObjectKey& key, std::stop_token stop);
+// What surrounds `repository`, which is as the cache or the API server has it.
+World Observe(const Context& context, MoverWatch& movers, crds::BackupRepository repository,
+              std::stop_token stop);
 
 }  // namespace holdfast::controllers::repository

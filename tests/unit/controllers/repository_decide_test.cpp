@@ -405,5 +405,25 @@ TEST_F(RepositoryDecideTest, TheProbeJobSaysWhatItIsAbout) {
       ::testing::IsSupersetOf({"init", "--if-missing", "--dead-holder=prod/shop/gone"}));
 }
 
+TEST_F(RepositoryDecideTest, TellsHowLongItsQueueIs) {
+  MakeHealthy();
+  world_.waiting = 7;
+  EXPECT_EQ(DecideAndRecord().status.waiting, 7);
+  world_.waiting = 0;
+  EXPECT_EQ(Decide().status.waiting, 0);
+}
+
+TEST_F(RepositoryDecideTest, DoesNotTellEveryStepOfAQueueThatMoves) {
+  MakeHealthy();
+  world_.repository.status.waiting = 7;
+  world_.waiting = 6;
+  world_.waiting_told = kNow - kTellPeriod + 1s;
+  const Plan plan = Decide();
+  EXPECT_EQ(plan.status.waiting, 7);
+  EXPECT_EQ(plan.requeue, RequeueAt(kNow + 1s));
+  world_.now += 1s;
+  EXPECT_EQ(Decide().status.waiting, 6);
+}
+
 }  // namespace
 }  // namespace holdfast::controllers::repository

@@ -17,14 +17,16 @@ Result<Options> Parse(std::vector<const char*> words) {
 }
 
 TEST(OptionsTest, DefaultsAndValues) {
-  const auto options = Parse({"--cluster-name=prod", "--mover-image=m:1", "--log-format=json",
-                              "--leader-elect", "--namespace=shop,web", "--namespace=bank"});
+  const auto options =
+      Parse({"--cluster-name=prod", "--mover-image=m:1", "--log-format=json", "--leader-elect",
+             "--namespace=shop,web", "--namespace=bank", "--probe-period=1h"});
   ASSERT_TRUE(options) << options.error().message;
   EXPECT_EQ(options->cluster_name, "prod");
   EXPECT_THAT(options->namespaces, ::testing::ElementsAre("shop", "web", "bank"));
   EXPECT_EQ(options->metrics_address, ":8080");
   EXPECT_EQ(options->log_format, LogFormat::kJson);
   EXPECT_TRUE(options->leader_elect);
+  EXPECT_EQ(options->probe_period, std::chrono::hours(1));
 }
 
 TEST(OptionsTest, TheEnvironmentStandsIn) {
@@ -40,9 +42,10 @@ TEST(OptionsTest, TheEnvironmentStandsIn) {
 
 TEST(OptionsTest, BadOnesAreInvalidWithASentence) {
   EXPECT_THAT(Parse({"--mover-image=m"}).error().message, HasSubstr("--cluster-name"));
-  for (const char* bad : {"--log-format=xml", "--workers=0", "--mover-image-pull-policy=Sometimes",
-                          "--unknown", "--workers=many", "--metrics-auth",
-                          "--metrics-tls-cert=/c.pem", "--metrics-tls-key=/k.pem"})
+  for (const char* bad :
+       {"--log-format=xml", "--workers=0", "--mover-image-pull-policy=Sometimes", "--unknown",
+        "--workers=many", "--metrics-auth", "--metrics-tls-cert=/c.pem", "--metrics-tls-key=/k.pem",
+        "--probe-period=often", "--probe-period=5s", "--api-qps=0"})
     EXPECT_EQ(Parse({"--cluster-name=c", "--mover-image=m", bad}).error().code, Code::kInvalid)
         << bad;
 }

@@ -1,0 +1,138 @@
+// What is as it should be costs no request: the caches are enough to see that nothing is to be
+// done.
+#include <gtest/gtest.h>
+
+#include "controllers/backup/controller.h"
+#include "controllers/labels.h"
+#include "controllers/policy/controller.h"
+#include "controllers/policy/observe.h"
+#include "controllers/repository/controller.h"
+#include "controllers/repository/observe.h"
+#include "controllers/trim.h"
+#include "tests/builders/caches.h"
+#include "tests/builders/kinds.h"
+#include "tests/fakes/scripted_transport.h"
+
+namespace holdfast::controllers {
+namespace {
+
+using builders::At;
+
+class FixedClock final : public Clock {
+ public:
+  TimePoint Now() const override { return At("2026-06-01T12:00:00Z"); }
+};
+
+class NoEvents final : public kube::EventRecorder {
+ public:
+  void Record(const kube::ObjectReference&, kube::EventType, const std::string&,
+              const std::string&) override {}
+};
+
+class SteadyStateTest : public ::testing::Test {
+ protected:
+  SteadyStateTest() {
+    crds::BackupRepository repository = builders::RepositoryNamed("offsite").Build();
+    repository.metadata.generation = 1;
+    caches_.Add(repository);
+    caches_.Add(builders::StatefulSetOf(1));
+  }
+
+  fakes::ScriptedTransport server_;
+  kube::Api api_{server_};
+  FixedClock clock_;
+  Settings settings_;
+  NoEvents events_;
+  builders::FilledCaches caches_;
+  Context context_{api_, clock_, settings_, events_, caches_.caches()};
+};
+
+TEST_F(SteadyStateTest, APolicyThatSaysAllThatIsTrue) {
+  crds::BackupPolicy policy =
+      builders::PolicyNamed("nightly").Scheduled("night", "0 3 * * *").Build();
+  const auto observed = policy::Observe(context_, policy, {});
+  ASSERT_TRUE(observed) << observed.error().message;
+  policy::World world = observed->world;
+  world.policy.status.observed_generation =
+      1;  // else the night before it was made is caught up with
+  policy.status = policy::Decide(world).status;
+  ASSERT_TRUE(policy.status.next_run);
+  caches_.Add(policy);
+  const auto requeue = PolicyController(context_).Reconcile({"shop", "nightly"}, {});
+  ASSERT_TRUE(requeue) << requeue.error().message;
+  EXPECT_EQ(requeue->at, policy.status.next_run);
+  EXPECT_EQ(server_.requests().size(), 0u);
+}
+
+TEST_F(SteadyStateTest, APolicyThatHasNewsToTellIsReadLiveBeforeItIsWritten) {
+  caches_.Add(builders::PolicyNamed("nightly").Build());
+  server_.Refuse(404, "NotFound", "deleted a moment ago");
+  EXPECT_TRUE(PolicyController(context_).Reconcile({"shop", "nightly"}, {}));
+  ASSERT_EQ(server_.requests().size(), 1u);
+  EXPECT_EQ(server_.requests()[0].method, kube::Method::kGet);
+}
+
+TEST_F(SteadyStateTest, ABackupThatIsOver) {
+  crds::Backup backup = builders::BackupNamed("b").Succeeded("2026-06-01T11:00:00Z").Build();
+  caches_.Add(Trimmed(backup));
+  const auto requeue = BackupController(context_).Reconcile({"shop", "b"}, {});
+  ASSERT_TRUE(requeue) << requeue.error().message;
+  EXPECT_FALSE(requeue->at);
+  EXPECT_EQ(server_.requests().size(), 0u);
+}
+
+TEST_F(SteadyStateTest, ARepositoryThatWasProbedAMomentAgo) {
+  crds::BackupRepository repository = *caches_.caches().repositories.Get({"shop", "offsite"});
+  repository::MoverWatch movers;
+  repository.status.last_probe.emplace().time = At("2026-06-01T11:59:00Z");
+  repository.status =
+      repository::Decide(repository::Observe(context_, movers, repository, {}), settings_).status;
+  caches_.Add(repository);
+  const auto requeue = RepositoryController(context_).Reconcile({"shop", "offsite"}, {});
+  ASSERT_TRUE(requeue) << requeue.error().message;
+  EXPECT_EQ(requeue->at, At("2026-06-01T11:59:00Z") + settings_.probe_period);
+  EXPECT_EQ(server_.requests().size(), 0u);
+}
+
+TEST(Trim, ARecordKeepsWhatDecisionsRead) {
+  crds::Backup backup = builders::BackupNamed("b")
+                            .Volume("data-db-0", crds::RunState::kSucceeded, std::string(64, 'a'))
+                            .Started("2026-06-01T10:00:00Z")
+                            .Succeeded("2026-06-01T11:00:00Z")
+                            .Build();
+  backup.metadata.labels = {{"app", "db"}, {kScheduleLabel, "night"}};
+  backup.status.repository = "offsite";
+  backup.status.bytes = 5;
+  backup.status.bytes_read = 4;
+  backup.status.bytes_added = 3;
+  backup.status.unreadable = 2;
+  backup.status.volumes[0].message = "told";
+  crds::SetReady(backup.status.conditions, {1, "Succeeded", "all is well"},
+                 At("2026-06-01T11:00:00Z"));
+  const crds::Backup record = Trimmed(backup);
+  EXPECT_EQ(record.metadata.uid, backup.metadata.uid);
+  EXPECT_EQ(record.metadata.creation_timestamp, backup.metadata.creation_timestamp);
+  EXPECT_EQ(record.spec, backup.spec);
+  EXPECT_EQ(record.status.phase, crds::BackupPhase::kSucceeded);
+  EXPECT_EQ(record.status.repository, "offsite");
+  EXPECT_EQ(record.status.bytes, 5);
+  EXPECT_EQ(record.status.bytes_read, 4);
+  EXPECT_EQ(record.status.bytes_added, 3);
+  EXPECT_EQ(record.status.unreadable, 2);
+  EXPECT_EQ(record.status.start_time, backup.status.start_time);
+  EXPECT_EQ(record.status.completion_time, backup.status.completion_time);
+  EXPECT_EQ(crds::FindCondition(record.status.conditions, crds::kReady)->message, "all is well");
+  EXPECT_EQ(record.status.volumes[0].snapshot, std::string(64, 'a'));
+  EXPECT_EQ(record.status.volumes[0].message, "");
+  EXPECT_EQ(record.metadata.labels, (crds::StringMap{{kScheduleLabel, "night"}}));
+}
+
+TEST(Trim, WhatRunsKeepsItsStatus) {
+  crds::Backup backup =
+      builders::BackupNamed("b").Volume("data-db-0").Started("2026-06-01T10:00:00Z").Build();
+  backup.status.volumes[0].message = "told";
+  EXPECT_EQ(Trimmed(backup).status, backup.status);
+}
+
+}  // namespace
+}  // namespace holdfast::controllers
