@@ -1,11 +1,20 @@
 #include "jobs/engine/tar_writer.h"
 
+#include <cerrno>
 #include <optional>
 #include <utility>
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <sys/stat.h>
+
+// libarchive's own stands beside a table of all its formats, so that the linker would take every
+// one of them, with the libraries that they need, for this sentence.
+extern "C" void __archive_write_entry_filetype_unsupported(archive* writer, archive_entry* entry,
+                                                           const char* format) {
+  archive_set_error(writer, EINVAL, "%s: this type of file has no place in %s",
+                    archive_entry_pathname(entry), format);
+}
 
 namespace holdfast::engine {
 
