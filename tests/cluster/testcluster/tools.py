@@ -91,9 +91,13 @@ ALL = [
 ]
 
 
+# What only benchmarks need.
+BENCH = [Tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", in_cluster=False)]
+
+
 def path(name):
     """The binary's path; call build() first."""
-    return _path(next(tool for tool in ALL if tool.name == name))
+    return _path(next(tool for tool in ALL + BENCH if tool.name == name))
 
 
 def _path(tool):
@@ -148,9 +152,9 @@ CONTROL_PLANE = ("kubernetes", "kubectl")
 
 
 def build(for_tests=False, names=None):
-    """Builds what the cache lacks: all, or those of `names`. Instant when it lacks nothing."""
-    for tool in ALL:
-        wanted = tool.name in names if names else tool.in_cluster or for_tests
+    """Builds what the cache lacks: all but what benchmarks need, or those of `names`. Instant when it lacks nothing."""
+    for tool in ALL + BENCH:
+        wanted = tool.name in names if names else tool in ALL and (tool.in_cluster or for_tests)
         if wanted and not _path(tool).exists():
             _build(tool)
 
