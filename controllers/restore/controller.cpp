@@ -27,7 +27,7 @@ Result<Requeue> RestoreController::Reconcile(const kube::ObjectKey& key, std::st
     TRY_VOID(ReportRefusal(*world, done.error(), stop));
     return tl::make_unexpected(done.error());
   }
-  TRY(const bool written, WriteStatus(context_, world->restore, plan.status, stop));
+  TRY(const auto written, WriteStatus(context_, world->restore, plan.status, stop));
   if (written) AuditEnd(*world, plan);
   if (plan.remove_finalizer)
     TRY_VOID(SetFinalizer(context_, world->restore, kScaleBackFinalizer, false, stop));
