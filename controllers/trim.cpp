@@ -22,6 +22,7 @@ crds::VolumeBackup RecordOf(const crds::VolumeBackup& volume) {
   record.pod = volume.pod;
   record.state = volume.state;
   record.snapshot = volume.snapshot;
+  record.bytes = volume.bytes;
   return record;
 }
 
