@@ -27,6 +27,8 @@ inline constexpr const char* kInvalidSchedule = "InvalidSchedule";
 inline constexpr const char* kSuspended = "Suspended";
 // The StatefulSet has no claim template, or none of those that the policy names.
 inline constexpr const char* kNoVolumes = "NoVolumes";
+// The StatefulSet has more volumes than one run holds.
+inline constexpr const char* kTooManyVolumes = "TooManyVolumes";
 // A Backup of the policy is pending or running, and what came due meanwhile waits for it.
 inline constexpr const char* kBackupRunning = "BackupRunning";
 // The last Backup of the policy did not succeed; the message says which, and why.

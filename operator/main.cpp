@@ -21,6 +21,7 @@
 #include "controllers/metrics/expose.h"
 #include "controllers/setup.h"
 #include "operator/access_review.h"
+#include "operator/definitions.h"
 #include "operator/http_server.h"
 #include "operator/kube/api.h"
 #include "operator/kube/config.h"
@@ -110,13 +111,16 @@ HttpEndpoint MetricsEndpoint(const Options& options, Metrics& metrics, const Man
   return endpoint;
 }
 
-HttpEndpoint HealthEndpoint(const Options& options, const Manager& manager) {
+HttpEndpoint HealthEndpoint(const Options& options, const Manager& manager,
+                            const Definitions& definitions) {
   HttpEndpoint endpoint{options.health_address, std::nullopt, {}};
   endpoint.handlers["/healthz"] = [&manager](const HttpRequest&, std::stop_token) {
     return OkUnless(manager.NotHealthy());
   };
-  endpoint.handlers["/readyz"] = [&manager](const HttpRequest&, std::stop_token) {
-    return OkUnless(manager.NotReady());
+  endpoint.handlers["/readyz"] = [&](const HttpRequest&, std::stop_token) {
+    HttpAnswer answer = OkUnless(manager.NotReady());
+    if (answer.status == 200) answer.body += definitions.Note();
+    return answer;
   };
   return endpoint;
 }
@@ -154,14 +158,16 @@ void Add(Manager& manager, const controllers::Setup& setup, int workers) {
 // Works until stopped. Unavailable when the lease was lost: what runs could be done twice, so the
 // process is to end and start afresh.
 Result<void> Work(const Options& options, const kube::Api& api, const Clock& clock,
-                  const kube::LeaseOptions& lease, Manager& manager, std::stop_token stop) {
+                  const kube::LeaseOptions& lease, kube::WriteFence& fence, Manager& manager,
+                  std::stop_token stop) {
   if (!options.leader_elect) {
+    fence.OpenUntil(kube::WriteFence::Timer::time_point::max());
     manager.RunControllers(stop);
     return {};
   }
   return kube::RunAsLeader(
-      api, clock, lease, [&manager](std::stop_token leading) { manager.RunControllers(leading); },
-      stop);
+      api, clock, lease, fence,
+      [&manager](std::stop_token leading) { manager.RunControllers(leading); }, stop);
 }
 
 // Runs Work and the informers until a signal comes or Work ends by itself.
@@ -185,13 +191,16 @@ Result<void> RunUntilSignal(const sigset_t& signals, Manager& manager,
 
 Result<void> Run(const Options& options, const sigset_t& signals) {
   TRY(const kube::ClientConfig config, FindCluster(options));
-  TRY(const auto network, kube::MakeTransport(config));
+  TRY(const auto network,
+      kube::MakeReloadingTransport([&options] { return FindCluster(options); }));
   Metrics metrics;
   CountingTransport counted(*network, metrics);
-  // The lease is not to wait behind the work that it is for.
-  const kube::Api lease_api(counted);
-  kube::RateLimitedTransport transport(counted, options.api_qps, options.api_burst);
-  const kube::Api api(transport);
+  kube::RateLimitedTransport limited(counted, options.api_qps, options.api_burst);
+  kube::WriteFence fence(limited);
+  const kube::Api api(fence);
+  // What a process that does not lead may write; the lease is not to wait behind the work that it
+  // is for.
+  const kube::Api unfenced(counted);
   const SystemClock clock;
   const kube::LeaseOptions lease = LeaseFor(options, config);
   const auto events = kube::MakeEventRecorder(api, clock, {"holdfast", lease.identity});
@@ -201,14 +210,17 @@ Result<void> Run(const Options& options, const sigset_t& signals) {
   Manager manager(metrics, clock);
 
   Add(manager, setup, options.workers);
-  AccessReview review(api, clock);
+  Definitions definitions(api, setup.informers());
+  manager.AddCheck([&definitions] { return definitions.Problem(); });
+  AccessReview review(unfenced, clock);
   TRY(const auto server,
       HttpServer::Start({MetricsEndpoint(options, metrics, manager, setup.context(), review),
-                         HealthEndpoint(options, manager)}));
+                         HealthEndpoint(options, manager, definitions)}));
   Log(spdlog::level::info, "operator", "started",
       {{"version", HOLDFAST_VERSION}, {"server", config.server}});
+  const std::jthread comparing([&](std::stop_token stop) { definitions.Run(stop); });
   return RunUntilSignal(signals, manager, [&](std::stop_token stop) {
-    return Work(options, lease_api, clock, lease, manager, stop);
+    return Work(options, unfenced, clock, lease, fence, manager, stop);
   });
 }
 

@@ -111,13 +111,20 @@ void Manager::Watch(kube::InformerBase& informer, std::size_t controller,
                        [&queue](const kube::ObjectKey& key) { queue.Add(key); });
 }
 
-bool Manager::Synced() const {
-  return std::all_of(informers_.begin(), informers_.end(),
+void Manager::AddCheck(std::function<std::string()> problem) {
+  checks_.push_back(std::move(problem));
+}
+
+bool Manager::MayBegin() const {
+  return std::all_of(checks_.begin(), checks_.end(),
+                     [](const auto& check) { return check().empty(); }) &&
+         std::all_of(informers_.begin(), informers_.end(),
                      [](const kube::InformerBase* informer) { return informer->Synced(); });
 }
 
 std::string Manager::NotReady() const {
   std::string lines;
+  for (const auto& check : checks_) lines += check();
   for (const kube::InformerBase* informer : informers_) {
     const bool stale = informer->Silence() > limits_.stale_cache;
     if (informer->Synced() && !stale) continue;
@@ -154,7 +161,7 @@ void Manager::RunInformers(std::stop_token stop) {
 }
 
 void Manager::RunControllers(std::stop_token stop) {
-  while (!Synced())
+  while (!MayBegin())
     if (!kube::WaitFor(std::chrono::milliseconds(50), stop)) return;
   Log(spdlog::level::info, "manager", "caches are synced, reconciling");
   leads_ = true;

@@ -21,7 +21,7 @@ namespace holdfast::op {
 struct HealthLimits {
   // A reconcile is a few requests, each answered or given up within a minute.
   std::chrono::seconds stuck_worker{900};
-  // A watch ends after 150 seconds of silence, and waits at most half a minute before the next try.
+  // A watch ends after 100 seconds of silence, and waits at most half a minute before the next try.
   std::chrono::seconds dead_watch{300};
   // The API server sends a bookmark every minute.
   std::chrono::seconds stale_cache{300};
@@ -40,15 +40,18 @@ class Manager {
   void Watch(kube::InformerBase& informer, std::size_t controller,
              kube::InformerBase::Concerned concerned);
 
+  // Whatever else must be in order before controllers run: empty, or a line that says what is not.
+  void AddCheck(std::function<std::string()> problem);
+
   // Runs the informers, one thread each, until stopped. Blocks. A process that does not lead runs
   // them too: it can be ready, and take over at once.
   void RunInformers(std::stop_token stop);
 
-  // Waits for the caches, then reconciles until stopped. Blocks. At most once.
+  // Waits for the caches and the checks, then reconciles until stopped. Blocks. At most once.
   void RunControllers(std::stop_token stop);
 
-  // Empty when all caches are in sync; otherwise a line for each that is not, and why: its first
-  // list is not complete, or its watch has been silent for too long.
+  // Empty when all caches are in sync and all checks pass; otherwise a line for each that is not,
+  // and why: its first list is not complete, or its watch has been silent for too long.
   std::string NotReady() const;
 
   // Empty when all threads do their work; otherwise a line for each that hangs: a worker on one
@@ -63,7 +66,7 @@ class Manager {
   struct Controller;
 
   void AddMetrics(const Controller& controller);
-  bool Synced() const;
+  bool MayBegin() const;
   void Work(Controller& controller, std::stop_token stop);
   void ReconcileOne(Controller& controller, const kube::ObjectKey& key, std::stop_token stop);
   void Settle(Controller& controller, const kube::ObjectKey& key,
@@ -74,6 +77,7 @@ class Manager {
   const HealthLimits limits_;
   std::atomic<bool> leads_{false};
   std::vector<kube::InformerBase*> informers_;
+  std::vector<std::function<std::string()>> checks_;
   std::vector<std::unique_ptr<Controller>> controllers_;
 };
 

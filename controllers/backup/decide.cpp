@@ -350,6 +350,11 @@ Plan Resolve(const World& world, Plan plan) {
                  {{reason::kNoVolumes, "StatefulSet " + Quoted(world.stateful_set->key.name) +
                                            " has no replicas and left no claims behind"}},
                  std::move(plan));
+  // Claims that a StatefulSet without replicas has left behind.
+  if (const std::size_t count = plan.status.volumes.size(); count > kMostVolumes) {
+    plan.status.volumes.clear();
+    return Block(world, {TooManyVolumes(world.stateful_set->key.name, count)}, std::move(plan));
+  }
   Continue(world, {}, plan.status);
   plan.requeue = RequeueAt(world.now);
   return plan;
@@ -368,10 +373,10 @@ std::vector<VolumeBackup> ResolveVolumes(const crds::BackupPolicy& policy,
     volumes.push_back(std::move(volume));
   };
   const std::string& name = stateful_set.key.name;
-  const int first = stateful_set.first_ordinal;
+  const std::int64_t first = stateful_set.first_ordinal;
   for (const std::string& claim_template : TemplatesOf(policy, stateful_set)) {
     const std::string prefix = claim_template + "-" + name + "-";
-    for (int ordinal = first; ordinal < first + stateful_set.replicas; ++ordinal) {
+    for (std::int64_t ordinal = first; ordinal < first + stateful_set.replicas; ++ordinal) {
       const std::string number = std::to_string(ordinal);
       add(prefix + number, name + "-" + number);
     }

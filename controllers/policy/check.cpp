@@ -72,6 +72,14 @@ std::string Joined(const std::vector<std::string>& words) {
 
 }  // namespace
 
+Finding TooManyVolumes(const std::string& stateful_set, std::size_t volumes) {
+  return {reason::kTooManyVolumes,
+          "StatefulSet \"" + stateful_set + "\" has " + std::to_string(volumes) +
+              " volumes, and one run holds " + std::to_string(kMostVolumes) +
+              " at most; name some of its templates in spec.target.volumeClaims, with a policy for "
+              "each part"};
+}
+
 std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy) {
   for (const auto check : {CheckTargetKind, CheckCopies, CheckCopyMethod, CheckDurations})
     if (auto finding = check(policy.spec)) return finding;
@@ -94,6 +102,9 @@ std::optional<Finding> CheckTarget(const crds::BackupPolicy& policy, const State
       return Finding{reason::kNoVolumes,
                      "spec.target.volumeClaims names \"" + wanted + "\", which StatefulSet \"" +
                          name + "\" does not have; it has: " + Joined(found->claim_templates)};
+  const std::size_t volumes =
+      static_cast<std::size_t>(found->replicas) * TemplatesOf(policy, *found).size();
+  if (volumes > kMostVolumes) return TooManyVolumes(name, volumes);
   return std::nullopt;
 }
 

@@ -23,7 +23,12 @@ struct Finding {
 // The first field that this version does not serve, or whose value cannot work; nullopt for none.
 std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy);
 
-// spec.target against the StatefulSet that it names; `found` is nullptr when there is none.
+// What a Backup's status holds (maxItems in the CRD).
+inline constexpr std::size_t kMostVolumes = 1024;
+Finding TooManyVolumes(const std::string& stateful_set, std::size_t volumes);
+
+// spec.target against the StatefulSet that it names; `found` is nullptr when there is none. More
+// than kMostVolumes are refused here, before anything is made for each of them.
 std::optional<Finding> CheckTarget(const crds::BackupPolicy& policy, const StatefulSetView* found);
 
 // The claim templates that the policy protects: those it names, or all.

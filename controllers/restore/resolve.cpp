@@ -35,11 +35,18 @@ struct Found {
   std::string note;
 };
 
-std::string Join(const std::vector<std::string>& words) {
+// A message names so many; a list of a thousand claims would be longer than a condition may be.
+constexpr std::size_t kMostNamed = 10;
+
+// "a, b"; or "a, b ... and 7 more" of `count` words, of which only the first need be there.
+std::string Join(const std::vector<std::string>& words, std::size_t count) {
   std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  const std::size_t named = std::min(words.size(), kMostNamed);
+  for (std::size_t i = 0; i < named; ++i) text += (i == 0 ? "" : ", ") + words[i];
+  if (count > named) text += " and " + std::to_string(count - named) + " more";
   return text;
 }
+std::string Join(const std::vector<std::string>& words) { return Join(words, words.size()); }
 
 void AddNote(std::string& note, const std::string& sentence) {
   note += (note.empty() ? "" : " ") + sentence;
@@ -217,18 +224,20 @@ std::string NoneFits(const Found& found, const StatefulSetView& set) {
          "; restore into claims instead (target: {claims: [{from, to}]}).";
 }
 
-// Claims of the StatefulSet's pods that the source does not have.
-std::vector<std::string> LeftAlone(const std::vector<VolumeRestore>& volumes,
-                                   const StatefulSetView& set) {
+// Claims of the StatefulSet's pods that the source does not have, as a list for people; empty for
+// none. However many there are, only those that are named are made.
+std::string LeftAlone(const std::vector<VolumeRestore>& volumes, const StatefulSetView& set) {
+  std::set<std::string> restored;
+  for (const VolumeRestore& volume : volumes) restored.insert(volume.claim);
+  const std::size_t claims = static_cast<std::size_t>(set.replicas) * set.claim_templates.size();
+  if (claims <= restored.size()) return "";
   std::vector<std::string> alone;
-  for (int i = 0; i < set.replicas; ++i)
-    for (const std::string& part : set.claim_templates) {
-      const std::string claim = ClaimOf({part, set.first_ordinal + i}, set);
-      const bool restored = std::any_of(volumes.begin(), volumes.end(),
-                                        [&](const auto& volume) { return volume.claim == claim; });
-      if (!restored) alone.push_back(claim);
-    }
-  return alone;
+  for (int i = 0; i < set.replicas && alone.size() < kMostNamed; ++i)
+    for (const std::string& part : set.claim_templates)
+      if (const std::string claim = ClaimOf({part, set.first_ordinal + i}, set);
+          !restored.contains(claim))
+        alone.push_back(claim);
+  return Join(alone, claims - restored.size());
 }
 
 // A volume whose pod the StatefulSet has no longer is not brought back: nobody would use it.
@@ -262,8 +271,8 @@ Resolved<Resolution> IntoSet(const World& world, const Found& found) {
     resolution.volumes.push_back(std::move(volume));
   }
   if (!fits) return Never(reason::kInvalidSpec, NoneFits(found, set));
-  if (const auto alone = LeftAlone(resolution.volumes, set); !alone.empty())
-    AddNote(resolution.note, "Not in the source, and left as they are: " + Join(alone) + ".");
+  if (const std::string alone = LeftAlone(resolution.volumes, set); !alone.empty())
+    AddNote(resolution.note, "Not in the source, and left as they are: " + alone + ".");
   if (!unused.empty())
     AddNote(resolution.note,
             "In the source, but without a pod of the StatefulSet: " + Join(unused) + ".");

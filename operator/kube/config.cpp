@@ -78,14 +78,14 @@ class Kubeconfig {
     if (!config.server.starts_with("https://"))
       return Fail(Code::kInvalid,
                   fmt::format("has the server \"{}\", which is not https://", config.server));
-    TRY(config.ca_pem, DataOrFile(cluster, "certificate-authority"));
+    TRY(config.ca_pem, DataOrFile(cluster, "certificate-authority", config));
     return {};
   }
 
   Result<void> ReadUser(const YAML::Node& user, ClientConfig& config) const {
     TRY_VOID(Refuse(user, {"exec", "auth-provider", "username", "password", "as"}));
-    TRY(config.client_cert_pem, DataOrFile(user, "client-certificate"));
-    TRY(config.client_key_pem, DataOrFile(user, "client-key"));
+    TRY(config.client_cert_pem, DataOrFile(user, "client-certificate", config));
+    TRY(config.client_key_pem, DataOrFile(user, "client-key", config));
     if (config.client_cert_pem.empty() != config.client_key_pem.empty())
       return Fail(Code::kInvalid, "has only one of client-certificate and client-key");
     config.token = Text(user, "token");
@@ -105,7 +105,8 @@ class Kubeconfig {
   }
 
   // "X-data" in base64, or the file "X" (relative to the kubeconfig's folder).
-  Result<std::string> DataOrFile(const YAML::Node& node, const std::string& field) const {
+  Result<std::string> DataOrFile(const YAML::Node& node, const std::string& field,
+                                 ClientConfig& config) const {
     const std::string data = Text(node, (field + "-data").c_str());
     if (!data.empty()) {
       Result<std::string> decoded = DecodeBase64(data);
@@ -114,6 +115,7 @@ class Kubeconfig {
     }
     const std::string file = Text(node, field.c_str());
     if (file.empty()) return std::string();
+    config.files.push_back((folder_ / file).string());
     Result<std::string> content = ReadFile(folder_ / file);
     if (content) return content;
     return Fail(Code::kInvalid, "names a " + field + ": " + content.error().message);
@@ -151,6 +153,7 @@ Result<ClientConfig> LoadKubeconfig(const std::string& path, const std::string& 
   const Result<std::string> text = ReadFile(file);
   if (!text) return Fail(Code::kInvalid, "kubeconfig: " + text.error().message);
   Result<ClientConfig> config = Parse(*text, std::filesystem::path(file).parent_path(), context);
+  if (config) config->files.push_back(file);
   if (config) return config;
   return Fail(Code::kInvalid, fmt::format("kubeconfig {} {}", file, config.error().message));
 }
@@ -165,6 +168,7 @@ Result<ClientConfig> InClusterConfig(const std::string& folder) {
   const bool is_ipv6 = host.find(':') != std::string::npos;
   config.server = "https://" + (is_ipv6 ? "[" + host + "]" : host) + ":" + port;
   TRY(config.ca_pem, ReadFile(files / "ca.crt"));
+  config.files.push_back((files / "ca.crt").string());
   config.token_file = (files / "token").string();
   if (!std::filesystem::exists(config.token_file))
     return Fail(Code::kNotFound, fmt::format("cannot read {}", config.token_file));

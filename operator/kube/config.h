@@ -2,8 +2,10 @@
 // files of a pod's service account.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "operator/kube/transport.h"
@@ -18,6 +20,7 @@ struct ClientConfig {
   std::string token_file;  // read again when it changes: bound tokens rotate
   std::string token;
   std::string default_namespace;
+  std::vector<std::string> files;  // what this was read from, but for the token's
 };
 
 // Empty `path`: the first file of $KUBECONFIG that exists, then ~/.kube/config; files are not
@@ -33,5 +36,15 @@ Result<ClientConfig> InClusterConfig(const std::string& folder = "");
 // trusted when there is one; the server's name or address must stand in its certificate. Invalid
 // for certificates or keys that cannot be read.
 Result<std::unique_ptr<Transport>> MakeTransport(const ClientConfig& config);
+
+using LoadConfig = std::function<Result<ClientConfig>()>;
+using MakeFromConfig = std::function<Result<std::unique_ptr<Transport>>(const ClientConfig&)>;
+
+// A transport that is made again from `load` when one of the configuration's files has changed:
+// client certificates and CA bundles renew on disk. Files are looked at with a request, at most
+// once a second; what cannot be loaded (yet) leaves the last transport. Requests under way keep
+// theirs.
+Result<std::unique_ptr<Transport>> MakeReloadingTransport(LoadConfig load,
+                                                          MakeFromConfig make = MakeTransport);
 
 }  // namespace holdfast::kube

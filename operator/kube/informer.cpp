@@ -73,6 +73,7 @@ struct InformerBase::State {
   Ticks last_heard{Now()};
   Ticks last_alive{Now()};
   std::atomic<std::uint64_t> undecodable{0};
+  std::atomic<std::uint64_t> begun{0};
 
   mutable std::mutex mutex;
   std::string problem;  // guarded by mutex
@@ -118,6 +119,8 @@ void InformerBase::AddListener(Concerned concerned, Notify notify) {
 void InformerBase::OnGone(Notify notify) { state_->on_gone = std::move(notify); }
 
 bool InformerBase::Synced() const { return state_->synced; }
+
+std::uint64_t InformerBase::Begun() const { return state_->begun; }
 
 std::chrono::seconds InformerBase::Silence() const { return Since(state_->last_heard); }
 
@@ -204,8 +207,10 @@ void InformerBase::Run(std::stop_token stop) {
   while (WaitFor(state.machine.Pause(), stop)) {
     state.Alive();
     const bool watching = state.machine.state() == WatchState::kWatching;
+    ++state.begun;
     const Result<void> done = watching ? Watch(stop) : List(stop);
     if (done || stop.stop_requested()) continue;
+    if (!watching && done.error().code == Code::kNotFound) state.synced = false;
     state.machine.Failed(done.error());
     state.Report(done.error());
   }

@@ -46,8 +46,12 @@ class InformerBase {
   // Lists and watches until stopped; errors are logged and retried with backoff.
   void Run(std::stop_token stop);
 
-  // Whether the first list is complete.
+  // Whether the cache is complete: from the first list on, unless the API server has stopped
+  // serving the resource.
   bool Synced() const;
+
+  // Lists and watches begun so far.
+  std::uint64_t Begun() const;
 
   // Seconds since the watch last heard from the server, for health.
   std::chrono::seconds Silence() const;

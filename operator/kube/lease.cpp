@@ -129,30 +129,42 @@ class Elector {
   LeaseObserver observer_;
 };
 
+// For how long after the beginning of a renewal writes may pass.
+Timer::duration Trusted(const LeaseOptions& options) {
+  return options.duration -
+         std::min<Timer::duration>(std::chrono::seconds(1), options.duration / 2);
+}
+
 // Returns whether the lease was taken before the stop.
-bool Acquire(Elector& elector, const LeaseOptions& options, std::stop_token stop) {
+bool Acquire(Elector& elector, const LeaseOptions& options, WriteFence& fence,
+             std::stop_token stop) {
   std::string told;
   do {
+    const Timer::time_point tried = Timer::now();
     const Result<bool> taken = elector.TakeOrRenew(stop);
-    if (taken && *taken) return true;
+    if (taken && *taken) {
+      fence.OpenUntil(tried + Trusted(options));
+      return true;
+    }
     if (!taken && !stop.stop_requested()) Log(spdlog::level::warn, "lease", taken.error().message);
     if (taken && elector.holder() != told) {
       told = elector.holder();
       Log(spdlog::level::info, "lease", "another one leads", {{"holder", told}});
     }
-  } while (WaitFor(Jittered(options.retry_period, 0.2), stop));
+  } while (WaitFor(Jittered(options.retry_period / 2, 0.2), stop));
   return false;
 }
 
 // Renews until the stop, the leader's own return, or the loss of the lease. Returns whether the
 // lease is still ours.
-bool Keep(Elector& elector, const LeaseOptions& options, std::stop_token stop) {
+bool Keep(Elector& elector, const LeaseOptions& options, WriteFence& fence, std::stop_token stop) {
   Timer::time_point renewed = Timer::now();
   while (WaitFor(options.retry_period, stop)) {
     const Timer::time_point tried = Timer::now();
     const Result<bool> ours = elector.TakeOrRenew(stop);
     if (ours && *ours) {
       renewed = tried;
+      fence.OpenUntil(tried + Trusted(options));
       continue;
     }
     if (ours && !elector.holder().empty() && elector.holder() != options.identity) return false;
@@ -163,10 +175,33 @@ bool Keep(Elector& elector, const LeaseOptions& options, std::stop_token stop) {
 
 }  // namespace
 
+void WriteFence::OpenUntil(Timer::time_point time) {
+  open_until_ = time.time_since_epoch().count();
+}
+
+Result<Response> WriteFence::Send(const Request& request, std::stop_token stop) {
+  if (request.method == Method::kGet) return next_.Send(request, stop);
+  const Timer::time_point until{Timer::duration(open_until_)};
+  const Timer::time_point now = Timer::now();
+  if (now >= until) return Fail(Code::kCancelled, "not written: the lease may be another's");
+  Request bounded = request;
+  if (until - now < request.timeout)
+    bounded.timeout = std::max(std::chrono::seconds(1),
+                               std::chrono::duration_cast<std::chrono::seconds>(until - now));
+  return next_.Send(bounded, stop);
+}
+
+Result<Response> WriteFence::Stream(const Request& request,
+                                    const std::function<Result<void>(std::string_view)>& on_line,
+                                    std::stop_token stop) {
+  return next_.Stream(request, on_line, stop);
+}
+
 Result<void> RunAsLeader(const Api& api, const Clock& clock, const LeaseOptions& options,
-                         const std::function<void(std::stop_token)>& lead, std::stop_token stop) {
+                         WriteFence& fence, const std::function<void(std::stop_token)>& lead,
+                         std::stop_token stop) {
   Elector elector(api, clock, options);
-  if (!Acquire(elector, options, stop)) return {};
+  if (!Acquire(elector, options, fence, stop)) return {};
   Log(spdlog::level::info, "lease", "leading", {{"identity", options.identity}});
 
   std::stop_source until;  // fires on stop, on loss, and when `lead` has returned
@@ -177,9 +212,10 @@ Result<void> RunAsLeader(const Api& api, const Clock& clock, const LeaseOptions&
       lead(until.get_token());
       until.request_stop();
     });
-    ours = Keep(elector, options, until.get_token());
+    ours = Keep(elector, options, fence, until.get_token());
     until.request_stop();
   }
+  fence.OpenUntil(Timer::time_point::min());
   if (!ours)
     return Fail(Code::kUnavailable,
                 "lost the lease " + ToString(options.key) + ": stopped leading");

@@ -7,9 +7,9 @@
 namespace holdfast::kube {
 namespace {
 
-// The API server sends a bookmark about every minute, so two of them must be missing before a watch
-// is taken for dead.
-constexpr std::chrono::seconds kWatchSilence{150};
+// The API server sends a bookmark every minute; a watch without one is dead, whatever its connection
+// says.
+constexpr std::chrono::seconds kWatchSilence{100};
 // A page of a big list can take the server longer than one object.
 constexpr std::chrono::seconds kListTimeout{60};
 

@@ -3,22 +3,27 @@
 // cpprestsdk gets one thread. It closes a cancelled connection from whatever thread cancels, which
 // races with that connection's own handlers; so requests are started and cancelled on the network
 // thread only, and the callers' threads just wait on a BodyPipe.
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <sstream>
 #include <utility>
 
 #define _TURN_OFF_PLATFORM_STRING  // the macro U, which other headers use as a name
 #include <cpprest/http_client.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <pplx/threadpool.h>
 #include <spdlog/fmt/fmt.h>
+#include <sys/socket.h>
 
 #include "operator/kube/body_pipe.h"
 #include "operator/kube/config.h"
@@ -185,8 +190,46 @@ Result<void> CheckTls(const ClientConfig& config) {
   return SetUpTls(config, context);
 }
 
+// A peer that has vanished is noticed after half a minute: idle for 15 s, then three probes, 5 s
+// apart; what was sent and not acknowledged gets as long.
+constexpr int kKeepIdle = 15;
+constexpr int kKeepInterval = 5;
+constexpr int kKeepProbes = 3;
+constexpr unsigned kMostUnacknowledged = 30 * 1000;
+
+// The family of the server's address; nullopt for a host name.
+std::optional<boost::asio::ip::tcp> FamilyOf(const std::string& server) {
+  const std::string host = web::uri(server).host();
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  boost::system::error_code error;
+  const auto address =
+      boost::asio::ip::make_address(bracketed ? host.substr(1, host.size() - 2) : host, error);
+  if (error) return std::nullopt;
+  return address.is_v6() ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4();
+}
+
+// cpprestsdk calls this before a connection's first request, when its socket is not open yet, and
+// before every later one. Opened here, it is connected as it is. With a host name the family is not
+// known before the connection is, so there a vanished peer is noticed from the second request on.
+void NoticeVanishedPeer(void* handle, const std::optional<boost::asio::ip::tcp>& family) {
+  auto& socket =
+      static_cast<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>*>(handle)->next_layer();
+  boost::system::error_code error;
+  if (!socket.is_open() && family) socket.open(*family, error);
+  if (!socket.is_open()) return;
+  const int fd = socket.native_handle();
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kKeepIdle, sizeof kKeepIdle);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kKeepInterval, sizeof kKeepInterval);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &kKeepProbes, sizeof kKeepProbes);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kMostUnacknowledged, sizeof kMostUnacknowledged);
+}
+
 http::client::http_client_config ClientSettings(const ClientConfig& config) {
   http::client::http_client_config settings;
+  settings.set_nativehandle_options(
+      [family = FamilyOf(config.server)](void* handle) { NoticeVanishedPeer(handle, family); });
   // Timeouts are ours, per request; this one only bounds what was abandoned.
   settings.set_timeout(std::chrono::minutes(15));
   settings.set_max_redirects(0);  // the token goes to this server only
@@ -320,7 +363,8 @@ class CpprestTransport final : public Transport {
   Result<Response> Stream(const Request& request,
                           const std::function<Result<void>(std::string_view)>& on_bytes,
                           std::stop_token stop) override {
-    const auto deadline = BodyPipe::Timer::now() + request.timeout;
+    // The head of a stream comes at once, however long its body then is silent.
+    const auto deadline = BodyPipe::Timer::now() + std::min(request.timeout, Request{}.timeout);
     TRY(http::http_request message, Message(request));
     Exchange exchange(client_, std::move(message));
     TRY(const ResponseHead head, exchange.pipe().AwaitHead(deadline, stop));

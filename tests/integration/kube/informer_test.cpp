@@ -135,6 +135,7 @@ using RealLeaseTest = ClusterTest;
 
 TEST_F(RealLeaseTest, TheSecondLeadsWhenTheFirstHasLetGo) {
   const SystemClock clock;
+  WriteFence fence(*transport_);
   const auto options = [&](const std::string& identity) {
     LeaseOptions made;
     made.key = Key("lease");
@@ -146,11 +147,11 @@ TEST_F(RealLeaseTest, TheSecondLeadsWhenTheFirstHasLetGo) {
   std::atomic<int> leaders{0};
   std::jthread second;
   const auto first = RunAsLeader(
-      *api_, clock, options("first"),
+      *api_, clock, options("first"), fence,
       [&](std::stop_token) {
         ++leaders;
         second = std::jthread([&] {
-          const auto result = RunAsLeader(*api_, clock, options("second"),
+          const auto result = RunAsLeader(*api_, clock, options("second"), fence,
                                           [&](std::stop_token) { EXPECT_EQ(leaders, 0); }, {});
           EXPECT_TRUE(result);
         });

@@ -85,6 +85,15 @@ TEST_F(BackupDecideTest, AScaledDownSetStillHasItsClaims) {
   EXPECT_EQ(volumes[1].claim, "data-db-7");
 }
 
+TEST_F(BackupDecideTest, MoreClaimsLeftBehindThanARunHoldsAreRefused) {
+  stateful_set_ = StatefulSetOf(0);
+  for (int i = 0; i < 1025; ++i) world_.claims.insert("data-db-" + std::to_string(i));
+  const Plan plan = Decided();
+  EXPECT_THAT(plan.status.volumes, IsEmpty());
+  EXPECT_EQ(crds::FindCondition(plan.status.conditions, crds::kStalled)->reason,
+            reason::kTooManyVolumes);
+}
+
 TEST_F(BackupDecideTest, OrdinalsStartWhereTheSetSays) {
   stateful_set_.first_ordinal = 5;
   EXPECT_EQ(ResolveVolumes(policy_, stateful_set_, {})[0].claim, "data-db-5");

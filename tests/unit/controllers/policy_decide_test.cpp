@@ -1,3 +1,4 @@
+#include <limits>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -241,6 +242,16 @@ TEST(CheckTargetTest, ATemplateThatIsNotThereIsNamedWithThoseThatAre) {
   EXPECT_EQ(CheckTarget(policy.Build(), &set)->message,
             "spec.target.volumeClaims names \"dta\", which StatefulSet \"db\" does not have; it "
             "has: data, logs");
+}
+
+TEST(CheckTargetTest, MoreVolumesThanARunHoldsAreRefused) {
+  auto policy = PolicyNamed("p");
+  auto set = StatefulSetOf(512, {"data", "logs"});
+  EXPECT_EQ(CheckTarget(policy.Build(), &set), std::nullopt);
+  for (const int replicas : {513, std::numeric_limits<int>::max()}) {
+    set.replicas = replicas;
+    EXPECT_EQ(CheckTarget(policy.Build(), &set)->reason, reason::kTooManyVolumes);
+  }
 }
 
 // --- Retention: what it chooses is in retention_test.cpp ---

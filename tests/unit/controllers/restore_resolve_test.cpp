@@ -13,6 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using crds::BackupPhase;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 
@@ -200,6 +201,12 @@ TEST(ResolveTest, MoreReplicasThanVolumesAreLeftAlone) {
   const auto resolution = Resolve(InPlaceFromBackup(kTwoVolumes, 3));
   EXPECT_EQ(resolution->volumes.size(), 2u);
   EXPECT_EQ(resolution->note, "Not in the source, and left as they are: data-pg-2.");
+}
+
+TEST(ResolveTest, AbsurdlyManyReplicasAreCountedAndNotListed) {
+  const auto resolution = Resolve(InPlaceFromBackup(kTwoVolumes, 2'000'000'000));
+  EXPECT_EQ(resolution->volumes.size(), 2u);
+  EXPECT_THAT(resolution->note, EndsWith("data-pg-11 and 1999999988 more."));
 }
 
 TEST(ResolveTest, FewerReplicasThanVolumesRestoreOnlyThoseWithAPod) {

@@ -138,13 +138,37 @@ class LeaseTest : public ::testing::Test {
 
   LeaseServer server_;
   Api api_{server_.transport()};
+  WriteFence fence_{server_.transport()};
   SystemClock clock_;
 };
+
+TEST_F(LeaseTest, WritesPassOnlyWhileTheLeaseIsTrusted) {
+  const Api fenced(fence_);
+  const ObjectKey other{"holdfast", "other"};
+  const auto write = [&] { return fenced.MergePatch(kLeases, other, Json::object(), {}); };
+  EXPECT_EQ(write().error().code, Code::kCancelled) << "before the lease was taken";
+  EXPECT_EQ(fenced.Get(kLeases, other, {}).error().code, Code::kNotFound) << "reads pass";
+  const auto result =
+      RunAsLeader(api_, clock_, Quick("me"), fence_,
+                  [&](std::stop_token) { EXPECT_NE(write().error().code, Code::kCancelled); }, {});
+  EXPECT_TRUE(result);
+  EXPECT_EQ(write().error().code, Code::kCancelled) << "after it was given back";
+  fence_.OpenUntil(Timer::now() - milliseconds(1));
+  EXPECT_EQ(write().error().code, Code::kCancelled) << "when its time has passed unrenewed";
+}
+
+TEST_F(LeaseTest, AWriteTakesNoLongerThanTheLeaseIsTrusted) {
+  ScriptedTransport transport;
+  WriteFence fence(transport);
+  fence.OpenUntil(Timer::now() + seconds(5));
+  (void)Api(fence).MergePatch(kLeases, {"a", "b"}, Json::object(), {});
+  EXPECT_LE(transport.requests().back().timeout, seconds(5));
+}
 
 TEST_F(LeaseTest, LeadsAndReleasesOnStop) {
   std::stop_source stop;
   const auto result = RunAsLeader(
-      api_, clock_, Quick("me"),
+      api_, clock_, Quick("me"), fence_,
       [&](std::stop_token leading) {
         EXPECT_EQ(server_.Get().holder, "me");
         stop.request_stop();
@@ -156,7 +180,7 @@ TEST_F(LeaseTest, LeadsAndReleasesOnStop) {
 }
 
 TEST_F(LeaseTest, ReleasesALeaseWhoseVersionMovedUnseen) {
-  const auto result = RunAsLeader(api_, clock_, Quick("me"),
+  const auto result = RunAsLeader(api_, clock_, Quick("me"), fence_,
                                   [&](std::stop_token) {
                                     server_.Put(HeldBy("me", ""));
                                   },  // as a renewal whose answer was lost
@@ -170,7 +194,7 @@ TEST_F(LeaseTest, TakesOverWhenTheHolderIsSilentForTheDuration) {
   held.duration = seconds(1);
   server_.Put(held);
   const auto begin = Timer::now();
-  const auto result = RunAsLeader(api_, clock_, Quick("me"),
+  const auto result = RunAsLeader(api_, clock_, Quick("me"), fence_,
                                   [&](std::stop_token) {
                                     EXPECT_GE(Timer::now() - begin, seconds(1));
                                     EXPECT_EQ(server_.Get().transitions, 1);
@@ -182,7 +206,7 @@ TEST_F(LeaseTest, TakesOverWhenTheHolderIsSilentForTheDuration) {
 TEST_F(LeaseTest, StopsLeadingWhenItCannotRenew) {
   bool stopped = false;
   const auto result =
-      RunAsLeader(api_, clock_, Quick("me"),
+      RunAsLeader(api_, clock_, Quick("me"), fence_,
                   [&](std::stop_token leading) {
                     server_.BreakDown(true);
                     std::latch lost(1);
@@ -200,7 +224,7 @@ TEST_F(LeaseTest, StopsLeadingAtOnceWhenAnotherHoldsTheLease) {
   options.renew_deadline = std::chrono::hours(1);
   options.duration = std::chrono::hours(2);
   const auto result =
-      RunAsLeader(api_, clock_, options,
+      RunAsLeader(api_, clock_, options, fence_,
                   [&](std::stop_token leading) {
                     server_.Put(HeldBy("thief", ""));
                     std::latch lost(1);
@@ -220,7 +244,7 @@ TEST_F(LeaseTest, AStopEndsTheWaitForTheLease) {
     stop.request_stop();
   });
   const auto result = RunAsLeader(
-      api_, clock_, Quick("me"), [](std::stop_token) { FAIL() << "another one leads"; },
+      api_, clock_, Quick("me"), fence_, [](std::stop_token) { FAIL() << "another one leads"; },
       stop.get_token());
   EXPECT_TRUE(result);
 }
@@ -231,7 +255,7 @@ TEST_F(LeaseTest, NeverTwoLeaders) {
   for (int i = 0; i < 4; ++i)
     electors.emplace_back([&, i] {
       for (int round = 0; round < 5; ++round) {
-        const auto result = RunAsLeader(api_, clock_, Quick(std::to_string(i)),
+        const auto result = RunAsLeader(api_, clock_, Quick(std::to_string(i)), fence_,
                                         [&](std::stop_token) {
                                           EXPECT_EQ(leaders++, 0);
                                           std::this_thread::yield();
