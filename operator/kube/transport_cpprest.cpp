@@ -6,28 +6,24 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <sstream>
 #include <utility>
 
 #define _TURN_OFF_PLATFORM_STRING  // the macro U, which other headers use as a name
 #include <cpprest/http_client.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <pplx/threadpool.h>
 #include <spdlog/fmt/fmt.h>
 #include <sys/socket.h>
 
+#include "operator/kube/bearer_token.h"
 #include "operator/kube/body_pipe.h"
 #include "operator/kube/config.h"
 #include "operator/kube/request.h"
+#include "operator/kube/tls.h"
 
 namespace holdfast::kube {
 namespace {
@@ -107,89 +103,6 @@ class PipeBuffer final
   const std::shared_ptr<BodyPipe> pipe_;
 };
 
-// The bearer token: fixed, or from a file that is read again when it changes. Safe from many
-// threads.
-class Token {
- public:
-  Token(std::string token, std::string file) : token_(std::move(token)), file_(std::move(file)) {}
-
-  // Empty for none.
-  std::string Current() {
-    const std::lock_guard lock(mutex_);
-    if (!file_.empty()) Refresh();
-    return token_;
-  }
-
- private:
-  // A file that cannot be read at this moment (it is being replaced) leaves the last token.
-  void Refresh() {
-    std::error_code error;
-    const auto written = std::filesystem::last_write_time(file_, error);
-    if (error || written == written_) return;
-    std::ifstream file(file_);
-    std::string token;
-    if (!(file >> token)) return;
-    token_ = std::move(token);
-    written_ = written;
-  }
-
-  std::mutex mutex_;
-  std::string token_;
-  const std::string file_;
-  std::filesystem::file_time_type written_{};
-};
-
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-struct FreeCertificate {
-  void operator()(X509* certificate) const { X509_free(certificate); }
-};
-struct FreeStore {
-  void operator()(X509_STORE* store) const { X509_STORE_free(store); }
-};
-
-// A store that holds the PEM's certificates and nothing else.
-Result<std::unique_ptr<X509_STORE, FreeStore>> TrustOnly(const std::string& pem) {
-  std::unique_ptr<X509_STORE, FreeStore> store(X509_STORE_new());
-  const std::unique_ptr<BIO, FreeBio> bio(
-      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  int count = 0;
-  while (std::unique_ptr<X509, FreeCertificate> certificate{
-      PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
-    X509_STORE_add_cert(store.get(), certificate.get());
-    ++count;
-  }
-  ERR_clear_error();  // the end of the text is reported as an error
-  if (count == 0) return Fail(Code::kInvalid, "the CA bundle holds no certificate");
-  return store;
-}
-
-// Makes cpprestsdk's context (which trusts the system's CAs) into ours. cpprestsdk itself verifies
-// the host name or address of the peer (RFC 2818).
-Result<void> SetUpTls(const ClientConfig& config, boost::asio::ssl::context& context) {
-  SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
-  if (!config.ca_pem.empty()) {
-    TRY(auto store, TrustOnly(config.ca_pem));
-    SSL_CTX_set_cert_store(context.native_handle(), store.release());
-  }
-  if (config.client_cert_pem.empty()) return {};
-  boost::system::error_code error;
-  context.use_certificate_chain(boost::asio::buffer(config.client_cert_pem), error);
-  if (error) return Fail(Code::kInvalid, "the client certificate is not PEM: " + error.message());
-  context.use_private_key(boost::asio::buffer(config.client_key_pem),
-                          boost::asio::ssl::context::pem, error);
-  if (error) return Fail(Code::kInvalid, "the client key is not PEM: " + error.message());
-  if (SSL_CTX_check_private_key(context.native_handle()) != 1)
-    return Fail(Code::kInvalid, "the client key does not belong to the client certificate");
-  return {};
-}
-
-Result<void> CheckTls(const ClientConfig& config) {
-  boost::asio::ssl::context context(boost::asio::ssl::context::tls_client);
-  return SetUpTls(config, context);
-}
-
 // A peer that has vanished is noticed after half a minute: idle for 15 s, then three probes, 5 s
 // apart; what was sent and not acknowledged gets as long.
 constexpr int kKeepIdle = 15;
@@ -233,6 +146,8 @@ http::client::http_client_config ClientSettings(const ClientConfig& config) {
   // Timeouts are ours, per request; this one only bounds what was abandoned.
   settings.set_timeout(std::chrono::minutes(15));
   settings.set_max_redirects(0);  // the token goes to this server only
+  // cpprestsdk's context trusts the system's CAs until it is told otherwise; cpprestsdk itself
+  // verifies the host name or address of the peer (RFC 2818).
   settings.set_ssl_context_callback([config](boost::asio::ssl::context& context) {
     const Result<void> done = SetUpTls(config, context);
     // CheckTls has seen the same text, so only lack of memory comes here.
@@ -394,7 +309,7 @@ class CpprestTransport final : public Transport {
   }
 
   const std::shared_ptr<http::client::http_client> client_;
-  Token token_;
+  BearerToken token_;
 };
 
 }  // namespace

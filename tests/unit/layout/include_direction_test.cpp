@@ -31,7 +31,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
 
 // Third-party libraries that only their adapter knows.
 const std::map<std::string, std::set<std::string>> kAdapters = {
-    {"boost/", {"operator/http_server.cpp"}},
+    {"boost/", {"operator/http_server.cpp", "operator/kube/exec.cpp", "operator/kube/tls.cpp"}},
     {"cpprest/", {"operator/kube/transport_cpprest.cpp"}},
     {"curl/", {"jobs/storage/http.cpp"}},
     {"yaml-cpp/", {"operator/kube/config.cpp"}},
