@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "controllers/hooks/runner.h"
 #include "controllers/settings.h"
 #include "controllers/views.h"
 #include "crds/types/backup.h"
@@ -42,6 +43,7 @@ struct Context {
   const Settings& settings;
   kube::EventRecorder& events;
   Caches caches;
+  hooks::Runner& hooks;
 };
 
 }  // namespace holdfast::controllers

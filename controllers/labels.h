@@ -32,6 +32,9 @@ inline constexpr const char* kScaleBackFinalizer = "holdfast.dev/scale-back";
 // A Backup with deletionPolicy Delete keeps this until its snapshots are forgotten.
 inline constexpr const char* kForgetFinalizer = "holdfast.dev/forget-snapshots";
 
+// A Backup keeps this while its hooks may have left something frozen.
+inline constexpr const char* kThawFinalizer = "holdfast.dev/thaw";
+
 // `name` as a label's value: object names may be longer (253) than values (63); those are cut and
 // get a hash. The object's true name is always in its owner reference or spec.
 std::string LabelValue(std::string_view name);

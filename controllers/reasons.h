@@ -21,6 +21,8 @@ inline constexpr const char* kStatefulSetNotFound = "StatefulSetNotFound";
 
 // --- Policies ---
 
+// spec.hooks is set, and hooks are switched off in this cluster (hooks.enabled of the chart).
+inline constexpr const char* kHooksDisabled = "HooksDisabled";
 // A schedule's cron expression cannot be read, or names a time that never comes.
 inline constexpr const char* kInvalidSchedule = "InvalidSchedule";
 // The policy runs no schedule because spec.suspend is true.
@@ -46,6 +48,10 @@ inline constexpr const char* kPolicyNotReady = "PolicyNotReady";
 inline constexpr const char* kWaitingForSlot = "WaitingForSlot";
 // The repository is being pruned, which needs it for itself; the mover starts afterwards.
 inline constexpr const char* kWaitingForPrune = "WaitingForPrune";
+// Pre hooks are being run in the pods; no volume is read before they have ended.
+inline constexpr const char* kFreezing = "Freezing";
+// The volumes are read, and post hooks are being run in the pods.
+inline constexpr const char* kThawing = "Thawing";
 // Movers are reading the volumes.
 inline constexpr const char* kRunning = "Running";
 // Every volume has a snapshot of this run.
@@ -127,6 +133,12 @@ inline constexpr const char* kBackupCreated = "BackupCreated";
 inline constexpr const char* kRunsSkipped = "RunsSkipped";
 // A Backup's or Restore's first mover was started.
 inline constexpr const char* kStarted = "Started";
+// A hook ended well in a pod; the message says which.
+inline constexpr const char* kHookSucceeded = "HookSucceeded";
+// A hook failed in a pod, or how it ended is not known; the message says which, and why.
+inline constexpr const char* kHookFailed = "HookFailed";
+// The pods had been held for as long as spec.hooks.deadline allows, and are let go.
+inline constexpr const char* kHeldTooLong = "HeldTooLong";
 // A Restore was asked for; the message says by whom, as far as the API tells. On the Restore and on
 // the StatefulSet that it restores in place.
 inline constexpr const char* kRestoreRequested = "RestoreRequested";

@@ -12,6 +12,8 @@ struct Settings {
   std::string mover_image_pull_policy = "IfNotPresent";
   // Whether the annotation holdfast.dev/requested-by is held true by an admission policy.
   bool believe_requested_by = false;
+  // Whether policies may have commands run in pods.
+  bool hooks_enabled = false;
   // How often a running mover's progress is read.
   std::chrono::seconds progress_period{3};
   // How often a healthy repository is probed, and the bounds between which an unhealthy one is.

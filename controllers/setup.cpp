@@ -132,14 +132,16 @@ struct Setup::Informers {
 };
 
 Setup::Setup(const kube::Api& api, const Clock& clock, kube::EventRecorder& events,
-             const Settings& settings, const std::vector<std::string>& namespaces)
+             const Settings& settings, hooks::Runner& hooks,
+             const std::vector<std::string>& namespaces)
     : stores_(std::make_unique<Stores>()),
       context_{api,
                clock,
                settings,
                events,
                {stores_->repositories, stores_->policies, stores_->backups, stores_->restores,
-                stores_->jobs, stores_->pods, stores_->stateful_sets}} {
+                stores_->jobs, stores_->pods, stores_->stateful_sets},
+               hooks} {
   AddIndexes(stores_->policies, stores_->backups, stores_->restores, stores_->jobs, stores_->pods);
   AddReconcilers();
   const std::set<std::string> watched(namespaces.begin(), namespaces.end());

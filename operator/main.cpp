@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controllers/audit.h"
+#include "controllers/hooks/runner.h"
 #include "controllers/metrics/expose.h"
 #include "controllers/setup.h"
 #include "operator/access_review.h"
@@ -26,6 +27,7 @@
 #include "operator/kube/api.h"
 #include "operator/kube/config.h"
 #include "operator/kube/events.h"
+#include "operator/kube/exec.h"
 #include "operator/kube/lease.h"
 #include "operator/kube/rate_limit.h"
 #include "operator/log_levels.h"
@@ -131,6 +133,7 @@ controllers::Settings SettingsFrom(const Options& options) {
   settings.mover_image = options.mover_image;
   settings.mover_image_pull_policy = options.mover_image_pull_policy;
   settings.believe_requested_by = options.believe_requested_by;
+  settings.hooks_enabled = options.hooks;
   settings.probe_period = options.probe_period;
   return settings;
 }
@@ -206,8 +209,12 @@ Result<void> Run(const Options& options, const sigset_t& signals) {
   const auto events = kube::MakeEventRecorder(api, clock, {"holdfast", lease.identity});
 
   const controllers::Settings settings = SettingsFrom(options);
-  const controllers::Setup setup(api, clock, *events, settings, options.namespaces);
+  const auto network_executor = kube::MakeExecutor([&options] { return FindCluster(options); });
+  kube::FencedExecutor executor(*network_executor, fence);
+  controllers::hooks::Runner hooks(api, executor, clock);
+  const controllers::Setup setup(api, clock, *events, settings, hooks, options.namespaces);
   Manager manager(metrics, clock);
+  hooks.OnEnded([&manager](const kube::ObjectKey& backup) { manager.Requeue("backup", backup); });
 
   Add(manager, setup, options.workers);
   Definitions definitions(api, setup.informers());
@@ -219,9 +226,11 @@ Result<void> Run(const Options& options, const sigset_t& signals) {
   Log(spdlog::level::info, "operator", "started",
       {{"version", HOLDFAST_VERSION}, {"server", config.server}});
   const std::jthread comparing([&](std::stop_token stop) { definitions.Run(stop); });
-  return RunUntilSignal(signals, manager, [&](std::stop_token stop) {
+  const Result<void> done = RunUntilSignal(signals, manager, [&](std::stop_token stop) {
     return Work(options, unfenced, clock, lease, fence, manager, stop);
   });
+  hooks.Stop();  // it calls the manager
+  return done;
 }
 
 int Main(int argc, char** argv) {

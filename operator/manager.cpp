@@ -115,6 +115,11 @@ void Manager::AddCheck(std::function<std::string()> problem) {
   checks_.push_back(std::move(problem));
 }
 
+void Manager::Requeue(std::string_view controller, const kube::ObjectKey& key) {
+  for (const auto& known : controllers_)
+    if (known->name == controller) known->queue.Add(key);
+}
+
 bool Manager::MayBegin() const {
   return std::all_of(checks_.begin(), checks_.end(),
                      [](const auto& check) { return check().empty(); }) &&

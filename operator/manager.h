@@ -8,6 +8,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -42,6 +43,9 @@ class Manager {
 
   // Whatever else must be in order before controllers run: empty, or a line that says what is not.
   void AddCheck(std::function<std::string()> problem);
+
+  // `key` is reconciled by the controller of that name: for news that no informer brings.
+  void Requeue(std::string_view controller, const kube::ObjectKey& key);
 
   // Runs the informers, one thread each, until stopped. Blocks. A process that does not lead runs
   // them too: it can be ready, and take over at once.

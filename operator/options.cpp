@@ -55,6 +55,9 @@ void Declare(CLI::App& app, Options& options) {
   app.add_flag("--believe-requested-by", options.believe_requested_by,
                "an admission policy holds the annotation holdfast.dev/requested-by true: audit it")
       ->envname(EnvironmentName("--believe-requested-by"));
+  app.add_flag("--hooks", options.hooks,
+               "run the commands of policies' hooks in pods; needs the right to create pods/exec")
+      ->envname(EnvironmentName("--hooks"));
   app.add_flag("--leader-elect", options.leader_elect, "work only while holding the lease")
       ->envname(EnvironmentName("--leader-elect"));
   Add(app, "--lease-name", options.lease_name, "name of the lease");

@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 #include "controllers/audit.h"
+#include "controllers/backup/freeze.h"
+#include "controllers/backup/hook_work.h"
 #include "controllers/backup/job_builder.h"
 #include "controllers/finalizer.h"
 #include "controllers/job_client.h"
@@ -19,6 +21,8 @@ namespace {
 
 // A queue that moves tells those whose turn comes; this is for one that was cut short otherwise.
 constexpr std::chrono::minutes kFarBackPeriod{5};
+// The Runner calls when a hook has ended; this is for what waits to be tried again.
+constexpr std::chrono::seconds kThawPeriod{5};
 
 struct Announcement {
   kube::EventType type;
@@ -81,19 +85,28 @@ Result<Requeue> BackupController::Work(const kube::ObjectKey& key, std::stop_tok
     TRY_VOID(SetFinalizer(context_, *live, kForgetFinalizer, forgets, stop));
     return AwaitChange();
   }
+  const bool owes = backup::OwesThaw(live->status);
+  if (HasFinalizer(live->metadata, kThawFinalizer) != owes) {
+    TRY_VOID(SetFinalizer(context_, *live, kThawFinalizer, owes, stop));
+    return AwaitChange();
+  }
   for (;;) {
     TRY(const Observed observed, backup::Observe(context_, book_, *std::move(live), stop));
     Plan plan = backup::Decide(observed.world, context_.settings);
     const Result<void> done = Apply(observed, plan, stop);
     TRY(live, Record(observed.world.backup, plan.status, stop));
+    backup::CarryOutHooks(context_, observed.world.backup, plan.status, plan.hooks);
     TRY_VOID(done);
     // What is to go on at once goes on with what was written: it need not be read again.
     if (!live || plan.requeue != RequeueAt(observed.world.now)) return plan.requeue;
+    // But for the finalizer, which goes on before the first hook is started.
+    if (backup::NeedsFinalizer(*live)) return plan.requeue;
   }
 }
 
 // Without our finalizer it goes by itself, and its Jobs go with it.
 Result<Requeue> BackupController::Delete(const crds::Backup& backup, std::stop_token stop) {
+  if (HasFinalizer(backup.metadata, kThawFinalizer)) return Thaw(backup, stop);
   if (!HasFinalizer(backup.metadata, kForgetFinalizer)) return AwaitChange();
   const auto repository =
       context_.caches.repositories.Get({backup.metadata.namespace_, backup.status.repository});
@@ -116,16 +129,36 @@ Result<Requeue> BackupController::Delete(const crds::Backup& backup, std::stop_t
   return AwaitChange();
 }
 
-Result<void> BackupController::Forget(const backup::DeletionWorld& world,
-                                      const backup::DeletionPlan& plan, std::stop_token stop) {
-  const auto remove = [&](const JobView& job) -> Result<void> {
+// Its movers read what must not be held any longer, so they are stopped.
+Result<Requeue> BackupController::Thaw(const crds::Backup& backup, std::stop_token stop) {
+  std::vector<JobView> movers;
+  for (const MoverRun& mover : backup::ObserveDeletion(context_, backup).movers)
+    if (!mover.job.Finished() && !mover.job.deleting) movers.push_back(mover.job);
+  TRY_VOID(Stop(movers, stop));
+  const TimePoint now = context_.clock.Now();
+  crds::BackupStatus status = backup.status;
+  backup::HookPlan plan;
+  const bool done =
+      backup::Abandon(backup, context_.hooks.Look(backup.metadata.uid), now, plan, status);
+  TRY_VOID(Record(backup, status, stop));
+  backup::CarryOutHooks(context_, backup, status, plan);
+  if (done) TRY_VOID(SetFinalizer(context_, backup, kThawFinalizer, false, stop));
+  return RequeueAt(now + kThawPeriod);
+}
+
+Result<void> BackupController::Stop(const std::vector<JobView>& movers, std::stop_token stop) {
+  for (const JobView& job : movers) {
     const auto removed = context_.api.Delete(kube::kJobs, job.key,
                                              {.uid = job.uid, .propagation = "Foreground"}, stop);
     if (!removed && !IsAbsent(removed.error())) return removed;
-    return {};
-  };
-  for (const JobView& job : plan.stop) TRY_VOID(remove(job));
-  for (const JobView& job : plan.retry) TRY_VOID(remove(job));
+  }
+  return {};
+}
+
+Result<void> BackupController::Forget(const backup::DeletionWorld& world,
+                                      const backup::DeletionPlan& plan, std::stop_token stop) {
+  TRY_VOID(Stop(plan.stop, stop));
+  TRY_VOID(Stop(plan.retry, stop));
   for (const auto& [claim, snapshots] : plan.start) {
     TRY(const Json job, backup::BuildForgetJob(world, claim, snapshots, context_.settings));
     Audit("snapshots.remove", "a deleted Backup takes its snapshots along",
@@ -156,6 +189,7 @@ Result<void> BackupController::Apply(const Observed& observed, Plan& plan, std::
       backup::AddStartFailure(plan, observed.world, claim, started.error());
       done = started;
     }
+  TRY_VOID(Stop(plan.stop, stop));
   for (const JobView& job : plan.expire)
     TRY_VOID(ExpireJob(context_.api, job.key, TimeToKeep(job), stop));
   return done;

@@ -26,6 +26,9 @@ class BackupController final : public Reconciler {
 
  private:
   Result<Requeue> Delete(const crds::Backup& backup, std::stop_token stop);
+  // Post hooks of a Backup that is being deleted.
+  Result<Requeue> Thaw(const crds::Backup& backup, std::stop_token stop);
+  Result<void> Stop(const std::vector<JobView>& movers, std::stop_token stop);
   Result<void> Forget(const backup::DeletionWorld& world, const backup::DeletionPlan& plan,
                       std::stop_token stop);
   Result<Requeue> Work(const kube::ObjectKey& key, std::stop_token stop);

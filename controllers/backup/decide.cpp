@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/quantity.h"
+#include "controllers/backup/freeze.h"
 #include "controllers/backup/totals.h"
 #include "controllers/mover_job.h"
 #include "controllers/policy/check.h"
@@ -43,7 +44,7 @@ std::optional<Blocker> CheckPolicyExists(const World& world) {
 }
 
 std::optional<Blocker> CheckPolicyIsSound(const World& world) {
-  const auto finding = CheckPolicy(*world.policy);
+  const auto finding = CheckPolicy(*world.policy, world.hooks_enabled);
   // A cron expression does not concern a run that has been asked for.
   if (!finding || finding->reason == reason::kInvalidSchedule) return std::nullopt;
   return Blocker{{reason::kPolicyNotReady,
@@ -197,7 +198,8 @@ void StartVolumes(const World& world, Plan& plan, Wait& wait) {
                                             ", and needs it for itself; waits for its end"};
     } else if (slots > 0) {
       --slots;
-      if (!seen.pod.empty()) volume.pod = seen.pod;
+      // Hooks go by the pod that was resolved.
+      if (!seen.pod.empty() && plan.status.hooks.runs.empty()) volume.pod = seen.pod;
       volume.node = seen.node;
       volume.message = "its mover is being started";
       plan.start.push_back(volume.claim);
@@ -302,24 +304,46 @@ void FailUnstarted(const World& world, Plan& plan) {
            "the BackupPolicy or its BackupRepository was deleted meanwhile");
 }
 
+// What hooks have to do with it, in the condition's words.
+void TellOfHooks(const BackupStatus& status, Wait& wait) {
+  if (!MayCopy(status))
+    wait = {reason::kFreezing, "pre hooks are being run; no volume is read before they have ended"};
+  else if (OwesThaw(status) && CountOver(status) == static_cast<int>(status.volumes.size()))
+    wait = {reason::kThawing, "the volumes are read; post hooks are being run"};
+}
+
+// When to look again at a run that goes on.
+TimePoint NextLook(const World& world, const Plan& plan, std::chrono::seconds period) {
+  TimePoint next = world.now + period;
+  const bool owes = OwesThaw(plan.status);
+  for (const auto& time : {hooks::NextTry(plan.status.hooks), hooks::ThawTime(plan.status.hooks)})
+    if (owes && time && *time > world.now) next = std::min(next, *time);
+  return next;
+}
+
 Plan Run(const World& world, const Settings& settings, Plan plan) {
   Wait wait;
+  TakeHookNews(world, plan);
   UpdateVolumes(world, plan, wait);
-  if (CanStartMovers(world))
-    StartVolumes(world, plan, wait);
-  else
+  KeepDeadline(world, plan);
+  if (!CanStartMovers(world))
     FailUnstarted(world, plan);
+  else if (MayCopy(plan.status))
+    StartVolumes(world, plan, wait);
+  StartHooks(world, plan);
+  TellOfHooks(plan.status, wait);
   const bool any_job =
       std::ranges::any_of(world.volumes, [](const auto& v) { return v.job.has_value(); });
-  if (!plan.status.start_time && (any_job || !plan.start.empty()))
+  const bool moves = any_job || !plan.start.empty() || !plan.hooks.start.empty();
+  if (!plan.status.start_time && moves)
     plan.status.start_time = std::chrono::floor<std::chrono::seconds>(world.now);
-  if (CountOver(plan.status) == static_cast<int>(plan.status.volumes.size())) {
+  if (CountOver(plan.status) == static_cast<int>(plan.status.volumes.size()) &&
+      !OwesThaw(plan.status)) {
     Finish(world, plan.status);
     return plan;
   }
   Continue(world, wait, plan.status);
-  plan.requeue = RequeueAt(
-      world.now + (any_job || !plan.start.empty() ? settings.progress_period : kWaitPeriod));
+  plan.requeue = RequeueAt(NextLook(world, plan, moves ? settings.progress_period : kWaitPeriod));
   return plan;
 }
 
@@ -330,6 +354,22 @@ Plan Block(const World& world, const Blocker& blocker, Plan plan) {
     crds::SetStalled(plan.status.conditions, verdict, world.now);
   else
     crds::SetReconciling(plan.status.conditions, verdict, world.now);
+  plan.requeue = RequeueAt(world.now + kWaitPeriod);
+  return plan;
+}
+
+// Writes the hooks down before the first is started, and does not freeze what would then wait.
+Plan Prepare(const World& world, const Settings& settings, Plan plan) {
+  if (const std::string many = TooManyRuns(world, plan.status); !many.empty())
+    return Block(world, {{reason::kInvalidSpec, many}}, std::move(plan));
+  if (TakeHooks(world, plan)) {
+    plan.requeue = RequeueAt(world.now);
+    return plan;
+  }
+  const std::string waits = WaitsForSlots(world, plan.status);
+  if (waits.empty()) return Run(world, settings, std::move(plan));
+  const char* why = world.pruning.empty() ? reason::kWaitingForSlot : reason::kWaitingForPrune;
+  Continue(world, {why, waits}, plan.status);
   plan.requeue = RequeueAt(world.now + kWaitPeriod);
   return plan;
 }
@@ -408,7 +448,7 @@ Plan Decide(const World& world, const Settings& settings) {
     return Run(world, settings, std::move(plan));
   if (const auto blocker = FindBlocker(world)) return Block(world, *blocker, std::move(plan));
   if (world.backup.status.volumes.empty()) return Resolve(world, std::move(plan));
-  return Run(world, settings, std::move(plan));
+  return Prepare(world, settings, std::move(plan));
 }
 
 }  // namespace holdfast::controllers::backup

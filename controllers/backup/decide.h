@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "controllers/backup/shrink_guard.h"
+#include "controllers/hooks/runs.h"
 #include "controllers/mover_state.h"
 #include "controllers/reconciler.h"
 #include "controllers/settings.h"
@@ -46,11 +47,23 @@ struct World {
   std::vector<JobView> jobs;         // all of this Backup's
   int free_slots = 0;                // movers that the repository can still take
   std::string pruning;               // the Job that prunes the repository now; empty for none
+  bool hooks_enabled = false;        // by who installed the operator
+  hooks::News hook_news;             // of this Backup
+};
+
+// Indexes are those of status.hooks.runs.
+struct HookPlan {
+  std::vector<std::size_t> start;      // once the status is stored
+  std::vector<std::size_t> ended;      // to be told once the status is stored
+  std::vector<hooks::Outcome> stored;  // that the status has now
+  std::string expired;                 // what to say of hooks.deadline, which is over; empty: no
 };
 
 struct Plan {
   crds::BackupStatus status;
+  HookPlan hooks;
   std::vector<std::string> start;  // claims whose movers are to be started
+  std::vector<JobView> stop;       // movers whose volume was given up
   std::vector<JobView> expire;     // finished Jobs whose outcome is recorded
   Requeue requeue;
 };

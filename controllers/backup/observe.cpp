@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "controllers/backup/freeze.h"
 #include "controllers/finalizer.h"
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
@@ -60,6 +61,8 @@ class Observer {
     World& world = observed_.world;
     world.backup = std::move(backup);
     world.now = context_.clock.Now();
+    world.hooks_enabled = context_.settings.hooks_enabled;
+    world.hook_news = context_.hooks.Look(world.backup.metadata.uid);
     LookUpReferences();
     LookAtJobs();
     if (IsOver(world.backup.status)) return std::move(observed_);
@@ -331,7 +334,8 @@ DeletionWorld ObserveDeletion(const Context& context, const crds::Backup& backup
 bool NeedsFinalizer(const crds::Backup& backup) {
   if (backup.metadata.deletion_timestamp) return true;
   const bool forgets = backup.spec.deletion_policy == crds::DeletionPolicy::kDelete;
-  return HasFinalizer(backup.metadata, kForgetFinalizer) != forgets;
+  return HasFinalizer(backup.metadata, kForgetFinalizer) != forgets ||
+         HasFinalizer(backup.metadata, kThawFinalizer) != OwesThaw(backup.status);
 }
 
 bool IsFarBack(const Caches& caches, const crds::Backup& backup) {

@@ -24,8 +24,6 @@ std::optional<Finding> CheckCopies(const Spec& spec) {
   if (!spec.copy_to.empty()) return NotServed("spec.copyTo", "remove it");
   if (spec.continuous)
     return NotServed("spec.continuous", "remove it and write spec.schedules instead");
-  if (!spec.hooks.pre.empty() || !spec.hooks.post.empty())
-    return NotServed("spec.hooks", "remove it");
   return std::nullopt;
 }
 
@@ -39,6 +37,42 @@ std::optional<Finding> CheckCopyMethod(const Spec& spec) {
   return std::nullopt;
 }
 
+std::optional<Finding> CheckHooks(const Spec& spec, bool enabled) {
+  if (enabled || (spec.hooks.pre.empty() && spec.hooks.post.empty())) return std::nullopt;
+  return Finding{
+      reason::kHooksDisabled,
+      "spec.hooks runs commands in pods, which is switched off in this cluster; remove "
+      "it, or ask whoever installed Holdfast to set hooks.enabled in the chart's values"};
+}
+
+std::optional<Finding> CheckDuration(const std::string& field, const std::string& text) {
+  if (text.empty() || ParseDuration(text)) return std::nullopt;
+  return Finding{reason::kInvalidSpec, field + " \"" + text +
+                                           "\" is no duration; write one such as 90s, 10m, "
+                                           "6h or 2d"};
+}
+
+// Longer than any copy, and short enough for every clock.
+constexpr std::chrono::hours kLongestHold{7 * 24};
+
+std::optional<Finding> CheckHoldTime(const std::string& field, const std::string& text) {
+  if (auto finding = CheckDuration(field, text)) return finding;
+  const auto time = ParseDuration(text);
+  if (!time || (time->count() > 0 && *time <= kLongestHold)) return std::nullopt;
+  return Finding{reason::kInvalidSpec,
+                 field + " \"" + text + "\" is not between 1s and 7d; nothing is held for longer"};
+}
+
+std::optional<Finding> CheckHookDurations(const Spec& spec) {
+  if (auto finding = CheckHoldTime("spec.hooks.deadline", spec.hooks.deadline)) return finding;
+  for (const auto& [name, hooks] : {std::pair("pre", &spec.hooks.pre), {"post", &spec.hooks.post}})
+    for (std::size_t i = 0; i < hooks->size(); ++i) {
+      const std::string field = std::string("spec.hooks.") + name + "[" + std::to_string(i);
+      if (auto finding = CheckHoldTime(field + "].timeout", (*hooks)[i].timeout)) return finding;
+    }
+  return std::nullopt;
+}
+
 std::optional<Finding> CheckDurations(const Spec& spec) {
   const std::pair<const char*, const std::string*> fields[] = {
       {"spec.jitter", &spec.jitter},
@@ -46,10 +80,7 @@ std::optional<Finding> CheckDurations(const Spec& spec) {
       {"spec.retention.keepWithin", &spec.retention.keep_within},
       {"spec.failurePolicy.deadline", &spec.failure_policy.deadline}};
   for (const auto& [name, text] : fields)
-    if (const auto parsed = ParseDuration(*text); !text->empty() && !parsed)
-      return Finding{reason::kInvalidSpec, std::string(name) + " \"" + *text +
-                                               "\" is no duration; write one such as 90s, 10m, "
-                                               "6h or 2d"};
+    if (auto finding = CheckDuration(name, *text)) return finding;
   return std::nullopt;
 }
 
@@ -80,9 +111,11 @@ Finding TooManyVolumes(const std::string& stateful_set, std::size_t volumes) {
               "each part"};
 }
 
-std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy) {
-  for (const auto check : {CheckTargetKind, CheckCopies, CheckCopyMethod, CheckDurations})
+std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy, bool hooks_enabled) {
+  for (const auto check :
+       {CheckTargetKind, CheckCopies, CheckCopyMethod, CheckDurations, CheckHookDurations})
     if (auto finding = check(policy.spec)) return finding;
+  if (auto finding = CheckHooks(policy.spec, hooks_enabled)) return finding;
   return CheckSchedules(policy);
 }
 

@@ -21,7 +21,8 @@ struct Finding {
 };
 
 // The first field that this version does not serve, or whose value cannot work; nullopt for none.
-std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy);
+// Hooks are only served where the person who installed the operator switched them on.
+std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy, bool hooks_enabled);
 
 // What a Backup's status holds (maxItems in the CRD).
 inline constexpr std::size_t kMostVolumes = 1024;

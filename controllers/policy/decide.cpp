@@ -66,7 +66,7 @@ std::optional<Finding> CheckRepository(const World& world) {
 }
 
 std::optional<Finding> FindStall(const World& world) {
-  if (auto finding = CheckPolicy(world.policy)) return finding;
+  if (auto finding = CheckPolicy(world.policy, world.hooks_enabled)) return finding;
   if (auto finding = CheckTarget(world.policy, world.stateful_set)) return finding;
   return CheckRepository(world);
 }

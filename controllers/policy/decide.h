@@ -24,6 +24,7 @@ struct World {
   const crds::BackupRepository* repository = nullptr;
   std::vector<crds::Backup> backups;  // of this policy, finished or not
   std::vector<MoverRun> forgets;      // of this policy
+  bool hooks_enabled = false;         // by who installed the operator
 };
 
 struct Event {

@@ -122,7 +122,7 @@ struct BackupPolicySpec {
   std::optional<Continuous> continuous;
   CopyMethod copy_method = CopyMethod::kAuto;
   std::string volume_snapshot_class;
-  Hooks hooks;
+  FreezeHooks hooks;
   Retention retention;
   std::int64_t failed_history_limit = 3;  // failed Backup objects kept
   FailurePolicy failure_policy;

@@ -53,6 +53,23 @@ struct Hooks {
   friend bool operator==(const Hooks&, const Hooks&) = default;
 };
 
+// Hooks around a copy: what they hold still is held for a bounded time.
+struct FreezeHooks {
+  std::vector<Hook> pre;
+  std::vector<Hook> post;
+  std::string deadline = "10m";  // from the first pre hook until post hooks run, come what may
+  OnError on_deadline = OnError::kFail;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("pre", &FreezeHooks::pre);
+    visit("post", &FreezeHooks::post);
+    visit("deadline", &FreezeHooks::deadline);
+    visit("onDeadline", &FreezeHooks::on_deadline);
+  }
+  friend bool operator==(const FreezeHooks&, const FreezeHooks&) = default;
+};
+
 struct LabelRequirement {
   std::string key;
   std::string op;  // In, NotIn, Exists, DoesNotExist

@@ -199,13 +199,25 @@ class Execution {
 
 class BeastExecutor final : public Executor {
  public:
-  BeastExecutor(Server server, net::ssl::context tls, const ClientConfig& config)
-      : server_(std::move(server)), tls_(std::move(tls)), token_(config.token, config.token_file) {}
+  explicit BeastExecutor(LoadConfig load) : load_(std::move(load)) {}
 
   Result<int> Run(const ExecRequest& request, const ExecSink& on_stdout, const ExecSink& on_stderr,
                   std::stop_token stop) override {
-    const std::string what = fmt::format("exec in {}", ToString(request.pod));
-    Execution execution(server_, tls_, token_.Current(), request, on_stdout, on_stderr);
+    const Result<int> code = Execute(request, on_stdout, on_stderr, std::move(stop));
+    if (code) return code;
+    return tl::make_unexpected(WithContext("exec in " + ToString(request.pod), code.error()));
+  }
+
+ private:
+  Result<int> Execute(const ExecRequest& request, const ExecSink& on_stdout,
+                      const ExecSink& on_stderr, std::stop_token stop) const {
+    TRY(const ClientConfig config, load_());
+    TRY(const Server server, ParseServer(config.server));
+    net::ssl::context tls(net::ssl::context::tls_client);
+    if (config.ca_pem.empty()) tls.set_default_verify_paths();
+    TRY_VOID(SetUpTls(config, tls));
+    Execution execution(server, tls, BearerToken(config.token, config.token_file).Current(),
+                        request, on_stdout, on_stderr);
     std::optional<Result<int>> end;
     std::exception_ptr thrown;
     {
@@ -218,30 +230,21 @@ class BeastExecutor final : public Executor {
       io.run_for(request.timeout);
     }
     if (thrown) std::rethrow_exception(thrown);  // lack of memory
-    if (!end && stop.stop_requested()) return Fail(Code::kCancelled, what + ": stopped");
-    if (!end)
-      return Fail(
-          Code::kTimeout,
-          fmt::format("{}: it had not ended after {}", what,
-                      HumanDuration(std::chrono::ceil<std::chrono::seconds>(request.timeout))));
-    if (!*end) return tl::make_unexpected(WithContext(what, end->error()));
-    return *end;
+    if (end) return *end;
+    if (stop.stop_requested()) return Fail(Code::kCancelled, "stopped");
+    return Fail(
+        Code::kTimeout,
+        fmt::format("it had not ended after {}",
+                    HumanDuration(std::chrono::ceil<std::chrono::seconds>(request.timeout))));
   }
 
- private:
-  const Server server_;
-  net::ssl::context tls_;
-  BearerToken token_;
+  const LoadConfig load_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Executor>> MakeExecutor(const ClientConfig& config) {
-  TRY(Server server, ParseServer(config.server));
-  net::ssl::context tls(net::ssl::context::tls_client);
-  if (config.ca_pem.empty()) tls.set_default_verify_paths();
-  TRY_VOID(SetUpTls(config, tls));
-  return std::make_unique<BeastExecutor>(std::move(server), std::move(tls), config);
+std::unique_ptr<Executor> MakeExecutor(LoadConfig load) {
+  return std::make_unique<BeastExecutor>(std::move(load));
 }
 
 }  // namespace holdfast::kube

@@ -45,9 +45,9 @@ class Executor {
                           const ExecSink& on_stderr, std::stop_token stop) = 0;
 };
 
-// Invalid for certificates or keys that cannot be read, or a server that is not
-// https://host[:port].
-Result<std::unique_ptr<Executor>> MakeExecutor(const ClientConfig& config);
+// `load` is asked anew for each execution: certificates, CA bundles and tokens renew on disk.
+// Errors are those of `load`, and Invalid for certificates or keys that cannot be read.
+std::unique_ptr<Executor> MakeExecutor(LoadConfig load);
 
 // The path and query of the request.
 std::string ExecTarget(const ExecRequest& request);

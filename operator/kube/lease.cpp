@@ -179,6 +179,10 @@ void WriteFence::OpenUntil(Timer::time_point time) {
   open_until_ = time.time_since_epoch().count();
 }
 
+bool WriteFence::IsOpen() const {
+  return Timer::now() < Timer::time_point(Timer::duration(open_until_));
+}
+
 Result<Response> WriteFence::Send(const Request& request, std::stop_token stop) {
   if (request.method == Method::kGet) return next_.Send(request, stop);
   const Timer::time_point until{Timer::duration(open_until_)};
@@ -195,6 +199,12 @@ Result<Response> WriteFence::Stream(const Request& request,
                                     const std::function<Result<void>(std::string_view)>& on_line,
                                     std::stop_token stop) {
   return next_.Stream(request, on_line, stop);
+}
+
+Result<int> FencedExecutor::Run(const ExecRequest& request, const ExecSink& on_stdout,
+                                const ExecSink& on_stderr, std::stop_token stop) {
+  if (!fence_.IsOpen()) return Fail(Code::kCancelled, "not run: the lease may be another's");
+  return next_.Run(request, on_stdout, on_stderr, stop);
 }
 
 Result<void> RunAsLeader(const Api& api, const Clock& clock, const LeaseOptions& options,

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "operator/kube/api.h"
+#include "operator/kube/exec.h"
 #include "operator/kube/transport.h"
 
 namespace holdfast::kube {
@@ -41,6 +42,7 @@ class WriteFence final : public Transport {
   explicit WriteFence(Transport& next) : next_(next) {}
 
   void OpenUntil(Timer::time_point time);
+  bool IsOpen() const;
 
   // Cancelled for a write while closed. A write may take no longer than the fence stays open.
   Result<Response> Send(const Request& request, std::stop_token stop) override;
@@ -51,6 +53,21 @@ class WriteFence final : public Transport {
  private:
   Transport& next_;
   std::atomic<Timer::rep> open_until_{Timer::time_point::min().time_since_epoch().count()};
+};
+
+// The same for commands in containers, each of which counts as a write: Cancelled while the fence
+// is closed. One that has begun goes on; whoever runs it breaks it off when leadership is lost.
+class FencedExecutor final : public Executor {
+ public:
+  // Both must outlive it.
+  FencedExecutor(Executor& next, const WriteFence& fence) : next_(next), fence_(fence) {}
+
+  Result<int> Run(const ExecRequest& request, const ExecSink& on_stdout, const ExecSink& on_stderr,
+                  std::stop_token stop) override;
+
+ private:
+  Executor& next_;
+  const WriteFence& fence_;
 };
 
 // Blocks until this process leads, calls `lead` on another thread with a stop token that fires when

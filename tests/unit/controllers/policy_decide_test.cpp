@@ -205,7 +205,7 @@ class NotSupportedTest : public ::testing::TestWithParam<FieldCase> {};
 TEST_P(NotSupportedTest, NamesTheField) {
   crds::BackupPolicy policy = Daily().Build();
   GetParam().set(policy);
-  const auto finding = CheckPolicy(policy);
+  const auto finding = CheckPolicy(policy, true);
   ASSERT_TRUE(finding);
   EXPECT_EQ(finding->reason, reason::kNotSupported);
   EXPECT_THAT(finding->message, HasSubstr(std::string(GetParam().field) + " is not supported"));
@@ -215,7 +215,6 @@ INSTANTIATE_TEST_SUITE_P(
     Fields, NotSupportedTest,
     ::testing::Values(FieldCase{"spec.copyTo", [](auto& p) { p.spec.copy_to = {"second"}; }},
                       FieldCase{"spec.continuous", [](auto& p) { p.spec.continuous.emplace(); }},
-                      FieldCase{"spec.hooks", [](auto& p) { p.spec.hooks.pre.emplace_back(); }},
                       FieldCase{"spec.copyMethod Snapshot",
                                 [](auto& p) { p.spec.copy_method = crds::CopyMethod::kSnapshot; }},
                       FieldCase{"spec.copyMethod Clone",
@@ -226,14 +225,41 @@ INSTANTIATE_TEST_SUITE_P(
                                 [](auto& p) { p.spec.target.selector.emplace(); }}));
 
 TEST(CheckPolicyTest, AWrongScheduleIsNamed) {
-  const auto finding = CheckPolicy(PolicyNamed("p").Scheduled("weekly", "0 2 30 2 *").Build());
+  const auto finding =
+      CheckPolicy(PolicyNamed("p").Scheduled("weekly", "0 2 30 2 *").Build(), true);
   EXPECT_EQ(finding->reason, reason::kInvalidSchedule);
   EXPECT_THAT(finding->message, HasSubstr("schedule \"weekly\": cron \"0 2 30 2 *\""));
 }
 
 TEST(CheckPolicyTest, AWrongTimeZoneIsToldEvenWithoutSchedules) {
   auto policy = PolicyNamed("p").With([](auto& p) { p.spec.time_zone = "Mars/Olympus"; });
-  EXPECT_THAT(CheckPolicy(policy.Build())->message, HasSubstr("spec.timeZone"));
+  EXPECT_THAT(CheckPolicy(policy.Build(), true)->message, HasSubstr("spec.timeZone"));
+}
+
+TEST(CheckPolicyTest, HooksAreServedOnlyWhereTheyAreSwitchedOn) {
+  const auto policy =
+      PolicyNamed("p").With([](auto& p) { p.spec.hooks.post.emplace_back(); }).Build();
+  EXPECT_EQ(CheckPolicy(policy, true), std::nullopt);
+  const auto finding = CheckPolicy(policy, false);
+  ASSERT_TRUE(finding);
+  EXPECT_EQ(finding->reason, reason::kHooksDisabled);
+  EXPECT_THAT(finding->message, HasSubstr("hooks.enabled"));
+  EXPECT_EQ(CheckPolicy(PolicyNamed("p").Build(), false), std::nullopt);
+}
+
+TEST(CheckPolicyTest, NothingIsHeldForNoTimeOrForEver) {
+  for (const char* timeout : {"0s", "8d", "999999999w", "9x"}) {
+    const auto policy = PolicyNamed("p").With([&](auto& p) {
+      p.spec.hooks.post.emplace_back();
+      p.spec.hooks.post.emplace_back().timeout = timeout;
+    });
+    const auto finding = CheckPolicy(policy.Build(), true);
+    ASSERT_TRUE(finding) << timeout;
+    EXPECT_EQ(finding->reason, reason::kInvalidSpec);
+    EXPECT_THAT(finding->message, HasSubstr("spec.hooks.post[1].timeout"));
+  }
+  const auto week = PolicyNamed("p").With([](auto& p) { p.spec.hooks.deadline = "7d"; });
+  EXPECT_EQ(CheckPolicy(week.Build(), true), std::nullopt);
 }
 
 TEST(CheckTargetTest, ATemplateThatIsNotThereIsNamedWithThoseThatAre) {

@@ -44,7 +44,10 @@ class SteadyStateTest : public ::testing::Test {
   Settings settings_;
   NoEvents events_;
   builders::FilledCaches caches_;
-  Context context_{api_, clock_, settings_, events_, caches_.caches()};
+  const std::unique_ptr<kube::Executor> executor_ = kube::MakeExecutor(
+      [] { return Result<kube::ClientConfig>(Fail(Code::kInternal, "no command is to be run")); });
+  hooks::Runner hooks_{api_, *executor_, clock_};
+  Context context_{api_, clock_, settings_, events_, caches_.caches(), hooks_};
 };
 
 TEST_F(SteadyStateTest, APolicyThatSaysAllThatIsTrue) {

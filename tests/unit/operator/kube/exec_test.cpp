@@ -46,7 +46,7 @@ struct Ended {
 
 Ended Execute(const ClientConfig& config, const ExecRequest& request, std::stop_token stop = {}) {
   Ended ended;
-  const auto executor = MakeExecutor(config).value();
+  const auto executor = MakeExecutor([&] { return Result<ClientConfig>(config); });
   const auto into = [](std::string& text) {
     return [&text](std::string_view bytes) -> Result<void> {
       text += bytes;
@@ -209,7 +209,7 @@ TEST(ExecTest, ASinksErrorEndsTheExecution) {
     peer.Send(kStdout, "more than fits");
     peer.AwaitHangUp();
   });
-  const auto executor = MakeExecutor(server.config()).value();
+  const auto executor = MakeExecutor([&] { return Result<ClientConfig>(server.config()); });
   const auto ended = executor->Run(
       Command({"dump"}), [](std::string_view) { return Fail(Code::kNoSpace, "full"); },
       [](std::string_view) { return Result<void>(); }, {});
@@ -226,7 +226,7 @@ TEST(ExecTest, StreamsMoreThanItHolds) {
     peer.Send(kStatus, kSuccess);
     peer.Close();
   });
-  const auto executor = MakeExecutor(server.config()).value();
+  const auto executor = MakeExecutor([&] { return Result<ClientConfig>(server.config()); });
   std::size_t bytes = 0;
   std::size_t largest = 0;
   const auto ended = executor->Run(
@@ -263,17 +263,37 @@ TEST(ExitCodeFromTest, ReadsEveryKindOfStatus) {
     EXPECT_FALSE(ExitCodeFrom(text)) << text;
 }
 
-TEST(MakeExecutorTest, ReadsTheServersAddress) {
-  ClientConfig config;
-  for (const char* server : {"https://[::1]:6443", "https://10.0.0.1:6443", "https://api.example",
-                             "https://rancher.example/k8s/clusters/c-1/"}) {
-    config.server = server;
-    EXPECT_TRUE(MakeExecutor(config)) << server;
+TEST(ExecTest, ReadsTheServersAddress) {
+  ExecServer server([](ExecPeer& peer) {
+    peer.Send(kStatus, kSuccess);
+    peer.Close();
+  });
+  ClientConfig config = server.config();
+  config.server += "/k8s/clusters/c-1/";
+  EXPECT_EQ(Execute(config, Command({"true"})).code, 0);
+  EXPECT_THAT(server.seen()[0].target, ::testing::StartsWith("/k8s/clusters/c-1/api/v1/"));
+  for (const char* bad : {"http://10.0.0.1", "https://", "https://host:"}) {
+    config.server = bad;
+    EXPECT_EQ(CodeOf(Execute(config, Command({"true"}))), Code::kInvalid) << bad;
   }
-  for (const char* server : {"http://10.0.0.1", "https://", "https://host:"}) {
-    config.server = server;
-    EXPECT_FALSE(MakeExecutor(config)) << server;
-  }
+}
+
+// Certificates and tokens renew while the process runs.
+TEST(ExecTest, AsksForTheConfigurationEachTime) {
+  const ExecServer server([](ExecPeer& peer) {
+    peer.Send(kStatus, kSuccess);
+    peer.Close();
+  });
+  ClientConfig config = server.config();
+  const auto executor = MakeExecutor([&] { return Result<ClientConfig>(config); });
+  const auto run = [&] {
+    const ExecSink sink = [](std::string_view) { return Result<void>(); };
+    return executor->Run(Command({"true"}), sink, sink, {});
+  };
+  EXPECT_EQ(run(), 0);
+  config.token = "renewed";
+  EXPECT_EQ(run(), 0);
+  EXPECT_EQ(server.seen()[1].authorization, "Bearer renewed");
 }
 
 }  // namespace

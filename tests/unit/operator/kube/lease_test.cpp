@@ -165,6 +165,23 @@ TEST_F(LeaseTest, AWriteTakesNoLongerThanTheLeaseIsTrusted) {
   EXPECT_LE(transport.requests().back().timeout, seconds(5));
 }
 
+TEST_F(LeaseTest, WhoMayNotWriteRunsNoCommandEither) {
+  class Counting final : public Executor {
+   public:
+    Result<int> Run(const ExecRequest&, const ExecSink&, const ExecSink&,
+                    std::stop_token) override {
+      ++runs;
+      return 0;
+    }
+    int runs = 0;
+  } counting;
+  FencedExecutor fenced(counting, fence_);
+  EXPECT_EQ(fenced.Run({}, {}, {}, {}).error().code, Code::kCancelled);
+  EXPECT_EQ(counting.runs, 0);
+  fence_.OpenUntil(Timer::now() + seconds(60));
+  EXPECT_EQ(fenced.Run({}, {}, {}, {}), 0);
+}
+
 TEST_F(LeaseTest, LeadsAndReleasesOnStop) {
   std::stop_source stop;
   const auto result = RunAsLeader(

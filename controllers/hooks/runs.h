@@ -1,0 +1,89 @@
+// The hooks of one Backup as a state machine in its status: which run in which pod is due, and what
+// came of those that ended. Pure; what is due is run by the Runner, and only once the status that
+// says so is stored:
+//
+//   Pending --status written--> Running --ended--> Succeeded | Failed
+//   Pending --nothing to thaw, or something before it failed--> Skipped
+//
+// A run that the status calls Running and that the Runner does not know was started, or was about
+// to be, by an operator that is gone. A pre hook counts as failed then and is not run again; a post
+// hook is run again, so that post hooks run at least once.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "crds/types/backup.h"
+#include "crds/types/parts.h"
+
+namespace holdfast::controllers::hooks {
+
+// More do not fit into one object with what is kept of each.
+inline constexpr std::size_t kMostRuns = 512;
+
+// A post hook that could not be run at all (no connection, the kubelet is away) is tried again for
+// so long.
+inline constexpr std::chrono::minutes kPatience{15};
+
+// One attempt that ended.
+struct Outcome {
+  std::size_t run = 0;  // index in BackupHooks::runs
+  std::string container;
+  std::string container_id;
+  Result<int> exit_code = 0;
+  std::string stdout_tail;
+  std::string stderr_tail;
+  TimePoint time{};  // of its end
+};
+
+// What the Runner knows of one Backup's runs.
+struct News {
+  std::vector<Outcome> ended;
+  std::set<std::size_t> running;
+};
+
+// All runs pending, for these pods.
+crds::BackupHooks Resolve(const crds::FreezeHooks& hooks, const std::vector<std::string>& pods);
+
+// How many runs that makes.
+std::size_t CountRuns(const crds::FreezeHooks& hooks, std::size_t pods);
+
+const crds::Hook& HookOf(const crds::BackupHooks& hooks, const crds::HookRun& run);
+
+// How much of each stream is kept of each run: all of them together fit into one object.
+std::size_t TailLimit(const crds::BackupHooks& hooks);
+
+// When the post hooks are run, come what may; nullopt while nothing is frozen.
+std::optional<TimePoint> ThawTime(const crds::BackupHooks& hooks);
+
+// Enters what ended and what was lost; returns the runs that are over now.
+std::vector<std::size_t> TakeNews(crds::BackupHooks& hooks, const News& news, TimePoint now);
+
+// Every pre hook is over, in every pod.
+bool IsFrozen(const crds::BackupHooks& hooks);
+// Everything is over.
+bool IsOver(const crds::BackupHooks& hooks);
+// `run` has ended, well or not, or will not be run.
+bool IsOver(const crds::HookRun& run);
+
+// Why the volumes of `pod` are given up: a hook failed that may not, or the pod was started anew
+// while it was to be held; empty for no reason.
+std::string FailureIn(const crds::BackupHooks& hooks, const std::string& pod);
+
+// The runs to start now, which become Running. Pre hooks of all pods until `abandon`; post hooks of
+// a pod once `copied` says that nothing of it has to be held any more, or a pre hook of it failed.
+// `abandon` lets go: what has not begun is skipped, post hooks become due.
+std::vector<std::size_t> Start(crds::BackupHooks& hooks, TimePoint now, bool abandon,
+                               const std::function<bool(const std::string& pod)>& copied);
+
+// When a post hook that could not be run is to be tried again; nullopt when none waits.
+std::optional<TimePoint> NextTry(const crds::BackupHooks& hooks);
+
+}  // namespace holdfast::controllers::hooks

@@ -1,0 +1,146 @@
+// examples/hooks-*: databases that are at work while they are backed up, destroyed and restored;
+// what comes back is consistent in itself.
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "tests/e2e/fixture.h"
+
+namespace holdfast::e2e {
+namespace {
+
+using std::chrono::seconds;
+
+std::string Example(const std::string& path, const std::string& ns) {
+  std::ifstream in("examples/" + path);
+  std::ostringstream text;
+  text << in.rdbuf();
+  std::string yaml = text.str();
+  const std::string from = "namespace: shop";
+  for (std::size_t at = 0; (at = yaml.find(from, at)) != yaml.npos;)
+    yaml.replace(at, from.size(), "namespace: " + ns);
+  return yaml;
+}
+
+class HooksDatabasesTest : public EndToEnd {
+ protected:
+  void Install(const std::string& database) {
+    database_ = database;
+    const Output loaded = RunProgram({"tests/cluster/cluster", "load", "--name",
+                                      std::getenv("HOLDFAST_TEST_CLUSTER"), database});
+    ASSERT_TRUE(loaded.ok()) << loaded.text;
+    MakeSecrets();
+    kubectl_.Must(
+        {"create", "secret", "generic", database, "--from-literal=password=it's a secret"});
+    kubectl_.Apply(RepositoryYaml());
+    kubectl_.Apply(Example("hooks-" + database + "/10-" + database + ".yaml", kubectl_.ns()));
+    kubectl_.Apply(Example("hooks-" + database + "/20-policy.yaml", kubectl_.ns()));
+    kubectl_.Must({"rollout", "status", "statefulset/" + database, "--timeout=180s"});
+    ASSERT_TRUE(WaitForReason("bkr", "offsite", "Ready", "True", "", seconds(120)));
+  }
+  std::string Pod() const { return database_ + "-0"; }
+  std::string Shell(const std::string& script) const { return kubectl_.Shell(Pod(), script); }
+
+  void BackUp() {
+    kubectl_.Apply(
+        "apiVersion: holdfast.dev/v1alpha1\nkind: Backup\nmetadata: {name: live}\n"
+        "spec: {policy: " +
+        database_ + ", type: Full}\n");
+    ASSERT_TRUE(WaitForPhase("bk", "live", "Succeeded", seconds(180)));
+    for (const Json& run : kubectl_.Get("bk", "live")["status"]["hooks"]["runs"])
+      EXPECT_EQ(FindString(run, {"state"}), "Succeeded") << run;
+  }
+  void Restore() {
+    kubectl_.Apply(Example("hooks-" + database_ + "/30-restore.yaml", kubectl_.ns()));
+    ASSERT_TRUE(WaitForPhase("rst", database_ + "-back", "Succeeded", seconds(240)));
+    kubectl_.Must({"rollout", "status", "statefulset/" + database_, "--timeout=120s"});
+  }
+
+  std::string database_;
+};
+
+TEST_F(HooksDatabasesTest, Postgres) {
+  ASSERT_NO_FATAL_FAILURE(Install("postgres"));
+  Shell("pgbench -q -i -s 4 -U postgres shop >/dev/null 2>&1");
+  // Until the database is taken from under it, or a minute is over.
+  const std::jthread work([this] {
+    kubectl_.Run(
+        {"exec", Pod(), "--", "pgbench", "-n", "-c", "4", "-T", "60", "-U", "postgres", "shop"});
+  });
+  const std::string count =
+      "psql -U postgres -d shop -qAt -c 'SELECT count(*) FROM pgbench_history'";
+  ASSERT_TRUE(
+      WaitUntil("transactions", seconds(60), [&] { return std::stol(Shell(count)) > 100; }));
+  const long before = std::stol(Shell(count));
+  ASSERT_NO_FATAL_FAILURE(BackUp());
+  const long after = std::stol(Shell(count));
+  EXPECT_GT(after, before) << "it was not at work meanwhile";
+  Shell("psql -U postgres -d shop -q -c 'DROP TABLE pgbench_accounts'");
+  ASSERT_NO_FATAL_FAILURE(Restore());
+
+  const long restored = std::stol(Shell(count));
+  EXPECT_GE(restored, before);
+  EXPECT_LE(restored, after);
+  // Every transaction of pgbench adds one sum to all four tables.
+  EXPECT_EQ(Shell("psql -U postgres -d shop -qAt -c 'SELECT "
+                  "(SELECT sum(abalance) FROM pgbench_accounts) = (SELECT sum(delta) FROM "
+                  "pgbench_history), "
+                  "(SELECT sum(bbalance) FROM pgbench_branches) = (SELECT sum(delta) FROM "
+                  "pgbench_history), "
+                  "(SELECT sum(tbalance) FROM pgbench_tellers) = (SELECT sum(delta) FROM "
+                  "pgbench_history)'"),
+            "t|t|t\n");
+  Shell("pg_amcheck -U postgres --install-missing shop");
+  EXPECT_EQ(Shell("ls /var/lib/postgresql/data"), "pgdata\n")
+      << "the base backup became the database";
+}
+
+TEST_F(HooksDatabasesTest, Mariadb) {
+  ASSERT_NO_FATAL_FAILURE(Install("mariadb"));
+  const auto sql = [&](const std::string& statement) {
+    return Shell("MYSQL_PWD=\"$MARIADB_ROOT_PASSWORD\" mariadb -uroot -N -B shop -e \"" +
+                 statement + "\"");
+  };
+  sql("CREATE TABLE accounts (id INT PRIMARY KEY, balance BIGINT) ENGINE=InnoDB; "
+      "CREATE TABLE moves (id BIGINT AUTO_INCREMENT PRIMARY KEY, delta BIGINT, pad CHAR(200)) "
+      "ENGINE=InnoDB; INSERT INTO accounts VALUES (1, 0), (2, 0), (3, 0)");
+  const std::string work_for_a_minute =
+      "BEGIN NOT ATOMIC DECLARE d INT; DECLARE start DATETIME DEFAULT NOW(); "
+      "WHILE NOW() < start + INTERVAL 60 SECOND DO SET d = FLOOR(RAND() * 100); START TRANSACTION; "
+      "UPDATE accounts SET balance = balance + d WHERE id = 1 + d % 3; "
+      "INSERT INTO moves (delta, pad) VALUES (d, 'x'); COMMIT; END WHILE; END";
+  const std::jthread work([&] {
+    kubectl_.Run({"exec", Pod(), "--", "sh", "-c",
+                  "MYSQL_PWD=\"$MARIADB_ROOT_PASSWORD\" mariadb -uroot --delimiter=// shop -e \"" +
+                      work_for_a_minute + "\""});
+  });
+  const auto count = [&] { return std::stol(sql("SELECT COUNT(*) FROM moves")); };
+  ASSERT_TRUE(WaitUntil("transactions", seconds(60), [&] { return count() > 100; }));
+  const long before = count();
+  ASSERT_NO_FATAL_FAILURE(BackUp());
+  const long thawed = count();
+  ASSERT_TRUE(WaitUntil("it is at work again", seconds(30), [&] { return count() > thawed; }));
+  EXPECT_EQ(
+      sql("SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'"),
+      "0\n");
+  sql("DROP TABLE moves");
+  ASSERT_NO_FATAL_FAILURE(Restore());
+
+  EXPECT_GE(count(), before);
+  EXPECT_EQ(sql("SELECT (SELECT SUM(balance) FROM accounts) = (SELECT SUM(delta) FROM moves)"),
+            "1\n");
+  EXPECT_EQ(sql("CHECK TABLE accounts, moves EXTENDED"),
+            "shop.accounts\tcheck\tstatus\tOK\nshop.moves\tcheck\tstatus\tOK\n");
+}
+
+TEST_F(HooksDatabasesTest, Redis) {
+  ASSERT_NO_FATAL_FAILURE(Install("redis"));
+  Shell("for i in $(seq 1 200); do echo \"SET key$i value$i\"; done | redis-cli >/dev/null");
+  ASSERT_NO_FATAL_FAILURE(BackUp());
+  Shell("redis-cli FLUSHALL; redis-cli SAVE");
+  ASSERT_NO_FATAL_FAILURE(Restore());
+  EXPECT_EQ(Shell("redis-cli DBSIZE; redis-cli GET key137"), "200\nvalue137\n");
+}
+
+}  // namespace
+}  // namespace holdfast::e2e
