@@ -94,7 +94,10 @@ Result<Requeue> BackupController::Work(const kube::ObjectKey& key, std::stop_tok
     TRY(const Observed observed, backup::Observe(context_, book_, *std::move(live), stop));
     Plan plan = backup::Decide(observed.world, context_.settings);
     const Result<void> done = Apply(observed, plan, stop);
+    // Before the volume is given up for good: nothing would come back to it.
+    TRY_VOID(Stop(plan.stop, stop));
     TRY(live, Record(observed.world.backup, plan.status, stop));
+    if (!live) plan.hooks.start.clear();  // it is gone: nothing would remember them
     backup::CarryOutHooks(context_, observed.world.backup, plan.status, plan.hooks);
     TRY_VOID(done);
     // What is to go on at once goes on with what was written: it need not be read again.
@@ -140,7 +143,8 @@ Result<Requeue> BackupController::Thaw(const crds::Backup& backup, std::stop_tok
   backup::HookPlan plan;
   const bool done =
       backup::Abandon(backup, context_.hooks.Look(backup.metadata.uid), now, plan, status);
-  TRY_VOID(Record(backup, status, stop));
+  TRY(const auto written, Record(backup, status, stop));
+  if (!written) plan.start.clear();
   backup::CarryOutHooks(context_, backup, status, plan);
   if (done) TRY_VOID(SetFinalizer(context_, backup, kThawFinalizer, false, stop));
   return RequeueAt(now + kThawPeriod);
@@ -189,7 +193,6 @@ Result<void> BackupController::Apply(const Observed& observed, Plan& plan, std::
       backup::AddStartFailure(plan, observed.world, claim, started.error());
       done = started;
     }
-  TRY_VOID(Stop(plan.stop, stop));
   for (const JobView& job : plan.expire)
     TRY_VOID(ExpireJob(context_.api, job.key, TimeToKeep(job), stop));
   return done;

@@ -39,7 +39,10 @@ class HooksDatabasesTest : public EndToEnd {
     ASSERT_TRUE(WaitForReason("bkr", "offsite", "Ready", "True", "", seconds(120)));
   }
   std::string Pod() const { return database_ + "-0"; }
-  std::string Shell(const std::string& script) const { return kubectl_.Shell(Pod(), script); }
+  // Without the name of the container kubectl would tell which it took, in what the command says.
+  std::string Shell(const std::string& script) const {
+    return kubectl_.Must({"exec", Pod(), "-c", database_, "--", "sh", "-c", script});
+  }
 
   void BackUp() {
     kubectl_.Apply(
@@ -140,6 +143,119 @@ TEST_F(HooksDatabasesTest, Redis) {
   Shell("redis-cli FLUSHALL; redis-cli SAVE");
   ASSERT_NO_FATAL_FAILURE(Restore());
   EXPECT_EQ(Shell("redis-cli DBSIZE; redis-cli GET key137"), "200\nvalue137\n");
+}
+
+// A volume that is a file system of its own: on a loop device, which goes with its last mount.
+class HooksFsfreezeTest : public EndToEnd {
+ protected:
+  void SetUp() override {
+    EndToEnd::SetUp();
+    kubectl_.Must({"label", "--overwrite", "namespace", kubectl_.ns(),
+                   "pod-security.kubernetes.io/enforce=privileged"});
+    image_ = ::testing::TempDir() + "/" + kubectl_.ns() + ".ext4";
+    const Output made = RunProgram({"sh", "-c",
+                                    "truncate -s 64M \"$1\" && mkfs.ext4 -q \"$1\" && "
+                                    "losetup --find --show \"$1\"",
+                                    "sh", image_});
+    ASSERT_TRUE(made.ok()) << made.text;
+    device_ = made.text.substr(0, made.text.find('\n'));
+  }
+  // Nothing can be unmounted, and no process ended, while a file system is frozen.
+  void TearDown() override {
+    EndToEnd::TearDown();
+    kubectl_.Run({"exec", "files-0", "-c", "fsfreeze", "--", "fsfreeze", "--unfreeze", "/data"});
+    kubectl_.Run({"delete", "namespace", kubectl_.ns(), "--timeout=60s"});
+    kubectl_.Run({"delete", "pv", kubectl_.ns(), "--timeout=30s"});
+    RunProgram({"losetup", "--detach", device_});
+    RunProgram({"rm", "-f", image_});
+  }
+
+  std::string VolumeYaml() const {
+    return "apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: " + kubectl_.ns() + "}\n" +
+           "spec:\n  capacity: {storage: 64Mi}\n  accessModes: [ReadWriteOnce]\n"
+           "  persistentVolumeReclaimPolicy: Retain\n  storageClassName: loop\n"
+           "  claimRef: {namespace: " +
+           kubectl_.ns() +
+           ", name: data-files-0}\n"
+           "  local: {path: " +
+           device_ +
+           ", fsType: ext4}\n"
+           "  nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: "
+           "[{key: kubernetes.io/os, operator: In, values: [linux]}]}]}}\n";
+  }
+  // The workload writes all the time; beside it, what the example's comment asks for.
+  static std::string FilesYaml() {
+    return R"(apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: files}
+spec:
+  serviceName: files
+  selector: {matchLabels: {app: files}}
+  template:
+    metadata: {labels: {app: files}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      securityContext: {runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000, fsGroupChangePolicy: OnRootMismatch}
+      containers:
+        - name: files
+          image: localhost/busybox:dev
+          command: [sh, -c, "dd if=/dev/urandom of=/data/big bs=1M count=24; while :; do echo x >> /data/log; sleep 0.05; done"]
+          volumeMounts: [{name: data, mountPath: /data}]
+        - name: fsfreeze
+          image: localhost/busybox:dev
+          command: [sleep, infinity]
+          securityContext: {privileged: true, runAsUser: 0}
+          volumeMounts: [{name: data, mountPath: /data}]
+  volumeClaimTemplates:
+    - metadata: {name: data}
+      spec: {storageClassName: loop, accessModes: [ReadWriteOnce], resources: {requests: {storage: 64Mi}}}
+)";
+  }
+  // How much the workload has written.
+  long Written() const {
+    return std::stol(kubectl_.Must(
+        {"exec", "files-0", "-c", "fsfreeze", "--", "stat", "-c", "%s", "/data/log"}));
+  }
+  bool Grows() const {
+    const long before = Written();
+    return WaitUntil("the workload writes", seconds(30), [&] { return Written() > before; });
+  }
+
+  std::string image_;
+  std::string device_;
+};
+
+TEST_F(HooksFsfreezeTest, NothingIsWrittenWhileItIsRead) {
+  MakeSecrets();
+  kubectl_.Apply(RepositoryYaml("{uploadPerSecond: 4Mi, downloadPerSecond: 4Mi}"));
+  kubectl_.Apply(VolumeYaml());
+  kubectl_.Apply(FilesYaml());
+  kubectl_.Apply(Example("hooks-fsfreeze/20-policy.yaml", kubectl_.ns()));
+  kubectl_.Must({"rollout", "status", "statefulset/files", "--timeout=120s"});
+  ASSERT_TRUE(WaitForReason("bkr", "offsite", "Ready", "True", "", seconds(120)));
+  ASSERT_TRUE(Grows());
+
+  kubectl_.Apply(
+      "apiVersion: holdfast.dev/v1alpha1\nkind: Backup\nmetadata: {name: frozen}\n"
+      "spec: {policy: files, type: Full}\n");
+  long held = 0;
+  int looks = 0;
+  ASSERT_TRUE(WaitUntil("a mover reads, and later ends", seconds(120), [&] {
+    const Json status = kubectl_.Get("bk", "frozen")["status"];
+    const Json volumes = status.value("volumes", Json::array());
+    const bool reads = !volumes.empty() && FindString(volumes[0], {"state"}) == "Running";
+    const long now = Written();
+    // Seen after the question: the mover may have ended meanwhile, but not begun.
+    const Json after = kubectl_.Get("bk", "frozen")["status"]["volumes"];
+    if (reads && FindString(after[0], {"state"}) == "Running") {
+      if (looks++ == 0) held = now;
+      EXPECT_EQ(now, held) << "it was written to while it was read";
+    }
+    return !FindString(status, {"completionTime"}).empty();
+  }));
+  EXPECT_GE(looks, 2) << "the copy was too fast to look at";
+  EXPECT_TRUE(WaitForPhase("bk", "frozen", "Succeeded", seconds(30)));
+  EXPECT_TRUE(Grows()) << "it was not thawed";
 }
 
 }  // namespace
