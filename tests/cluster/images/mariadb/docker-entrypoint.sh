@@ -21,7 +21,7 @@ bootstrap() {
     printf 'GRANT ALL ON *.* TO root@localhost WITH GRANT OPTION;\n'
     printf "CREATE OR REPLACE USER root@'%%' IDENTIFIED BY %s;\n" "$password"
     printf "GRANT ALL ON *.* TO root@'%%' WITH GRANT OPTION;\n"
-    if [[ -n $database ]]; then printf 'CREATE DATABASE `%s`;\n' "$database"; fi
+    if [[ -n $database ]]; then printf 'CREATE DATABASE %s;\n' "$database"; fi
   } | mariadbd --no-defaults --bootstrap --datadir="$data" --lc-messages-dir="$share" --log-warnings=0
 }
 
