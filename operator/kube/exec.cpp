@@ -25,6 +25,7 @@
 
 #include "base/clock.h"
 #include "operator/kube/bearer_token.h"
+#include "operator/kube/keep_alive.h"
 #include "operator/kube/status_error.h"
 #include "operator/kube/tls.h"
 
@@ -109,6 +110,8 @@ class Execution {
     co_await beast::get_lowest_layer(socket).async_connect(
         found, net::redirect_error(use_awaitable, error));
     if (error) co_return tl::make_unexpected(Unreachable(error));
+    // A command may be silent for long; that the server is there is seen all the same.
+    SetKeepAlive(beast::get_lowest_layer(socket).socket().native_handle());
     auto& secure = socket.next_layer();
     secure.set_verify_mode(net::ssl::verify_peer);
     secure.set_verify_callback(net::ssl::rfc2818_verification(server_.host));

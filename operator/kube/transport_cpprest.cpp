@@ -13,15 +13,13 @@
 
 #define _TURN_OFF_PLATFORM_STRING  // the macro U, which other headers use as a name
 #include <cpprest/http_client.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pplx/threadpool.h>
 #include <spdlog/fmt/fmt.h>
-#include <sys/socket.h>
 
 #include "operator/kube/bearer_token.h"
 #include "operator/kube/body_pipe.h"
 #include "operator/kube/config.h"
+#include "operator/kube/keep_alive.h"
 #include "operator/kube/request.h"
 #include "operator/kube/tls.h"
 
@@ -103,13 +101,6 @@ class PipeBuffer final
   const std::shared_ptr<BodyPipe> pipe_;
 };
 
-// A peer that has vanished is noticed after half a minute: idle for 15 s, then three probes, 5 s
-// apart; what was sent and not acknowledged gets as long.
-constexpr int kKeepIdle = 15;
-constexpr int kKeepInterval = 5;
-constexpr int kKeepProbes = 3;
-constexpr unsigned kMostUnacknowledged = 30 * 1000;
-
 // The family of the server's address; nullopt for a host name.
 std::optional<boost::asio::ip::tcp> FamilyOf(const std::string& server) {
   const std::string host = web::uri(server).host();
@@ -130,13 +121,7 @@ void NoticeVanishedPeer(void* handle, const std::optional<boost::asio::ip::tcp>&
   boost::system::error_code error;
   if (!socket.is_open() && family) socket.open(*family, error);
   if (!socket.is_open()) return;
-  const int fd = socket.native_handle();
-  const int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kKeepIdle, sizeof kKeepIdle);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kKeepInterval, sizeof kKeepInterval);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &kKeepProbes, sizeof kKeepProbes);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kMostUnacknowledged, sizeof kMostUnacknowledged);
+  SetKeepAlive(socket.native_handle());
 }
 
 http::client::http_client_config ClientSettings(const ClientConfig& config) {
