@@ -70,7 +70,7 @@ void Runner::Start(Task task) {
   Lane& lane = task.thaws ? thaw_ : freeze_;
   lane.waiting.push_back(std::move(task));
   if (lane.idle < lane.waiting.size() && lane.threads.size() < kThreads)
-    lane.threads.emplace_back([this, &lane](std::stop_token stop) { Work(lane, stop); });
+    lane.threads.emplace_back([this, &lane](const std::stop_token& stop) { Work(lane, stop); });
   work_.notify_all();
 }
 
@@ -92,7 +92,7 @@ void Runner::Forget(const std::string& backup_uid, const std::vector<Outcome>& s
   if (found->second.ended.empty() && found->second.running.empty()) news_.erase(found);
 }
 
-void Runner::Work(Lane& lane, std::stop_token stop) {
+void Runner::Work(Lane& lane, const std::stop_token& stop) {
   for (;;) {
     Task task;
     {
@@ -117,7 +117,7 @@ void Runner::Work(Lane& lane, std::stop_token stop) {
   }
 }
 
-Outcome Runner::Run(const Task& task, std::stop_token stop) {
+Outcome Runner::Run(const Task& task, const std::stop_token& stop) {
   Outcome outcome;
   outcome.run = task.run;
   Tail out(task.tail_limit);

@@ -67,8 +67,8 @@ class Runner {
     std::vector<std::jthread> threads;
   };
 
-  void Work(Lane& lane, std::stop_token stop);
-  Outcome Run(const Task& task, std::stop_token stop);
+  void Work(Lane& lane, const std::stop_token& stop);
+  Outcome Run(const Task& task, const std::stop_token& stop);
 
   const kube::Api& api_;
   kube::Executor& executor_;

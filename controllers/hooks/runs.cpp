@@ -16,7 +16,7 @@ using crds::RunState;
 // Of the command, in the status and in events.
 constexpr std::size_t kMostCommand = 100;
 // Of all tails of one Backup together: an object has to stay below 1.5 MiB.
-constexpr std::size_t kMostTails = 256 * 1024;
+constexpr std::size_t kMostTails = 256UL * 1024;
 constexpr std::size_t kMostTail = 2048;
 constexpr std::chrono::seconds kFirstPause{2};
 constexpr std::chrono::seconds kLongestPause{60};

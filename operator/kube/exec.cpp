@@ -43,8 +43,8 @@ using WebSocket = websocket::stream<beast::ssl_stream<beast::tcp_stream>>;
 
 constexpr const char* kProtocols = "v5.channel.k8s.io, v4.channel.k8s.io";
 // The API server sends what the kubelet sent, 32 KiB at a time.
-constexpr std::size_t kMostMessage = 4 * 1024 * 1024;
-constexpr std::size_t kMostStatus = 64 * 1024;
+constexpr std::size_t kMostMessage = 4UL * 1024 * 1024;
+constexpr std::size_t kMostStatus = 64UL * 1024;
 // The server hangs up once it has sent the status; it is not waited for longer than this.
 constexpr std::chrono::seconds kGoodbye{5};
 
@@ -206,14 +206,14 @@ class BeastExecutor final : public Executor {
 
   Result<int> Run(const ExecRequest& request, const ExecSink& on_stdout, const ExecSink& on_stderr,
                   std::stop_token stop) override {
-    const Result<int> code = Execute(request, on_stdout, on_stderr, std::move(stop));
+    Result<int> code = Execute(request, on_stdout, on_stderr, stop);
     if (code) return code;
     return tl::make_unexpected(WithContext("exec in " + ToString(request.pod), code.error()));
   }
 
  private:
   Result<int> Execute(const ExecRequest& request, const ExecSink& on_stdout,
-                      const ExecSink& on_stderr, std::stop_token stop) const {
+                      const ExecSink& on_stderr, const std::stop_token& stop) const {
     TRY(const ClientConfig config, load_());
     TRY(const Server server, ParseServer(config.server));
     net::ssl::context tls(net::ssl::context::tls_client);
