@@ -1,6 +1,7 @@
 #include "jobs/engine/verb.h"
 
 #include <algorithm>
+#include <future>
 #include <iterator>
 
 #include <spdlog/fmt/fmt.h>
@@ -19,8 +20,11 @@ Error LockLost() {
 
 Try<OpenedSnapshots> OpenAll(const Surroundings& around, LockKind lock, std::stop_token stop) {
   TRY(Session session, Session::Open(around.session, lock, stop));
-  TRY(Snapshots snapshots, session.repository().ListSnapshots(stop));
-  TRY_VOID(session.repository().LoadIndex(stop));
+  repo::Repository& repository = session.repository();
+  // Beside each other: each waits for the store.
+  auto index = std::async(std::launch::async, [&] { return repository.LoadIndex(stop); });
+  TRY(Snapshots snapshots, repository.ListSnapshots(stop));
+  TRY_VOID(index.get());
   return OpenedSnapshots{std::move(session), std::move(snapshots)};
 }
 

@@ -129,7 +129,8 @@ TEST_F(EveryVerbTest, WritesJsonObjectsOnly) {
 
 // A terminal gets a bar on its error output.
 TEST_F(EveryVerbTest, ShowsABarOnATerminal) {
-  WriteFile(source_ + "/large", Noise(40'000'000, 3));
+  // More than packs and chunks hold that wait for the upload: for seconds it is seen half done.
+  WriteFile(source_ + "/large", Noise(100'000'000, 3));
   std::string command = HOLDFAST_MOVER;
   for (const std::string& word :
        {std::string("backup"), std::string("--limit-upload=15Mi"), "--repo=" + repo_, source_})
