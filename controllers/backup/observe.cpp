@@ -1,6 +1,8 @@
 #include "controllers/backup/observe.h"
 
 #include <algorithm>
+#include <future>
+#include <set>
 #include <tuple>
 
 #include "controllers/backup/freeze.h"
@@ -14,6 +16,9 @@
 
 namespace holdfast::controllers::backup {
 namespace {
+
+// A log that could not be read: its node may be gone, and each try takes until the timeout.
+constexpr std::chrono::minutes kUnreadablePause{1};
 
 kube::ListOptions In(const std::string& ns, std::string label_selector = "") {
   kube::ListOptions options;
@@ -69,22 +74,21 @@ class Observer {
     LookForOlder();
     LookForRestore();
     TRY_VOID(LookAtMovers());
-    if (NeedsStart(world) && world.repository != nullptr) TRY_VOID(CountSlots());
-    if (NeedsStart(world) && world.free_slots > 0) TRY_VOID(LookAtWorkload());
-    if (NeedsClaims()) TRY_VOID(LookAtClaims());
+    if (NeedsStart(world) && world.repository != nullptr) TRY_VOID(LookAtStart());
+    if (NeedsLeftClaims()) {
+      TRY(world.claims, ListClaims());
+    }
     return std::move(observed_);
   }
 
  private:
   const std::string& Namespace() const { return observed_.world.backup.metadata.namespace_; }
 
-  // What is to be started needs its claim; and a StatefulSet without replicas is told by its
-  // claims.
-  bool NeedsClaims() const {
+  // A StatefulSet without replicas is told by its claims.
+  bool NeedsLeftClaims() const {
     const World& world = observed_.world;
-    if (world.backup.status.volumes.empty())
-      return world.stateful_set != nullptr && world.stateful_set->replicas == 0;
-    return NeedsStart(world) && world.free_slots > 0;
+    return world.backup.status.volumes.empty() && world.stateful_set != nullptr &&
+           world.stateful_set->replicas == 0;
   }
 
   void LookUpReferences() {
@@ -177,82 +181,119 @@ class Observer {
   // A log that cannot be read costs only the percentage.
   std::optional<protocol::Progress> ReadProgress(const JobView& job, const std::string& pod) {
     const TimePoint now = observed_.world.now;
-    // Half a period: the timer that brings us here may be early.
-    if (auto recent = book_.Recent(job.uid, now - context_.settings.progress_period / 2))
-      return *recent;
-    std::optional<protocol::Progress> progress;
-    if (const auto log =
-            context_.api.PodLog({Namespace(), pod}, {.container = kMoverContainer}, stop_))
-      progress = protocol::LastProgress(*log);
-    book_.Note(job.uid, now, progress);
-    return progress;
+    if (!book_.MayRead(job.uid, now)) return book_.Last(job.uid);
+    const auto begun = std::chrono::steady_clock::now();
+    Result<std::string> log =
+        context_.api.PodLog({Namespace(), pod}, {.container = kMoverContainer}, stop_);
+    const auto took = std::chrono::steady_clock::now() - begun;
+    book_.Note(job.uid, now, took, log ? std::optional(*std::move(log)) : std::nullopt,
+               context_.settings.progress_period);
+    return book_.Last(job.uid);
   }
 
-  Result<void> LookAtClaims() {
+  // What starting movers needs to know: whether slots are free, and where each volume is mounted
+  // and by whom. Four questions that do not depend on each other are asked at once: the time from a
+  // Backup to its Job is that of round trips.
+  Result<void> LookAtStart() {
     World& world = observed_.world;
-    TRY_VOID(context_.api.List(
-        kube::kPersistentVolumeClaims, In(Namespace()),
-        [&](const Json& claim) -> Result<void> {
-          world.claims.insert(FindString(claim, {"metadata", "name"}));
-          return {};
-        },
-        stop_));
+    const int slots = SlotsLeftByOlder();
+    if (slots <= 0) return {};
+    const auto at_once = [](auto ask) { return std::async(std::launch::async, std::move(ask)); };
+    auto claims = at_once([this] { return ListClaims(); });
+    auto pods = at_once([this] { return ListPods(); });
+    auto pod_template = at_once([this] { return ReadTemplate(); });
+    const Result<void> counted = CountSlots(slots);
+    Result<std::set<std::string>> found_claims = claims.get();
+    const Result<std::vector<Pod>> found_pods = pods.get();
+    const Result<Json> found_template = pod_template.get();
+    TRY_VOID(counted);
+    if (world.free_slots <= 0) return {};
+    TRY(world.claims, std::move(found_claims));
+    if (!found_pods) return tl::make_unexpected(found_pods.error());
+    if (!found_template) return tl::make_unexpected(found_template.error());
+    InheritFromTemplate(*found_template);
+    for (const Pod& pod : *found_pods) NoteMounts(pod);
     for (VolumeWorld& volume : world.volumes)
       volume.claim_exists = volume.job || world.claims.contains(volume.claim);
     return {};
   }
 
-  // Where each volume is mounted, and by whom: by the running pod or, where there is none, by what
-  // the StatefulSet would make.
-  Result<void> LookAtWorkload() {
-    TRY_VOID(InheritFromTemplate());
+  Result<std::set<std::string>> ListClaims() const {
+    std::set<std::string> claims;
     TRY_VOID(context_.api.List(
-        kube::kPods, In(Namespace()),
-        [&](const Json& object) -> Result<void> {
-          const auto pod = DecodePod(object);
-          if (pod && !pod->Finished() && !pod->labels.contains(kVerbLabel))
-            NoteMounts(*pod, object);
+        kube::kPersistentVolumeClaims, In(Namespace()),
+        [&](const Json& claim) -> Result<void> {
+          claims.insert(FindString(claim, {"metadata", "name"}));
           return {};
         },
         stop_));
-    return {};
+    return claims;
   }
 
-  void NoteMounts(const PodView& pod, const Json& object) {
+  struct Pod {
+    PodView view;
+    Json spec;
+  };
+
+  // Those that run and have a claim; movers aside.
+  Result<std::vector<Pod>> ListPods() const {
+    std::vector<Pod> pods;
+    TRY_VOID(context_.api.List(
+        kube::kPods, In(Namespace()),
+        [&](const Json& object) -> Result<void> {
+          auto pod = DecodePod(object);
+          if (pod && !pod->Finished() && !pod->claims.empty() && !pod->labels.contains(kVerbLabel))
+            pods.push_back({*std::move(pod), *Find(object, {"spec"})});
+          return {};
+        },
+        stop_));
+    return pods;
+  }
+
+  void NoteMounts(const Pod& pod) {
     for (VolumeWorld& volume : observed_.world.volumes) {
-      if (volume.job || std::ranges::find(pod.claims, volume.claim) == pod.claims.end()) continue;
-      volume.pod = pod.key.name;
-      if (!pod.node.empty()) volume.node = pod.node;
-      const Json& spec = *Find(object, {"spec"});
-      observed_.security[volume.claim] = SecurityOf(spec, VolumeOfClaim(spec, volume.claim));
+      if (volume.job || std::ranges::find(pod.view.claims, volume.claim) == pod.view.claims.end())
+        continue;
+      volume.pod = pod.view.key.name;
+      if (!pod.view.node.empty()) volume.node = pod.view.node;
+      observed_.security[volume.claim] =
+          SecurityOf(pod.spec, VolumeOfClaim(pod.spec, volume.claim));
     }
   }
 
-  Result<void> InheritFromTemplate() {
-    if (observed_.stateful_set == nullptr) return {};
-    const kube::ObjectKey& key = observed_.stateful_set->key;
-    const auto object = context_.api.Get(kube::kStatefulSets, key, stop_);
-    if (!object && IsAbsent(object.error())) return {};
+  // The spec of the pods that the StatefulSet would make; null when there is none.
+  Result<Json> ReadTemplate() const {
+    if (observed_.stateful_set == nullptr) return Json();
+    const auto object = context_.api.Get(kube::kStatefulSets, observed_.stateful_set->key, stop_);
+    if (!object && IsAbsent(object.error())) return Json();
     if (!object) return tl::make_unexpected(object.error());
     const Json* spec = Find(*object, {"spec", "template", "spec"});
-    if (spec == nullptr) return {};
-    for (const std::string& name : observed_.stateful_set->claim_templates)
-      for (const VolumeWorld& volume : observed_.world.volumes)
-        if (volume.claim.starts_with(name + "-" + key.name + "-"))
-          observed_.security[volume.claim] = SecurityOf(*spec, name);
-    return {};
+    return spec == nullptr ? Json() : *spec;
   }
 
-  // Live, because a Job that another Backup made a moment ago counts. Backups that came earlier and
-  // wait for a slot go first.
-  Result<void> CountSlots() {
-    World& world = observed_.world;
-    const std::string& repository = world.repository->metadata.name;
-    const std::int64_t free =
+  void InheritFromTemplate(const Json& spec) {
+    if (spec.is_null()) return;
+    const StatefulSetView& set = *observed_.stateful_set;
+    for (const std::string& name : set.claim_templates)
+      for (const VolumeWorld& volume : observed_.world.volumes)
+        if (volume.claim.starts_with(name + "-" + set.key.name + "-"))
+          observed_.security[volume.claim] = SecurityOf(spec, name);
+  }
+
+  // Backups that came earlier and wait for a slot go first.
+  int SlotsLeftByOlder() const {
+    const World& world = observed_.world;
+    const std::int64_t left =
         world.repository->spec.limits.concurrent_movers -
         VolumesBefore(context_.caches, KeyOf(world.repository->metadata), &world.backup);
-    if (free <= 0) return {};
-    std::int64_t used = 0;
+    return static_cast<int>(std::max<std::int64_t>(0, left));
+  }
+
+  // Live, because a Job that another Backup made a moment ago counts.
+  Result<void> CountSlots(int slots) {
+    World& world = observed_.world;
+    const std::string& repository = world.repository->metadata.name;
+    int used = 0;
     const kube::ListOptions movers =
         In(Namespace(),
            std::string(kManagedSelector) + "," + kRepositoryLabel + "=" + LabelValue(repository));
@@ -267,7 +308,7 @@ class Observer {
           return {};
         },
         stop_));
-    world.free_slots = static_cast<int>(std::max<std::int64_t>(0, free - used));
+    world.free_slots = std::max(0, slots - used);
     return {};
   }
 
@@ -288,18 +329,27 @@ class Observer {
 
 }  // namespace
 
-std::optional<std::optional<protocol::Progress>> ProgressBook::Recent(const std::string& job_uid,
-                                                                      TimePoint since) const {
+bool ProgressBook::MayRead(const std::string& job_uid, TimePoint now) const {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(job_uid);
-  if (found == entries_.end() || found->second.time <= since) return std::nullopt;
-  return found->second.progress;
+  return now >= next_ && (found == entries_.end() || now >= found->second.next);
 }
 
-void ProgressBook::Note(const std::string& job_uid, TimePoint now,
-                        std::optional<protocol::Progress> progress) {
+void ProgressBook::Note(const std::string& job_uid, TimePoint now, std::chrono::nanoseconds took,
+                        std::optional<std::string> log, std::chrono::seconds period) {
   const std::lock_guard lock(mutex_);
-  entries_[job_uid] = {now, std::move(progress)};
+  next_ = now + std::chrono::duration_cast<TimePoint::duration>(4 * took);
+  Entry& entry = entries_[job_uid];
+  // Half a period: the timer that brings us here may be early.
+  entry.next = now + (log ? std::chrono::duration_cast<TimePoint::duration>(period) / 2
+                          : std::chrono::duration_cast<TimePoint::duration>(kUnreadablePause));
+  if (log) entry.progress = protocol::LastProgress(*log);
+}
+
+std::optional<protocol::Progress> ProgressBook::Last(const std::string& job_uid) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(job_uid);
+  return found == entries_.end() ? std::nullopt : found->second.progress;
 }
 
 void ProgressBook::Forget(const std::string& job_uid) {

@@ -26,25 +26,28 @@ struct Observed {
   std::map<std::string, crds::MoverSecurityContext> security;
 };
 
-// The last progress of each mover, so that a log is read once in a period however often the Backup
-// is looked at. Losing it costs nothing.
+// The last progress of each mover, and when its log may be read next. Progress is a courtesy: it
+// takes a fifth of a worker's time at most, however many movers there are and however slowly their
+// nodes answer. Losing the book costs nothing.
 //
 // Threads: safe from many threads.
 class ProgressBook {
  public:
-  // nullopt when `job`'s log should be read again.
-  std::optional<std::optional<protocol::Progress>> Recent(const std::string& job_uid,
-                                                          TimePoint since) const;
-  void Note(const std::string& job_uid, TimePoint now, std::optional<protocol::Progress> progress);
+  bool MayRead(const std::string& job_uid, TimePoint now) const;
+  // Of a log that was read at `now` in the time it `took`; nullopt for one that could not be.
+  void Note(const std::string& job_uid, TimePoint now, std::chrono::nanoseconds took,
+            std::optional<std::string> log, std::chrono::seconds period);
+  std::optional<protocol::Progress> Last(const std::string& job_uid) const;
   void Forget(const std::string& job_uid);
 
  private:
   struct Entry {
-    TimePoint time;
+    TimePoint next;
     std::optional<protocol::Progress> progress;
   };
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Entry> entries_;
+  TimePoint next_;  // of any log
 };
 
 // What surrounds `backup`, which is as the cache or the API server has it.

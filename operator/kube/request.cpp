@@ -7,11 +7,13 @@
 namespace holdfast::kube {
 namespace {
 
-// The API server sends a bookmark every minute; a watch without one is dead, whatever its connection
-// says.
+// The API server sends a bookmark every minute; a watch without one is dead, whatever its
+// connection says.
 constexpr std::chrono::seconds kWatchSilence{100};
 // A page of a big list can take the server longer than one object.
 constexpr std::chrono::seconds kListTimeout{60};
+// The API server asks the pod's node, which may be gone; who asks for a log must not wait for that.
+constexpr std::chrono::seconds kLogTimeout{2};
 
 bool IsUnreserved(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -173,6 +175,7 @@ Request DeleteRequest(const Resource& resource, const ObjectKey& key,
 Request PodLogRequest(const ObjectKey& pod, const LogOptions& options) {
   Request request;
   request.path = ObjectPath(kPods, pod, "log");
+  request.timeout = kLogTimeout;
   request.query = Query()
                       .Add("container", options.container)
                       .Add("tailLines", std::to_string(options.tail_lines))
