@@ -113,7 +113,7 @@ Result<Requeue> BackupController::Delete(const crds::Backup& backup, std::stop_t
   if (!HasFinalizer(backup.metadata, kForgetFinalizer)) return AwaitChange();
   const auto repository =
       context_.caches.repositories.Get({backup.metadata.namespace_, backup.status.repository});
-  backup::DeletionWorld world = backup::ObserveDeletion(context_, backup);
+  backup::DeletionWorld world = backup::ObserveDeletion(context_, backup, stop);
   world.repository = repository.get();
   backup::DeletionPlan plan = backup::DecideDeletion(world);
   if (const auto done = Forget(world, plan, stop); !done) {
@@ -135,7 +135,7 @@ Result<Requeue> BackupController::Delete(const crds::Backup& backup, std::stop_t
 // Its movers read what must not be held any longer, so they are stopped.
 Result<Requeue> BackupController::Thaw(const crds::Backup& backup, std::stop_token stop) {
   std::vector<JobView> movers;
-  for (const MoverRun& mover : backup::ObserveDeletion(context_, backup).movers)
+  for (const MoverRun& mover : backup::ObserveDeletion(context_, backup, stop).movers)
     if (!mover.job.Finished() && !mover.job.deleting) movers.push_back(mover.job);
   TRY_VOID(Stop(movers, stop));
   const TimePoint now = context_.clock.Now();

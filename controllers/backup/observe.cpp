@@ -10,6 +10,7 @@
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
+#include "controllers/mover_run.h"
 #include "controllers/reasons.h"
 #include "controllers/workload.h"
 #include "controllers/write_status.h"
@@ -149,10 +150,7 @@ class Observer {
   }
 
   Result<void> LookAtMover(VolumeWorld& seen) {
-    std::vector<PodView> pods;
-    for (const auto& [key, pod] : context_.caches.pods.Find(index::kOwner, seen.job->uid))
-      pods.push_back(*pod);
-    seen.mover = StateOfMover(*seen.job, pods);
+    seen.mover = controllers::LookAtMover(context_, *seen.job, stop_);
     if (seen.mover.phase == MoverPhase::kSucceeded) seen.last_good = LastGoodSize(seen.claim);
     if (seen.mover.phase != MoverPhase::kRunning) {
       book_.Forget(seen.job->uid);
@@ -362,15 +360,13 @@ Result<Observed> Observe(const Context& context, ProgressBook& book, crds::Backu
   return Observer(context, book, std::move(stop)).Look(std::move(backup));
 }
 
-DeletionWorld ObserveDeletion(const Context& context, const crds::Backup& backup) {
+DeletionWorld ObserveDeletion(const Context& context, const crds::Backup& backup,
+                              std::stop_token stop) {
   DeletionWorld world;
   world.now = context.clock.Now();
   world.backup = backup;
   const auto run_of = [&](const JobView& job) {
-    std::vector<PodView> pods;
-    for (const auto& [key, pod] : context.caches.pods.Find(index::kOwner, job.uid))
-      pods.push_back(*pod);
-    return MoverRun{job, StateOfMover(job, pods)};
+    return MoverRun{job, LookAtMover(context, job, stop)};
   };
   for (const auto& [key, job] : context.caches.jobs.Find(index::kOwner, backup.metadata.uid))
     world.movers.push_back(run_of(*job));

@@ -54,8 +54,9 @@ class ProgressBook {
 Result<Observed> Observe(const Context& context, ProgressBook& book, crds::Backup backup,
                          std::stop_token stop);
 
-// Of a Backup that is being deleted, from the caches; without the repository.
-DeletionWorld ObserveDeletion(const Context& context, const crds::Backup& backup);
+// Of a Backup that is being deleted; without the repository.
+DeletionWorld ObserveDeletion(const Context& context, const crds::Backup& backup,
+                              std::stop_token stop);
 
 // Whether its finalizer is to be set or taken away, now or when what it is for is done.
 bool NeedsFinalizer(const crds::Backup& backup);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/mover_run.h"
 #include "controllers/write_status.h"
 
 namespace holdfast::controllers::policy {
@@ -27,14 +28,9 @@ Result<void> LookAtRunning(const Context& context, World& world, std::stop_token
   return {};
 }
 
-void LookAtForgetJobs(const Context& context, World& world) {
-  for (const auto& [name, job] :
-       context.caches.jobs.Find(index::kOwner, world.policy.metadata.uid)) {
-    std::vector<PodView> pods;
-    for (const auto& [pod_name, pod] : context.caches.pods.Find(index::kOwner, job->uid))
-      pods.push_back(*pod);
-    world.forgets.push_back({*job, StateOfMover(*job, pods)});
-  }
+void LookAtForgetJobs(const Context& context, World& world, std::stop_token stop) {
+  for (const auto& [name, job] : context.caches.jobs.Find(index::kOwner, world.policy.metadata.uid))
+    world.forgets.push_back({*job, LookAtMover(context, *job, stop)});
 }
 
 }  // namespace
@@ -53,7 +49,7 @@ Result<Observed> Observe(const Context& context, crds::BackupPolicy policy, std:
   world.stateful_set = observed.stateful_set.get();
   LookAtBackups(context, key, world);
   TRY_VOID(LookAtRunning(context, world, stop));
-  LookAtForgetJobs(context, world);
+  LookAtForgetJobs(context, world, stop);
   return observed;
 }
 

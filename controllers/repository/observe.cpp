@@ -5,6 +5,7 @@
 
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
+#include "controllers/mover_run.h"
 #include "controllers/reasons.h"
 #include "controllers/repository/upkeep.h"
 
@@ -18,16 +19,17 @@ std::vector<PodView> PodsOf(const Caches& caches, const JobView& job) {
 }
 
 // By what their verb says; a Job of a verb that is not known here is somebody else's.
-void FindRuns(const Caches& caches, World& world) {
+void FindRuns(const Context& context, World& world, std::stop_token stop) {
   const std::pair<std::string, std::vector<MoverRun>*> sorts[] = {
       {"probe", &world.probes},
       {VerbOf(Chore::kPrune), &world.prunes},
       {VerbOf(Chore::kCheck), &world.checks}};
-  for (const auto& [key, job] : caches.jobs.Find(index::kOwner, world.repository.metadata.uid)) {
+  for (const auto& [key, job] :
+       context.caches.jobs.Find(index::kOwner, world.repository.metadata.uid)) {
     const auto verb = job->labels.find(kVerbLabel);
     for (const auto& [name, runs] : sorts)
       if (verb != job->labels.end() && verb->second == name)
-        runs->push_back({*job, StateOfMover(*job, PodsOf(caches, *job))});
+        runs->push_back({*job, LookAtMover(context, *job, stop)});
   }
 }
 
@@ -97,7 +99,7 @@ World Observe(const Context& context, MoverWatch& movers, crds::BackupRepository
   World world;
   world.repository = std::move(repository);
   world.now = std::chrono::floor<std::chrono::seconds>(context.clock.Now());
-  FindRuns(context.caches, world);
+  FindRuns(context, world, stop);
   const kube::ObjectKey key = KeyOf(world.repository.metadata);
   world.waiting = CountWaiting(context.caches, key);
   FindDeadHolders(context, movers.Update(key, MoversOf(context.caches, key)), world, stop);

@@ -53,9 +53,9 @@ class FaultTest : public ::testing::Test {
                  const std::string& type) const;
   std::vector<Json> All(const kube::Resource& resource) const;
   // Fails the test, and returns false, when `limit` passes first.
-  bool BackupSucceeds(const std::string& name, seconds limit = seconds(60)) const;
+  bool BackupSucceeds(const std::string& name, seconds limit = seconds(120)) const;
   // A new Backup succeeds: the operator works.
-  bool Works(seconds limit = seconds(60));
+  bool Works(seconds limit = seconds(120));
 
   // Each Job made one pod and was made once.
   void ExpectNoDuplicateJob() const;

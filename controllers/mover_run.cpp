@@ -1,0 +1,49 @@
+#include "controllers/mover_run.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace holdfast::controllers {
+namespace {
+
+std::vector<PodView> CachedPods(const Caches& caches, const JobView& job) {
+  std::vector<PodView> pods;
+  for (const auto& [key, pod] : caches.pods.Find(index::kOwner, job.uid)) pods.push_back(*pod);
+  return pods;
+}
+
+Result<std::vector<PodView>> LivePods(const Context& context, const JobView& job,
+                                      std::stop_token stop) {
+  kube::ListOptions options;
+  options.ns = job.key.ns;
+  options.label_selector = "batch.kubernetes.io/controller-uid=" + job.uid;
+  std::vector<PodView> pods;
+  TRY_VOID(context.api.List(
+      kube::kPods, options,
+      [&](const Json& object) -> Result<void> {
+        TRY(PodView pod, DecodePod(object));
+        pods.push_back(std::move(pod));
+        return {};
+      },
+      std::move(stop)));
+  return pods;
+}
+
+bool MayBeBehind(const JobView& job, const std::vector<PodView>& pods, const MoverState& state) {
+  if (!job.Finished() || state.result) return false;
+  return job.complete ||
+         std::ranges::none_of(pods, [](const PodView& pod) { return pod.Finished(); });
+}
+
+}  // namespace
+
+MoverState LookAtMover(const Context& context, const JobView& job, std::stop_token stop) {
+  const std::vector<PodView> cached = CachedPods(context.caches, job);
+  MoverState state = StateOfMover(job, cached);
+  if (!MayBeBehind(job, cached, state)) return state;
+  const auto live = LivePods(context, job, std::move(stop));
+  return live ? StateOfMover(job, *live) : MoverState{};
+}
+
+}  // namespace holdfast::controllers

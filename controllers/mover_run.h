@@ -1,0 +1,16 @@
+// What a mover is doing, as the caches know it and, where they may be behind, the API server.
+#pragma once
+
+#include <stop_token>
+
+#include "controllers/context.h"
+#include "controllers/mover_state.h"
+
+namespace holdfast::controllers {
+
+// Jobs and pods come by two watches, of which either may be behind: a Job that has ended before its
+// pod is seen to have ended would count as one that left no result. Then the pods are asked for.
+// Waiting while they cannot be.
+MoverState LookAtMover(const Context& context, const JobView& job, std::stop_token stop);
+
+}  // namespace holdfast::controllers
