@@ -2,32 +2,16 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 namespace holdfast::controllers {
 namespace {
-
-std::vector<PodView> CachedPods(const Caches& caches, const JobView& job) {
-  std::vector<PodView> pods;
-  for (const auto& [key, pod] : caches.pods.Find(index::kOwner, job.uid)) pods.push_back(*pod);
-  return pods;
-}
 
 Result<std::vector<PodView>> LivePods(const Context& context, const JobView& job,
                                       std::stop_token stop) {
   kube::ListOptions options;
   options.ns = job.key.ns;
   options.label_selector = "batch.kubernetes.io/controller-uid=" + job.uid;
-  std::vector<PodView> pods;
-  TRY_VOID(context.api.List(
-      kube::kPods, options,
-      [&](const Json& object) -> Result<void> {
-        TRY(PodView pod, DecodePod(object));
-        pods.push_back(std::move(pod));
-        return {};
-      },
-      std::move(stop)));
-  return pods;
+  return ListAll<PodView>(context.api, kube::kPods, options, DecodePod, std::move(stop));
 }
 
 bool MayBeBehind(const JobView& job, const std::vector<PodView>& pods, const MoverState& state) {
@@ -38,8 +22,14 @@ bool MayBeBehind(const JobView& job, const std::vector<PodView>& pods, const Mov
 
 }  // namespace
 
+std::vector<PodView> PodsOf(const Caches& caches, const JobView& job) {
+  std::vector<PodView> pods;
+  for (const auto& [key, pod] : caches.pods.Find(index::kOwner, job.uid)) pods.push_back(*pod);
+  return pods;
+}
+
 MoverState LookAtMover(const Context& context, const JobView& job, std::stop_token stop) {
-  const std::vector<PodView> cached = CachedPods(context.caches, job);
+  const std::vector<PodView> cached = PodsOf(context.caches, job);
   MoverState state = StateOfMover(job, cached);
   if (!MayBeBehind(job, cached, state)) return state;
   const auto live = LivePods(context, job, std::move(stop));

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <stop_token>
+#include <vector>
 
 #include "controllers/context.h"
 #include "controllers/mover_state.h"
 
 namespace holdfast::controllers {
+
+// The pods of a mover's Job that the cache has.
+std::vector<PodView> PodsOf(const Caches& caches, const JobView& job);
 
 // Jobs and pods come by two watches, of which either may be behind: a Job that has ended before its
 // pod is seen to have ended would count as one that left no result. Then the pods are asked for.

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "operator/kube/api.h"
 #include "operator/kube/object_key.h"
 
 namespace holdfast::controllers {
@@ -79,5 +80,20 @@ struct StatefulSetView {
 Result<JobView> DecodeJob(const Json& object);
 Result<PodView> DecodePod(const Json& object);
 Result<StatefulSetView> DecodeStatefulSet(const Json& object);
+
+// All that the API server has now, decoded.
+template <typename View>
+Result<std::vector<View>> ListAll(const kube::Api& api, const kube::Resource& resource,
+                                  const kube::ListOptions& options,
+                                  Result<View> (*decode)(const Json&), std::stop_token stop) {
+  std::vector<View> views;
+  const auto keep = [&](const Json& object) -> Result<void> {
+    TRY(View view, decode(object));
+    views.push_back(std::move(view));
+    return {};
+  };
+  TRY_VOID(api.List(resource, options, keep, stop));
+  return views;
+}
 
 }  // namespace holdfast::controllers

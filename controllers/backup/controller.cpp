@@ -135,8 +135,8 @@ Result<Requeue> BackupController::Delete(const crds::Backup& backup, std::stop_t
 // Its movers read what must not be held any longer, so they are stopped.
 Result<Requeue> BackupController::Thaw(const crds::Backup& backup, std::stop_token stop) {
   std::vector<JobView> movers;
-  for (const MoverRun& mover : backup::ObserveDeletion(context_, backup, stop).movers)
-    if (!mover.job.Finished() && !mover.job.deleting) movers.push_back(mover.job);
+  for (const auto& [key, job] : context_.caches.jobs.Find(index::kOwner, backup.metadata.uid))
+    if (!job->Finished() && !job->deleting) movers.push_back(*job);
   TRY_VOID(Stop(movers, stop));
   const TimePoint now = context_.clock.Now();
   crds::BackupStatus status = backup.status;

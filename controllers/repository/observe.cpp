@@ -12,12 +12,6 @@
 namespace holdfast::controllers::repository {
 namespace {
 
-std::vector<PodView> PodsOf(const Caches& caches, const JobView& job) {
-  std::vector<PodView> pods;
-  for (const auto& [key, pod] : caches.pods.Find(index::kOwner, job.uid)) pods.push_back(*pod);
-  return pods;
-}
-
 // By what their verb says; a Job of a verb that is not known here is somebody else's.
 void FindRuns(const Context& context, World& world, std::stop_token stop) {
   const std::pair<std::string, std::vector<MoverRun>*> sorts[] = {

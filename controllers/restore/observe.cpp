@@ -21,20 +21,6 @@ Result<std::optional<Json>> GetIfAny(const kube::Api& api, const kube::Resource&
   return tl::make_unexpected(std::move(got).error());
 }
 
-template <typename View>
-Result<std::vector<View>> ListAll(const kube::Api& api, const kube::Resource& resource,
-                                  const kube::ListOptions& options,
-                                  Result<View> (*decode)(const Json&), std::stop_token stop) {
-  std::vector<View> views;
-  const auto keep = [&](const Json& object) -> Result<void> {
-    TRY(View view, decode(object));
-    views.push_back(std::move(view));
-    return {};
-  };
-  TRY_VOID(api.List(resource, options, keep, stop));
-  return views;
-}
-
 class Observer {
  public:
   Observer(const Context& context, std::stop_token stop)
