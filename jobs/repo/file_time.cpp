@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include <spdlog/fmt/fmt.h>
-
 namespace holdfast::repo {
 namespace {
 
@@ -89,15 +87,21 @@ std::string FormatFileTime(FileTime time) {
   const std::int64_t day = at >= 0 ? at / kDay : (at - kDay + 1) / kDay;
   const year_month_day date{sys_days(days(day))};
   const std::int64_t of_day = at - day * kDay;
-  std::string text =
-      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                  of_day / 3600, of_day / 60 % 60, of_day % 60);
-  if (time.nanos != 0) {
-    text += fmt::format(".{:09}", time.nanos);
-    text.erase(text.find_last_not_of('0') + 1);
-  }
-  return text + 'Z';
+  std::string text = "0000-00-00T00:00:00.000000000Z";
+  const auto put = [&](std::size_t begin, std::size_t end, std::int64_t value) {
+    for (; end > begin; value /= 10) text[--end] = static_cast<char>('0' + value % 10);
+  };
+  put(0, 4, static_cast<int>(date.year()));
+  put(5, 7, static_cast<unsigned>(date.month()));
+  put(8, 10, static_cast<unsigned>(date.day()));
+  put(11, 13, of_day / 3600);
+  put(14, 16, of_day / 60 % 60);
+  put(17, 19, of_day % 60);
+  put(20, 29, time.nanos);
+  const std::size_t fraction = time.nanos == 0 ? 19 : text.find_last_not_of("0Z") + 1;
+  text.resize(fraction);
+  text += 'Z';
+  return text;
 }
 
 Result<FileTime> ParseFileTime(std::string_view text) {

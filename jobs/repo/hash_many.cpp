@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <functional>
+#include <numeric>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -231,13 +233,17 @@ std::vector<HashKernel> HashKernels() {
 }
 
 void HashMany(std::span<const ByteView> contents, std::span<Id> ids, HashKernel kernel) {
+  // The largest first: what is left of the last, alone in its lane, is small then.
+  std::vector<std::size_t> order(contents.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, std::greater(), [&](std::size_t i) { return contents[i].size(); });
   HashLanes lanes(kernel);
   std::array<std::size_t, HashLanes::kLanes> in_lane{};
-  std::size_t next = 0;
+  auto next = order.begin();
   const auto fill = [&](std::size_t lane) {
-    if (next == contents.size()) return;
-    in_lane[lane] = next;
-    lanes.Start(lane, contents[next++]);
+    if (next == order.end()) return;
+    in_lane[lane] = *next++;
+    lanes.Start(lane, contents[in_lane[lane]]);
   };
   for (std::size_t lane = 0; lane < in_lane.size(); ++lane) fill(lane);
   while (const auto done = lanes.Next()) {

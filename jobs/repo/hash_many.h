@@ -65,8 +65,7 @@ class HashLanes {
   std::size_t turn_ = 0;
 };
 
-// ids[i] becomes Id::Of(contents[i]); both have the same length. Fastest when neighbours have
-// about the same size.
+// ids[i] becomes Id::Of(contents[i]); both have the same length.
 void HashMany(std::span<const ByteView> contents, std::span<Id> ids,
               HashKernel kernel = HashKernels().back());
 

@@ -1,5 +1,6 @@
 #include "jobs/repo/json_text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <iterator>
 
@@ -42,6 +43,23 @@ Rune FirstRune(std::string_view text) {
   if (value < kSmallest[more] || value > 0x10FFFF || surrogate) return {};
   return {value, static_cast<std::size_t>(more) + 1, true};
 }
+
+// Takes the characters off the front that are written as they stand; most texts are nothing else.
+template <typename IsPlain>
+std::string_view TakePlain(std::string_view& text, IsPlain is_plain) {
+  const auto end = std::ranges::find_if_not(text, is_plain);
+  const auto plain = text.substr(0, static_cast<std::size_t>(end - text.begin()));
+  text.remove_prefix(plain.size());
+  return plain;
+}
+
+bool IsAscii(char c) { return static_cast<std::uint8_t>(c) < 0x80; }
+
+bool IsPlainInJson(char c) {
+  return c >= ' ' && IsAscii(c) && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
+}
+
+bool IsPlainInGo(char c) { return c >= ' ' && c < 0x7F && c != '"' && c != '\\'; }
 
 void AppendUtf8(std::string& out, char32_t rune) {
   const auto tail = [&](int shift) { out += static_cast<char>(0x80 | ((rune >> shift) & 0x3F)); };
@@ -141,7 +159,8 @@ bool TakeGoEscape(std::string_view& rest, std::string& out) {
 
 void AppendJsonString(std::string& out, std::string_view text) {
   out += '"';
-  while (!text.empty()) {
+  for (out += TakePlain(text, IsPlainInJson); !text.empty();
+       out += TakePlain(text, IsPlainInJson)) {
     const Rune rune = FirstRune(text);
     if (!rune.valid) {
       out += "\\ufffd";
@@ -191,7 +210,7 @@ void JsonObjectWriter::NumberUnlessZero(std::string_view name, std::uint64_t val
 }
 
 bool IsUtf8(std::string_view text) {
-  while (!text.empty()) {
+  for (TakePlain(text, IsAscii); !text.empty(); TakePlain(text, IsAscii)) {
     const Rune rune = FirstRune(text);
     if (!rune.valid) return false;
     text.remove_prefix(rune.width);
@@ -202,7 +221,7 @@ bool IsUtf8(std::string_view text) {
 std::string GoQuote(std::string_view bytes) {
   std::string out;
   out.reserve(bytes.size());
-  while (!bytes.empty()) {
+  for (out += TakePlain(bytes, IsPlainInGo); !bytes.empty(); out += TakePlain(bytes, IsPlainInGo)) {
     const Rune rune = FirstRune(bytes);
     const bool plain =
         rune.valid && IsPrintable(rune.value) && rune.value != '"' && rune.value != '\\';

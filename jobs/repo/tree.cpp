@@ -79,7 +79,9 @@ void AppendContent(std::string& text, const std::optional<std::vector<Id>>& cont
   text += '[';
   for (const Id& id : *content) {
     if (&id != &content->front()) text += ',';
-    text += '"' + id.Hex() + '"';
+    text += '"';
+    text += id.Hex();
+    text += '"';
   }
   text += ']';
 }
