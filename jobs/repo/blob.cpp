@@ -20,9 +20,9 @@ struct FreeZstd {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
 
-// What differs from zstd's level 1. In large inputs it looks for matches of seven bytes, too long for
-// database pages: five cost nothing more and make them smaller than level 3 does, in two thirds of
-// its time; in text they only cost. A table larger than the level's own for inputs of that size
+// What differs from zstd's level 1. In large inputs it looks for matches of seven bytes, too long
+// for database pages: five cost nothing more and make them smaller than level 3 does, in two thirds
+// of its time; in text they only cost. A table larger than the level's own for inputs of that size
 // makes text smaller and takes less time.
 struct FastSettings {
   int min_match;

@@ -32,7 +32,8 @@ class Backend {
   virtual ~Backend() = default;
 
   // Stores the whole object or nothing, durably before it returns. An object that is already there
-  // is AlreadyExists where the backend can tell without an extra request, otherwise replaced.
+  // is AlreadyExists where the backend can tell without an extra request, otherwise replaced. A
+  // pack's name is the SHA-256 of `data`; a store that checks what it is sent may refuse any other.
   // Denied, NoSpace, Unavailable, Timeout as the place answers; kNoPlace.
   virtual Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) = 0;
 

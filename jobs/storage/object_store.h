@@ -4,9 +4,11 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/hash.h"
 #include "jobs/storage/backend.h"
 #include "jobs/storage/http.h"
 #include "jobs/storage/patience.h"
@@ -27,6 +29,7 @@ struct StoreCall {
   std::map<std::string, std::string> query = {};    // plain text
   std::map<std::string, std::string> headers = {};  // names in lower case
   ByteView body = {};
+  std::optional<Sha256Digest> body_sha256 = {};  // where it is known already
   std::uint64_t max_body = kErrorBodyLimit;
   std::chrono::milliseconds time_limit{0};  // zero: as long as bytes move
 };

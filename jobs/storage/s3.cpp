@@ -65,7 +65,7 @@ std::string S3::Host(const std::string& region) const {
 HttpRequest S3::BuildRequest(const StoreCall& call, const std::string& region,
                              const Credentials& credentials) const {
   const std::string bucket = options_.virtual_host_style ? "/" : "/" + address().place + "/";
-  const Sha256Digest payload = Sha256(call.body);
+  const Sha256Digest payload = call.body_sha256 ? *call.body_sha256 : Sha256(call.body);
   SignedRequest request{call.method, Host(region), bucket + call.key, call.query, call.headers};
   if (call.method == "PUT" && guarded_put_)
     request.headers["x-amz-checksum-sha256"] = Base64(payload);

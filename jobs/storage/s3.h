@@ -57,8 +57,7 @@ class S3 final : public ObjectStore {
 
   // s3_upload.cpp. With `guarded`, the store is asked to keep an existing object and to check the
   // sums again when it stores (buckets with Object Lock demand sums).
-  Result<void> Put(const std::string& key, ByteView data, bool guarded,
-                   const std::stop_token& stop);
+  Result<void> Put(StoreCall call, bool guarded, const std::stop_token& stop);
   Result<void> PutInParts(const std::string& key, ByteView data, bool guarded,
                           const std::stop_token& stop);
   Result<Upload> Begin(const std::string& key, bool guarded, const std::stop_token& stop);

@@ -1,13 +1,30 @@
 // How S3 stores an object: in one request, or, when it is large, in parts that become the object
 // at once ("Uploading and copying objects using multipart upload" in the S3 user guide).
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/hex.h"
 #include "base/log.h"
 #include "jobs/storage/s3.h"
 
 namespace holdfast::storage {
+
+namespace {
+
+// A pack's name is the sum that the store checks: it is not computed again, and a pack that is not
+// what its name says, whatever happened to it in memory, is refused.
+StoreCall PutCall(const std::string& key, const Handle& handle, ByteView data) {
+  StoreCall call{"PUT", key};
+  call.body = data;
+  if (handle.type != FileType::kPack) return call;
+  call.body_sha256.emplace();
+  std::ranges::copy(FromHex(handle.name).value(), call.body_sha256->begin());
+  return call;
+}
+
+}  // namespace
 
 struct S3::Upload {
   std::string key;
@@ -17,23 +34,23 @@ struct S3::Upload {
 
 Result<void> S3::Replace(const Handle& handle, ByteView data, std::stop_token stop) {
   TRY(const std::string key, KeyOf(handle));
-  return Put(key, data, false, stop);
+  return Put(PutCall(key, handle, data), false, stop);
 }
 
 Result<void> S3::Save(const Handle& handle, ByteView data, std::stop_token stop) {
   TRY(const std::string key, KeyOf(handle));
-  const auto put = data.size() > options_.parts.threshold ? &S3::PutInParts : &S3::Put;
+  const auto put = [&](bool guarded) {
+    return data.size() > options_.parts.threshold ? PutInParts(key, data, guarded, stop)
+                                                  : Put(PutCall(key, handle, data), guarded, stop);
+  };
   const bool guarded = guarded_put_;
-  Result<void> saved = (this->*put)(key, data, guarded, stop);
+  Result<void> saved = put(guarded);
   if (saved || !guarded || saved.error().code != Code::kNotSupported) return saved;
   guarded_put_ = false;
-  return (this->*put)(key, data, false, stop);
+  return put(false);
 }
 
-Result<void> S3::Put(const std::string& key, ByteView data, bool guarded,
-                     const std::stop_token& stop) {
-  StoreCall call{"PUT", key};
-  call.body = data;
+Result<void> S3::Put(StoreCall call, bool guarded, const std::stop_token& stop) {
   if (guarded) call.headers["if-none-match"] = "*";
   TRY_VOID(Demand(call, stop));
   return {};

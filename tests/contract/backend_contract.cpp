@@ -18,6 +18,8 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BackendContract);
 
 std::string ObjectName(int number) { return ToHex(Sha256(AsBytes(std::to_string(number)))); }
 
+std::string NameOf(ByteView content) { return ToHex(Sha256(content)); }
+
 Bytes Pattern(std::size_t size, unsigned seed) {
   std::minstd_rand random(seed + 1);
   Bytes bytes(size);
@@ -108,12 +110,13 @@ TEST_P(BackendContract, LoadsWhatWasSavedUnderEachType) {
   ASSERT_TRUE(backend().Save(config, AsBytes("config"), {}));
   for (const FileType type : kNamedTypes) {
     const Bytes data = Pattern(100, static_cast<unsigned>(type));
-    const Result<void> saved = backend().Save({type, ObjectName(1)}, data, {});
+    const Result<void> saved = backend().Save({type, NameOf(data)}, data, {});
     ASSERT_TRUE(saved) << saved.error().message;
   }
-  for (const FileType type : kNamedTypes)
-    EXPECT_EQ(backend().Load({type, ObjectName(1)}, 0, 0, {}),
-              Pattern(100, static_cast<unsigned>(type)));
+  for (const FileType type : kNamedTypes) {
+    const Bytes data = Pattern(100, static_cast<unsigned>(type));
+    EXPECT_EQ(backend().Load({type, NameOf(data)}, 0, 0, {}), data);
+  }
   EXPECT_EQ(AsText(backend().Load(config, 0, 0, {}).value()), "config");
 }
 
@@ -126,15 +129,15 @@ TEST_P(BackendContract, KeepsEmptyObjects) {
 }
 
 TEST_P(BackendContract, KeepsLargeObjects) {
-  const Handle handle{FileType::kPack, ObjectName(1)};
   const Bytes data = Pattern((std::size_t{5} << 20) + 17, 1);
+  const Handle handle{FileType::kPack, NameOf(data)};
   ASSERT_TRUE(backend().Save(handle, data, {}));
   EXPECT_TRUE(backend().Load(handle, 0, 0, {}).value() == data);
   EXPECT_EQ(backend().Stat(handle, {}).value().size, data.size());
 }
 
 TEST_P(BackendContract, LoadsRanges) {
-  const Handle handle{FileType::kPack, ObjectName(1)};
+  const Handle handle{FileType::kPack, NameOf(AsBytes("0123456789"))};
   ASSERT_TRUE(backend().Save(handle, AsBytes("0123456789"), {}));
   const auto range = [&](std::uint64_t offset, std::uint64_t length) {
     const Result<Bytes> data = backend().Load(handle, offset, length, {});
@@ -149,7 +152,7 @@ TEST_P(BackendContract, LoadsRanges) {
 }
 
 TEST_P(BackendContract, LoadsRangesIntoMemoryOfTheCaller) {
-  const Handle handle{FileType::kPack, ObjectName(1)};
+  const Handle handle{FileType::kPack, NameOf(AsBytes("0123456789"))};
   ASSERT_TRUE(backend().Save(handle, AsBytes("0123456789"), {}));
   const auto range = [&](std::uint64_t offset, std::size_t length) {
     Bytes data(length + 1, '#');
@@ -169,7 +172,7 @@ TEST_P(BackendContract, LoadsRangesIntoMemoryOfTheCaller) {
 }
 
 TEST_P(BackendContract, ObjectThatEndsEarlyIsCorrupt) {
-  const Handle handle{FileType::kPack, ObjectName(1)};
+  const Handle handle{FileType::kPack, NameOf(AsBytes("0123456789"))};
   ASSERT_TRUE(backend().Save(handle, AsBytes("0123456789"), {}));
   EXPECT_EQ(backend().Load(handle, 0, 11, {}).error().code, Code::kCorrupt);
   EXPECT_EQ(backend().Load(handle, 8, 3, {}).error().code, Code::kCorrupt);
@@ -196,8 +199,9 @@ TEST_P(BackendContract, ListsEachObjectOfTheTypeOnce) {
   Sizes expected;
   for (int i = 0; i < 20; ++i) {
     const auto size = static_cast<std::size_t>(i);
-    ASSERT_TRUE(backend().Save({FileType::kPack, ObjectName(i)}, Pattern(size, 1), {}));
-    expected[ObjectName(i)] = size;
+    const Bytes data = Pattern(size, 1);
+    ASSERT_TRUE(backend().Save({FileType::kPack, NameOf(data)}, data, {}));
+    expected[NameOf(data)] = size;
   }
   ASSERT_TRUE(backend().Save({FileType::kLock, ObjectName(7)}, AsBytes("lock"), {}));
   EXPECT_EQ(ListAll(backend(), FileType::kPack), expected);
@@ -267,8 +271,8 @@ TEST_P(BackendContract, NamesThatAreNoHashAreInvalid) {
 }
 
 TEST_P(BackendContract, StoppedCallsAreCancelledAndChangeNothing) {
-  const Handle there{FileType::kPack, ObjectName(1)};
-  const Handle absent{FileType::kPack, ObjectName(2)};
+  const Handle there{FileType::kPack, NameOf(AsBytes("stays"))};
+  const Handle absent{FileType::kPack, NameOf(AsBytes("x"))};
   ASSERT_TRUE(backend().Save(there, AsBytes("stays"), {}));
   std::stop_source source;
   source.request_stop();
@@ -279,7 +283,7 @@ TEST_P(BackendContract, StoppedCallsAreCancelledAndChangeNothing) {
   EXPECT_EQ(backend().Stat(there, stop).error().code, Code::kCancelled);
   EXPECT_EQ(backend().List(FileType::kPack, visit, stop).error().code, Code::kCancelled);
   EXPECT_EQ(backend().Remove(there, stop).error().code, Code::kCancelled);
-  EXPECT_EQ(ListAll(backend(), FileType::kPack), (Sizes{{ObjectName(1), 5}}));
+  EXPECT_EQ(ListAll(backend(), FileType::kPack), (Sizes{{there.name, 5}}));
 }
 
 TEST_P(BackendContract, ServesEightThreadsAtOnce) {
@@ -315,7 +319,7 @@ TEST_P(BackendContract, ServesEightThreadsAtOnce) {
 TEST_P(BackendContract, WritersOfOneNameLeaveOneWholeObject) {
   constexpr int kThreads = 8;
   constexpr std::size_t kSize = 300'000;
-  const Handle handle{FileType::kPack, ObjectName(1)};
+  const Handle handle{FileType::kIndex, ObjectName(1)};
   {
     std::vector<std::jthread> threads;
     for (unsigned t = 0; t < kThreads; ++t)

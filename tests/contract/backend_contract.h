@@ -42,6 +42,8 @@ void ExpectMissingPlaceIsNoticed(const std::function<std::unique_ptr<Backend>()>
 
 // The name of the n-th object of a test.
 std::string ObjectName(int number);
+// A pack must be named so.
+std::string NameOf(ByteView content);
 // The same bytes for the same arguments.
 Bytes Pattern(std::size_t size, unsigned seed);
 // A folder that is removed at the end of the program.
