@@ -55,8 +55,9 @@ TEST(ProxyTest, TlsGoesThroughATunnel) {
   const Variable variable("https_proxy", proxy.endpoint());
   const SystemClock clock;
   S3 s3(options, clock);
-  ASSERT_TRUE(s3.Save(kPack, AsBytes("through"), {}));
-  EXPECT_EQ(AsText(s3.Load(kPack, 0, 0, {}).value()), "through");
+  const Handle pack{FileType::kPack, NameOf(AsBytes("through"))};
+  ASSERT_TRUE(s3.Save(pack, AsBytes("through"), {}));
+  EXPECT_EQ(AsText(s3.Load(pack, 0, 0, {}).value()), "through");
   ASSERT_EQ(proxy.requests().size(), 1u);
   EXPECT_EQ(proxy.requests()[0].method, "CONNECT");
   EXPECT_THAT(proxy.requests()[0].head, Not(HasSubstr("uthorization"))) << "keys stay inside";

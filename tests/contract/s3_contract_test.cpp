@@ -102,6 +102,16 @@ TEST_F(GatewayTest, ServerWithoutATrustedCertificateIsUnavailable) {
   EXPECT_EQ(ErrorOfLoad(options).code, Code::kInvalid);
 }
 
+// As after a flipped bit in the mover's memory: what would be stored is not what was named.
+TEST_F(GatewayTest, PackThatIsNotWhatItsNameSaysIsRefused) {
+  S3 s3(plain_->FreshOptions(), kClock);
+  const Handle handle{FileType::kPack, NameOf(AsBytes("as it was"))};
+  const Result<void> saved = s3.Save(handle, AsBytes("as it is!"), {});
+  ASSERT_FALSE(saved);
+  EXPECT_NE(saved.error().message.find("damaged"), std::string::npos) << saved.error().message;
+  EXPECT_EQ(s3.Stat(handle, {}).error().code, Code::kNotFound);
+}
+
 TEST_F(GatewayTest, SecondSaveIsToldApart) {
   S3 s3(plain_->FreshOptions(), kClock);
   ASSERT_TRUE(s3.Save({FileType::kConfig, ""}, AsBytes("one"), {}));
