@@ -136,7 +136,7 @@ void SetMethod(CURL* easy, const HttpRequest& request) {
 }
 
 void SetConnection(CURL* easy, const HttpOptions& options) {
-  constexpr long kBufferSize = 512L << 10;  // the largest receive buffer that curl takes
+  constexpr long kBufferSize = 128L << 10;  // twice for each connection that is in use
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
