@@ -2,8 +2,8 @@
 //
 // T is whatever the decoder makes of an object: a struct with the fields that controllers use and
 // no more, because all objects of the resource are kept. Entries are immutable and shared: a reader
-// may keep one as long as it likes. Reads see writes late; whoever needs its own write reads the
-// API.
+// may keep one as long as it likes. Reads see writes late; whoever needs its own write asks
+// freshness(), or reads the API.
 //
 // A T that can be packed (`std::string Pack(const T&)` and `void Unpack(std::string_view, T&)`
 // beside it) is kept packed and unpacked for every reader: a large object is a few hundred bytes
@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "operator/kube/freshness.h"
 #include "operator/kube/object_key.h"
 
 namespace holdfast::kube {
@@ -85,6 +86,9 @@ class Cache {
     return rows_.size();
   }
 
+  // Kept by the informer and by all who write; no part of what the cache holds.
+  Freshness& freshness() const { return freshness_; }
+
   // For informers and tests.
   void Put(const ObjectKey& key, Entry entry) {
     const std::unique_lock lock(mutex_);
@@ -143,6 +147,7 @@ class Cache {
       }
   }
 
+  mutable Freshness freshness_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<ObjectKey, KeptType> rows_;
   std::map<std::string, Index> indexes_;

@@ -54,7 +54,7 @@ struct InformerBase::State {
   State(const Api& the_api, InformerOptions the_options)
       : api(the_api), options(std::move(the_options)) {}
 
-  ListOptions Selection() const { return {options.ns, options.label_selector, "", kPageSize}; }
+  ListOptions Selection() const { return {options.ns, options.label_selector, "", kPageSize, ""}; }
   void Heard() {
     last_heard = Now();
     Alive();
@@ -137,7 +137,8 @@ const Resource& InformerBase::resource() const { return state_->options.resource
 
 const std::string& InformerBase::ns() const { return state_->options.ns; }
 
-void InformerBase::Change(const ObjectKey& key, const std::function<void()>& change) {
+void InformerBase::Change(const ObjectKey& key, const std::function<void()>& change,
+                          const std::string& version) {
   std::vector<std::set<ObjectKey>> concerned;
   const auto ask = [&](std::size_t i) {
     for (ObjectKey& other : state_->listeners[i].concerned(key))
@@ -146,17 +147,20 @@ void InformerBase::Change(const ObjectKey& key, const std::function<void()>& cha
   concerned.resize(state_->listeners.size());
   for (std::size_t i = 0; i < concerned.size(); ++i) ask(i);
   change();
+  // Before anybody is told: who comes to look is to believe what it sees.
+  if (!version.empty()) freshness().Reached(ns(), version);
   for (std::size_t i = 0; i < concerned.size(); ++i) {
     ask(i);
     for (const ObjectKey& other : concerned[i]) state_->listeners[i].notify(other);
   }
 }
 
-void InformerBase::Keep(const Json& object) {
+void InformerBase::Keep(const Json& object, const std::string& version) {
   const ObjectKey key = KeyOf(object);
   const Result<std::function<void()>> store = Decode(key, object);
-  if (store) return Change(key, *store);
+  if (store) return Change(key, *store, version);
   ++state_->undecodable;
+  freshness().Lost(key);
   Log(spdlog::level::err, "informer",
       "an object cannot be read; what was known of it before, if anything, still counts",
       {{"resource", FullName(resource())},
@@ -164,8 +168,9 @@ void InformerBase::Keep(const Json& object) {
        {"error", store.error().message}});
 }
 
-void InformerBase::Lose(const ObjectKey& key) {
-  Change(key, [&] { Drop(key); });
+void InformerBase::Lose(const ObjectKey& key, const std::string& version) {
+  Change(
+      key, [&] { Drop(key); }, version);
   if (state_->on_gone) state_->on_gone(key);
 }
 
@@ -175,12 +180,16 @@ Result<void> InformerBase::List(std::stop_token stop) {
   const auto visit = [&](const Json& object) -> Result<void> {
     state.Heard();
     state.machine.Seen(KeyOf(object));
-    Keep(object);
+    Keep(object, "");
     return {};
   };
   TRY(std::string version, state.api.List(state.options.resource, state.Selection(), visit, stop));
   state.Heard();
-  for (const ObjectKey& key : state.machine.Listed(std::move(version))) Lose(key);
+  for (const ObjectKey& key : state.machine.Listed(std::move(version))) Lose(key, "");
+  // Who looked at one of these while the list streamed in was told to wait for it to come.
+  for (const ObjectKey& key : freshness().Completed(ns(), state.machine.resource_version()))
+    Change(
+        key, [] {}, "");
   state.synced = true;
   state.Recovered();
   return {};
@@ -192,8 +201,10 @@ Result<void> InformerBase::Watch(std::stop_token stop) {
     state.Heard();
     TRY(const WatchEvent event, state.machine.Line(line));
     state.Recovered();
-    if (event.type == WatchEvent::Type::kStore) Keep(event.object);
-    if (event.type == WatchEvent::Type::kDrop) Lose(event.key);
+    const std::string& version = state.machine.resource_version();
+    if (event.type == WatchEvent::Type::kStore) Keep(event.object, version);
+    if (event.type == WatchEvent::Type::kDrop) Lose(event.key, version);
+    freshness().Reached(ns(), version);  // also when it is all that came
     return {};
   };
   TRY_VOID(state.api.Watch(state.options.resource, state.Selection(),

@@ -74,16 +74,19 @@ class InformerBase {
   // controllers, absence would mean that it was deleted.
   virtual Result<std::function<void()>> Decode(const ObjectKey& key, const Json& object) = 0;
   virtual void Drop(const ObjectKey& key) = 0;
+  virtual Freshness& freshness() = 0;
   // Keys in the cache that are this informer's, to find what a fresh list no longer has.
   virtual std::vector<ObjectKey> Keys() const = 0;
 
  private:
   struct State;
 
-  void Keep(const Json& object);
-  void Lose(const ObjectKey& key);
+  // `version` is how far the cache has come with it; empty while it is not known.
+  void Keep(const Json& object, const std::string& version);
+  void Lose(const ObjectKey& key, const std::string& version);
   // Makes the change and tells the listeners.
-  void Change(const ObjectKey& key, const std::function<void()>& change);
+  void Change(const ObjectKey& key, const std::function<void()>& change,
+              const std::string& version);
   Result<void> List(std::stop_token stop);
   Result<void> Watch(std::stop_token stop);
 
@@ -115,6 +118,7 @@ class Informer final : public InformerBase {
         [this, key, kept = std::make_shared<const T>(std::move(value))] { cache_.Put(key, kept); };
   }
   void Drop(const ObjectKey& key) override { cache_.Remove(key); }
+  Freshness& freshness() override { return cache_.freshness(); }
   std::vector<ObjectKey> Keys() const override {
     std::vector<ObjectKey> keys = cache_.Keys();
     if (!ns().empty()) std::erase_if(keys, [&](const ObjectKey& key) { return key.ns != ns(); });

@@ -110,10 +110,13 @@ Request ListRequest(const Resource& resource, const ListOptions& options,
                     std::string_view continue_token) {
   Request request;
   request.path = CollectionPath(resource, options.ns);
-  request.query = Selectors(options)
-                      .Add("limit", std::to_string(options.page_size))
-                      .Add("continue", continue_token)
-                      .Take();
+  Query query = Selectors(options);
+  query.Add("limit", std::to_string(options.page_size)).Add("continue", continue_token);
+  // The pages that follow are of the same version as the first.
+  if (continue_token.empty() && !options.not_older_than.empty())
+    query.Add("resourceVersion", options.not_older_than)
+        .Add("resourceVersionMatch", "NotOlderThan");
+  request.query = query.Take();
   request.timeout = kListTimeout;
   return request;
 }

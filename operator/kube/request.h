@@ -20,7 +20,14 @@ struct ListOptions {
   std::string label_selector;  // "holdfast.dev/policy=hourly,app"
   std::string field_selector;
   int page_size = 500;
+  // How new the answer has to be: empty for the latest state, for which the API server may have to
+  // wait (since Kubernetes 1.31 it answers from its cache once etcd has confirmed that this is up
+  // to date, 100 ms at worst); a version for that one or any later; kAnyVersion for what it has in
+  // memory, at once: that may be behind.
+  std::string not_older_than;
 };
+
+inline constexpr const char* kAnyVersion = "0";
 
 struct DeleteOptions {
   std::string uid;  // precondition: only this very object; empty for none

@@ -76,6 +76,44 @@ TEST_F(InformerTest, ListsThenFollows) {
   EXPECT_EQ(VersionOf("c"), "6");
 }
 
+TEST_F(InformerTest, TellsHowFarTheCacheHasComeBeforeAnybodyLooks) {
+  server_.Answer(200, Listed({Pod("a", "1")}, "5"))
+      .Lines({Event("MODIFIED", Pod("a", "6")), Event("DELETED", Pod("a", "7")),
+              Event("BOOKMARK", Pod("", "9"))});
+  Freshness& freshness = informer_.cache().freshness();
+  freshness.Wrote({"shop", "a"}, "5");
+  std::vector<bool> shown;  // the informer's thread's, until it has ended
+  std::string needed = "5";
+  informer_.AddListener([](const ObjectKey& key) { return std::vector{key}; },
+                        [&](const ObjectKey& key) {
+                          shown.push_back(freshness.Shows(key));
+                          freshness.Wrote(key, needed = std::to_string(std::stoi(needed) + 1));
+                        });
+  Start();
+  ASSERT_TRUE(server_.AwaitRequests(3));
+  thread_ = {};
+  EXPECT_THAT(shown, ::testing::ElementsAre(false, true, true))
+      << "a list counts once it is complete, an event at once";
+  EXPECT_TRUE(freshness.Shows({"shop", "a"})) << "the bookmark is past version 8";
+}
+
+TEST_F(InformerTest, AWriteThatComesByAListIsNewsOnceTheListIsComplete) {
+  server_.Answer(200, Listed({}, "5"))
+      .Refuse(410, "Expired", "too old resource version")
+      .Answer(200, Listed({Pod("a", "7"), Pod("b", "6")}, "9"));
+  Freshness& freshness = informer_.cache().freshness();
+  freshness.Wrote({"shop", "a"}, "7");
+  std::vector<bool> awaited;  // the informer's thread's, until it has ended
+  informer_.AddListener([](const ObjectKey& key) { return std::vector{key}; },
+                        [&](const ObjectKey& key) { awaited.push_back(freshness.Awaits(key)); });
+  Start();
+  AwaitHeard(3);
+  ASSERT_TRUE(server_.AwaitRequests(4));
+  thread_ = {};
+  EXPECT_EQ(heard_, (std::vector<std::string>{"a", "b", "a"}));
+  EXPECT_THAT(awaited, ::testing::ElementsAre(true, false, false));
+}
+
 TEST_F(InformerTest, ResumesFromTheLastVersionItSaw) {
   server_.Answer(200, Listed({}, "5")).Lines({Event("ADDED", Pod("a", "6"))});
   Start();

@@ -36,6 +36,15 @@ TEST(RequestTest, ListAsksForPagesAndSelectors) {
   EXPECT_TRUE(next.query.ends_with("&limit=3&continue=t%3D1")) << next.query;
 }
 
+TEST(RequestTest, AListMaySayHowNewItHasToBe) {
+  ListOptions options;
+  options.not_older_than = "41";
+  EXPECT_EQ(ListRequest(kPods, options, "").query,
+            "limit=500&resourceVersion=41&resourceVersionMatch=NotOlderThan");
+  EXPECT_EQ(ListRequest(kPods, options, "t").query, "limit=500&continue=t")
+      << "the API server refuses a version beside a token";
+}
+
 TEST(RequestTest, WatchAsksForBookmarks) {
   const Request request = WatchRequest(kPods, {}, "41", std::chrono::seconds(300));
   EXPECT_EQ(request.query,
