@@ -18,6 +18,10 @@ using Json = nlohmann::json;
 // a hostile sender must not exhaust the stack).
 Result<Json> ParseJson(std::string_view text);
 
+// The same of a value that is an object, and of it only what is objects in objects: without arrays
+// and scalars, which of a large schema are most.
+Result<Json> ParseJsonObjects(std::string_view text);
+
 // Compact text. Bytes that are not UTF-8 become U+FFFD: JSON has no way to carry them.
 std::string DumpJson(const Json& value);
 

@@ -136,7 +136,7 @@ void Definitions::Look(std::stop_token stop) {
   std::string problem;
   std::string note;
   if (response->status == 200) {
-    const Result<Json> document = ParseJson(response->body);
+    const Result<Json> document = ParseJsonObjects(response->body);
     if (!document) return;
     Compare<crds::BackupRepository>(*document, problem, note);
     Compare<crds::BackupPolicy>(*document, problem, note);

@@ -66,6 +66,14 @@ TEST(JsonTest, RefusesBrokenAndBottomlessInput) {
   EXPECT_TRUE(ParseJson(std::string(200, '[') + std::string(200, ']')).has_value());
 }
 
+TEST(JsonTest, KeepsOnlyObjectsWhereNoMoreIsAsked) {
+  const auto kept = ParseJsonObjects(
+      R"({"type": "object", "properties": {"a": {"type": "string", "enum": ["x", {}]}, "b": {}}, "n": 1})");
+  ASSERT_TRUE(kept) << kept.error().message;
+  EXPECT_EQ(*kept, Json({{"properties", {{"a", Json::object()}, {"b", Json::object()}}}}));
+  EXPECT_FALSE(ParseJsonObjects("{\"a\": "));
+}
+
 TEST(ErrorTest, ContextKeepsTheCode) {
   const Error error = WithContext("read lock", FromErrno("open", 2));
   EXPECT_EQ(error.code, Code::kNotFound);

@@ -93,7 +93,7 @@ TEST_F(DefinitionsTest, OlderOnesAreNamedWithWhatTheyLack) {
 }
 
 TEST_F(DefinitionsTest, NewerOnesAreOnlyNoted) {
-  schemas_["dev.holdfast.v1alpha1.Backup"]["properties"]["spec"]["properties"]["speed"] = {};
+  schemas_["dev.holdfast.v1alpha1.Backup"]["properties"]["spec"]["properties"]["speed"] = Json::object();
   Look();
   EXPECT_THAT(definitions_.Problem(), IsEmpty());
   EXPECT_THAT(definitions_.Note(), HasSubstr("newer than this operator, which leaves spec.speed"));
