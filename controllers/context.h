@@ -2,6 +2,8 @@
 // around. A plain struct of references, so that a test makes one from caches that it fills itself.
 #pragma once
 
+#include <type_traits>
+
 #include "base/clock.h"
 #include "controllers/hooks/runner.h"
 #include "controllers/settings.h"
@@ -35,6 +37,19 @@ struct Caches {
   const kube::Cache<PodView>& pods;  // movers' only; pods that mount claims are listed live
   const kube::Cache<StatefulSetView>& stateful_sets;
 };
+
+// The cache of a kind.
+template <typename Kind>
+const kube::Cache<Kind>& CacheOf(const Caches& caches) {
+  if constexpr (std::is_same_v<Kind, crds::BackupRepository>)
+    return caches.repositories;
+  else if constexpr (std::is_same_v<Kind, crds::BackupPolicy>)
+    return caches.policies;
+  else if constexpr (std::is_same_v<Kind, crds::Backup>)
+    return caches.backups;
+  else
+    return caches.restores;
+}
 
 // Outlived by everything it refers to.
 struct Context {

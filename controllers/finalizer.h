@@ -8,6 +8,7 @@
 
 #include "controllers/context.h"
 #include "controllers/kinds.h"
+#include "controllers/write_status.h"
 
 namespace holdfast::controllers {
 
@@ -27,6 +28,7 @@ Result<void> SetFinalizer(const Context& context, const Kind& object, const char
       {"metadata",
        {{"resourceVersion", object.metadata.resource_version}, {"finalizers", finalizers}}}};
   const auto set = context.api.MergePatch(ResourceOf<Kind>(), KeyOf(object.metadata), patch, stop);
+  NoteWrite(CacheOf<Kind>(context.caches).freshness(), KeyOf(object.metadata), set);
   if (!set && !IsAbsent(set.error())) return tl::make_unexpected(set.error());
   return {};
 }

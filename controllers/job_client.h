@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "controllers/context.h"
 #include "controllers/views.h"
 #include "operator/kube/api.h"
 
@@ -13,7 +14,9 @@ namespace holdfast::controllers {
 
 // Creates the Job. One of that name that has the same controlling owner (by uid) is success: it is
 // adopted as it is. AlreadyExists when it is another's; Unavailable while it is being deleted.
-Result<void> EnsureJob(const kube::Api& api, const Json& job, std::stop_token stop);
+//
+// Every Job of ours is made here, so that the cache of Jobs knows which it does not show yet.
+Result<void> EnsureJob(const Context& context, const Json& job, std::stop_token stop);
 
 // Lets Kubernetes remove a finished Job, and its pods and logs, after `keep`. A Job that is gone is
 // success.

@@ -1,5 +1,7 @@
 #include "controllers/views.h"
 
+#include "controllers/workload.h"
+
 namespace holdfast::controllers {
 namespace {
 
@@ -121,6 +123,10 @@ Result<StatefulSetView> DecodeStatefulSet(const Json& object) {
   view.first_ordinal = Count(object, {"spec", "ordinals", "start"});
   for (const Json& claim : Array(object, {"spec", "volumeClaimTemplates"}))
     view.claim_templates.push_back(FindString(claim, {"metadata", "name"}));
+  if (const Json* pod = Find(object, {"spec", "template", "spec"}))
+    for (const std::string& name : view.claim_templates)
+      if (auto security = SecurityOf(*pod, name); security != crds::MoverSecurityContext{})
+        view.security[name] = std::move(security);
   return view;
 }
 

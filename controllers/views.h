@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "crds/types/parts.h"
 #include "operator/kube/api.h"
 #include "operator/kube/object_key.h"
 
@@ -75,6 +76,9 @@ struct StatefulSetView {
   int ready_replicas = 0;
   int first_ordinal = 0;
   std::vector<std::string> claim_templates;  // names, in order
+  // As whom its pods use the volume of a claim template (SecurityOf), where the pods' template says
+  // anything of it.
+  std::map<std::string, crds::MoverSecurityContext> security;
 };
 
 Result<JobView> DecodeJob(const Json& object);

@@ -62,6 +62,7 @@ bool ChangesNothing(const backup::World& world, const Plan& plan) {
 }  // namespace
 
 Result<Requeue> BackupController::Reconcile(const kube::ObjectKey& key, std::stop_token stop) {
+  if (context_.caches.backups.freshness().Awaits(key)) return AwaitChange();
   const auto cached = context_.caches.backups.Get(key);
   if (cached && !backup::NeedsFinalizer(*cached) && backup::IsFarBack(context_.caches, *cached))
     return RequeueAt(context_.clock.Now() + kFarBackPeriod);
@@ -69,15 +70,17 @@ Result<Requeue> BackupController::Reconcile(const kube::ObjectKey& key, std::sto
     TRY(const Observed observed, backup::Observe(context_, book_, *cached, stop));
     const Plan plan = backup::Decide(observed.world, context_.settings);
     if (ChangesNothing(observed.world, plan)) return plan.requeue;
+    // What is over stays over, and only its Jobs are still to go.
+    if (backup::IsOver(cached->status)) return Expire(plan, stop);
     if (plan.start.empty()) return Work(key, stop);
   }
   const std::lock_guard lock(slots_[std::hash<std::string>()(key.ns) % slots_.size()]);
   return Work(key, stop);
 }
 
-// Decides about what is read live, and does it.
+// Decides about the Backup as it was last written, and does it.
 Result<Requeue> BackupController::Work(const kube::ObjectKey& key, std::stop_token stop) {
-  TRY(std::optional<crds::Backup> live, ReadLive<crds::Backup>(context_, key, stop));
+  TRY(std::optional<crds::Backup> live, ReadWritten<crds::Backup>(context_, key, stop));
   if (!live) return AwaitChange();
   if (live->metadata.deletion_timestamp) return Delete(*live, stop);
   const bool forgets = live->spec.deletion_policy == crds::DeletionPolicy::kDelete;
@@ -171,7 +174,7 @@ Result<void> BackupController::Forget(const backup::DeletionWorld& world,
            {"claim", claim},
            {"snapshots", Joined(snapshots)},
            {"job", backup::ForgetJobName(world.backup, claim)}});
-    TRY_VOID(EnsureJob(context_.api, job, stop));
+    TRY_VOID(EnsureJob(context_, job, stop));
   }
   for (const MoverRun& forget : world.forgets)
     if (plan.release && !forget.job.expires)
@@ -187,15 +190,20 @@ Result<void> BackupController::Apply(const Observed& observed, Plan& plan, std::
       if (volume.claim != claim) continue;
       const auto started =
           backup::BuildJob(observed, volume, context_.settings).and_then([&](const Json& job) {
-            return EnsureJob(context_.api, job, stop);
+            return EnsureJob(context_, job, stop);
           });
       if (started) continue;
       backup::AddStartFailure(plan, observed.world, claim, started.error());
       done = started;
     }
+  TRY_VOID(Expire(plan, stop));
+  return done;
+}
+
+Result<Requeue> BackupController::Expire(const Plan& plan, std::stop_token stop) {
   for (const JobView& job : plan.expire)
     TRY_VOID(ExpireJob(context_.api, job.key, TimeToKeep(job), stop));
-  return done;
+  return plan.requeue;
 }
 
 Result<std::optional<crds::Backup>> BackupController::Record(const crds::Backup& before,

@@ -33,6 +33,7 @@ class BackupController final : public Reconciler {
                       std::stop_token stop);
   Result<Requeue> Work(const kube::ObjectKey& key, std::stop_token stop);
   Result<void> Apply(const backup::Observed& observed, backup::Plan& plan, std::stop_token stop);
+  Result<Requeue> Expire(const backup::Plan& plan, std::stop_token stop);
   // The Backup as it was written, if it was.
   Result<std::optional<crds::Backup>> Record(const crds::Backup& before,
                                              const crds::BackupStatus& after, std::stop_token stop);

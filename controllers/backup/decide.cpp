@@ -1,6 +1,7 @@
 #include "controllers/backup/decide.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/quantity.h"
 #include "controllers/backup/freeze.h"
@@ -19,6 +20,8 @@ using crds::VolumeBackup;
 
 // Slots and claims also become free in ways that no watch tells.
 constexpr std::chrono::seconds kWaitPeriod{30};
+// Scheduling, attaching the volume, pulling an image that is at hand.
+constexpr std::chrono::seconds kComesUp{10};
 constexpr std::size_t kMaxPaths = 20;
 
 bool IsOver(const VolumeBackup& volume) {
@@ -145,6 +148,12 @@ std::string Percent(const std::optional<protocol::Progress>& progress) {
   return std::to_string(std::min<std::uint64_t>(percent, 99)) + "%";
 }
 
+// A mover that comes up as movers do is told of once it works: a write less in every run.
+bool IsComingUp(const World& world, const VolumeWorld& seen, const VolumeBackup& volume) {
+  return seen.mover.phase == MoverPhase::kWaiting && seen.mover.reason.empty() &&
+         volume.job == seen.job->key.name && world.now < seen.job->created + kComesUp;
+}
+
 void Update(const VolumeWorld& world, VolumeBackup& volume) {
   const MoverState& mover = world.mover;
   volume.job = world.job->key.name;
@@ -187,7 +196,7 @@ void StartVolumes(const World& world, Plan& plan, Wait& wait) {
   for (std::size_t i = 0; i < world.volumes.size(); ++i) {
     VolumeBackup& volume = plan.status.volumes[i];
     const VolumeWorld& seen = world.volumes[i];
-    if (IsOver(volume) || seen.job) continue;
+    if (IsOver(volume) || seen.job || seen.job_is_coming) continue;
     if (!seen.claim_exists) {
       Fail(volume, "PersistentVolumeClaim " + Quoted(volume.claim) + " does not exist");
     } else if (!world.pruning.empty()) {
@@ -201,6 +210,7 @@ void StartVolumes(const World& world, Plan& plan, Wait& wait) {
       // Hooks go by the pod that was resolved.
       if (!seen.pod.empty() && plan.status.hooks.runs.empty()) volume.pod = seen.pod;
       volume.node = seen.node;
+      volume.job = JobName(world.backup.metadata.name, volume.claim);
       volume.message = "its mover is being started";
       plan.start.push_back(volume.claim);
     } else {
@@ -217,6 +227,7 @@ void UpdateVolumes(const World& world, Plan& plan, Wait& wait) {
   for (std::size_t i = 0; i < world.volumes.size(); ++i) {
     VolumeBackup& volume = plan.status.volumes[i];
     if (IsOver(volume) || !world.volumes[i].job) continue;
+    if (IsComingUp(world, world.volumes[i], volume)) continue;
     Update(world.volumes[i], volume);
     GuardAgainstShrinking(world, world.volumes[i], volume);
     const MoverState& mover = world.volumes[i].mover;
@@ -299,7 +310,7 @@ bool CanStartMovers(const World& world) {
 
 void FailUnstarted(const World& world, Plan& plan) {
   for (std::size_t i = 0; i < world.volumes.size(); ++i)
-    if (!IsOver(plan.status.volumes[i]) && !world.volumes[i].job)
+    if (!IsOver(plan.status.volumes[i]) && !world.volumes[i].job && !world.volumes[i].job_is_coming)
       Fail(plan.status.volumes[i],
            "the BackupPolicy or its BackupRepository was deleted meanwhile");
 }
@@ -333,7 +344,7 @@ Plan Run(const World& world, const Settings& settings, Plan plan) {
   StartHooks(world, plan);
   TellOfHooks(plan.status, wait);
   const bool any_job =
-      std::ranges::any_of(world.volumes, [](const auto& v) { return v.job.has_value(); });
+      std::ranges::any_of(world.volumes, [](const auto& v) { return v.job || v.job_is_coming; });
   const bool moves = any_job || !plan.start.empty() || !plan.hooks.start.empty();
   if (!plan.status.start_time && moves)
     plan.status.start_time = std::chrono::floor<std::chrono::seconds>(world.now);
@@ -380,6 +391,17 @@ Plan CleanUp(const World& world, Plan plan) {
   return plan;
 }
 
+// Of "data-db-3" after "data-db-"; -1 for a name that is not of that form.
+std::int64_t NumberAfter(const std::string& prefix, const std::string& claim) {
+  if (!claim.starts_with(prefix)) return -1;
+  std::int64_t number = -1;
+  const char* begin = claim.data() + prefix.size();
+  const char* end = claim.data() + claim.size();
+  if (begin == end || *begin == '-') return -1;
+  const auto [stop, error] = std::from_chars(begin, end, number);
+  return stop == end && error == std::errc() ? number : -1;
+}
+
 // Resolved once, and written down before the first mover starts: a replica more or less must not
 // change what this run is about.
 Plan Resolve(const World& world, Plan plan) {
@@ -421,17 +443,41 @@ std::vector<VolumeBackup> ResolveVolumes(const crds::BackupPolicy& policy,
       add(prefix + number, name + "-" + number);
     }
     if (stateful_set.replicas > 0) continue;
-    for (const std::string& claim : claims) {
-      const std::string number = claim.starts_with(prefix) ? claim.substr(prefix.size()) : "";
-      if (!number.empty() && number.find_first_not_of("0123456789") == number.npos) add(claim, "");
-    }
+    for (const std::string& claim : claims)
+      if (NumberAfter(prefix, claim) >= 0) add(claim, "");
   }
   return volumes;
 }
 
+std::vector<std::string> MissingClaims(const crds::BackupPolicy& policy,
+                                       const StatefulSetView& stateful_set,
+                                       const std::set<std::string>& claims) {
+  std::vector<std::string> missing;
+  for (const std::string& claim_template : TemplatesOf(policy, stateful_set)) {
+    const std::string prefix = claim_template + "-" + stateful_set.key.name + "-";
+    auto left = std::ranges::count_if(claims, [&](const std::string& claim) {
+      return NumberAfter(prefix, claim) >= stateful_set.first_ordinal;
+    });
+    for (std::int64_t ordinal = stateful_set.first_ordinal; missing.size() <= kFewClaims;
+         ++ordinal) {
+      std::string claim = prefix + std::to_string(ordinal);
+      const bool is_last = left == 0;
+      if (claims.contains(claim))
+        --left;
+      else
+        missing.push_back(std::move(claim));
+      if (is_last) break;
+    }
+  }
+  return missing;
+}
+
 void AddStartFailure(Plan& plan, const World& world, const std::string& claim, const Error& error) {
   const auto volume = std::ranges::find(plan.status.volumes, claim, &VolumeBackup::claim);
-  if (volume != plan.status.volumes.end()) volume->message = error.message;
+  if (volume != plan.status.volumes.end()) {
+    volume->job.clear();
+    volume->message = error.message;
+  }
   const char* word =
       error.code == Code::kAlreadyExists ? reason::kJobNameTaken : reason::kJobRefused;
   crds::SetReconciling(plan.status.conditions,

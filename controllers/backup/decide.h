@@ -27,7 +27,8 @@ struct VolumeWorld {
   std::string pod;           // that mounts the claim now, and where; empty for none
   std::string node;
   std::optional<JobView> job;
-  MoverState mover;  // of the Job, when there is one
+  bool job_is_coming = false;  // it was made, and is not in the cache yet
+  MoverState mover;            // of the Job, when there is one
   std::optional<protocol::Progress> progress;
   std::optional<GoodSize> last_good;  // of the same policy; asked only once the mover is done
 };
@@ -75,6 +76,13 @@ Plan Decide(const World& world, const Settings& settings);
 std::vector<crds::VolumeBackup> ResolveVolumes(const crds::BackupPolicy& policy,
                                                const StatefulSetView& stateful_set,
                                                const std::set<std::string>& claims);
+
+// Of the claims that the policy's StatefulSet made, those that `claims` lacks: the next one of each
+// template, and those between. At most one more than kFewClaims.
+inline constexpr std::size_t kFewClaims = 8;
+std::vector<std::string> MissingClaims(const crds::BackupPolicy& policy,
+                                       const StatefulSetView& stateful_set,
+                                       const std::set<std::string>& claims);
 
 // Says in the plan that `claim`'s mover could not be started.
 void AddStartFailure(Plan& plan, const World& world, const std::string& claim, const Error& error);

@@ -23,6 +23,7 @@ bool IsCopied(const BackupStatus& status, const std::string& pod) {
 
 // A snapshot that is there already stays, and is kept apart: the run counts as failed.
 void GiveUp(const World& world, Plan& plan, std::size_t i, std::string why) {
+  if (world.volumes[i].job_is_coming) return;  // it could not be stopped yet
   VolumeBackup& volume = plan.status.volumes[i];
   const auto& job = world.volumes[i].job;
   if (!IsOver(volume) && job && !job->Finished() && !job->deleting) plan.stop.push_back(*job);

@@ -1,7 +1,6 @@
 #include "controllers/backup/observe.h"
 
 #include <algorithm>
-#include <future>
 #include <set>
 #include <tuple>
 
@@ -20,6 +19,8 @@ namespace {
 
 // A log that could not be read: its node may be gone, and each try takes until the timeout.
 constexpr std::chrono::minutes kUnreadablePause{1};
+// kube::ListOptions::not_older_than: what only etcd knows for certain.
+constexpr const char* kTheLatest = "";
 
 kube::ListOptions In(const std::string& ns, std::string label_selector = "") {
   kube::ListOptions options;
@@ -54,10 +55,6 @@ std::int64_t VolumesBefore(const Caches& caches, const kube::ObjectKey& reposito
   return before;
 }
 
-bool NeedsStart(const World& world) {
-  return std::ranges::any_of(world.volumes, [](const VolumeWorld& v) { return !v.job; });
-}
-
 class Observer {
  public:
   Observer(const Context& context, ProgressBook& book, std::stop_token stop)
@@ -75,15 +72,25 @@ class Observer {
     LookForOlder();
     LookForRestore();
     TRY_VOID(LookAtMovers());
-    if (NeedsStart(world) && world.repository != nullptr) TRY_VOID(LookAtStart());
+    const bool some_wait =
+        std::ranges::any_of(world.volumes, [this](const auto& volume) { return Waits(volume); });
+    if (some_wait && world.repository != nullptr) TRY_VOID(LookAtStart());
     if (NeedsLeftClaims()) {
-      TRY(world.claims, ListClaims());
+      TRY(world.claims, ListLeftClaims());
     }
     return std::move(observed_);
   }
 
  private:
   const std::string& Namespace() const { return observed_.world.backup.metadata.namespace_; }
+
+  // For a mover. One that has failed without ever having one does not.
+  bool Waits(const VolumeWorld& seen) const {
+    const auto& volumes = observed_.world.backup.status.volumes;
+    const auto volume = std::ranges::find(volumes, seen.claim, &crds::VolumeBackup::claim);
+    return !seen.job && !seen.job_is_coming && volume != volumes.end() &&
+           (volume->state == crds::RunState::kPending || volume->state == crds::RunState::kRunning);
+  }
 
   // A StatefulSet without replicas is told by its claims.
   bool NeedsLeftClaims() const {
@@ -144,6 +151,8 @@ class Observer {
       for (const JobView& job : observed_.world.jobs)
         if (job.key.name == name) seen.job = job;
       if (seen.job) TRY_VOID(LookAtMover(seen));
+      seen.job_is_coming =
+          !seen.job && context_.caches.jobs.freshness().Awaits({Namespace(), name});
       observed_.world.volumes.push_back(std::move(seen));
     }
     return {};
@@ -179,7 +188,9 @@ class Observer {
   // A log that cannot be read costs only the percentage.
   std::optional<protocol::Progress> ReadProgress(const JobView& job, const std::string& pod) {
     const TimePoint now = observed_.world.now;
-    if (!book_.MayRead(job.uid, now)) return book_.Last(job.uid);
+    // In its first moments a mover has nothing to tell that is worth a request.
+    const bool is_new = now < job.created + context_.settings.progress_period;
+    if (is_new || !book_.MayRead(job.uid, now)) return book_.Last(job.uid);
     const auto begun = std::chrono::steady_clock::now();
     Result<std::string> log =
         context_.api.PodLog({Namespace(), pod}, {.container = kMoverContainer}, stop_);
@@ -190,36 +201,36 @@ class Observer {
   }
 
   // What starting movers needs to know: whether slots are free, and where each volume is mounted
-  // and by whom. Four questions that do not depend on each other are asked at once: the time from a
-  // Backup to its Job is that of round trips.
+  // and by whom. Pods and claims are taken as the API server has them in memory (kAnyVersion). What
+  // they are asked for bears that: a pod that moved a moment ago would have moved a moment later,
+  // and so would a claim have gone. That a claim does not exist fails its volume for good, so that
+  // is asked again.
   Result<void> LookAtStart() {
     World& world = observed_.world;
     const int slots = SlotsLeftByOlder();
     if (slots <= 0) return {};
-    const auto at_once = [](auto ask) { return std::async(std::launch::async, std::move(ask)); };
-    auto claims = at_once([this] { return ListClaims(); });
-    auto pods = at_once([this] { return ListPods(); });
-    auto pod_template = at_once([this] { return ReadTemplate(); });
-    const Result<void> counted = CountSlots(slots);
-    Result<std::set<std::string>> found_claims = claims.get();
-    const Result<std::vector<Pod>> found_pods = pods.get();
-    const Result<Json> found_template = pod_template.get();
-    TRY_VOID(counted);
+    TRY_VOID(CountSlots(slots));
     if (world.free_slots <= 0) return {};
-    TRY(world.claims, std::move(found_claims));
-    if (!found_pods) return tl::make_unexpected(found_pods.error());
-    if (!found_template) return tl::make_unexpected(found_template.error());
-    InheritFromTemplate(*found_template);
-    for (const Pod& pod : *found_pods) NoteMounts(pod);
+    InheritFromTemplate();
+    TRY_VOID(LookAtPods());
+    // A claim that a pod on a node mounts exists.
     for (VolumeWorld& volume : world.volumes)
-      volume.claim_exists = volume.job || world.claims.contains(volume.claim);
+      volume.claim_exists = !Waits(volume) || !volume.node.empty();
+    for (const char* not_older_than : {kube::kAnyVersion, kTheLatest}) {
+      if (std::ranges::all_of(world.volumes, &VolumeWorld::claim_exists)) break;
+      TRY(const std::set<std::string> claims, ListClaims(not_older_than));
+      for (VolumeWorld& volume : world.volumes)
+        if (claims.contains(volume.claim)) volume.claim_exists = true;
+    }
     return {};
   }
 
-  Result<std::set<std::string>> ListClaims() const {
+  Result<std::set<std::string>> ListClaims(const char* not_older_than) const {
     std::set<std::string> claims;
+    kube::ListOptions options = In(Namespace());
+    options.not_older_than = not_older_than;
     TRY_VOID(context_.api.List(
-        kube::kPersistentVolumeClaims, In(Namespace()),
+        kube::kPersistentVolumeClaims, options,
         [&](const Json& claim) -> Result<void> {
           claims.insert(FindString(claim, {"metadata", "name"}));
           return {};
@@ -228,54 +239,57 @@ class Observer {
     return claims;
   }
 
-  struct Pod {
-    PodView view;
-    Json spec;
-  };
+  // Those that a StatefulSet without replicas has left. What the API server has in memory may lack
+  // the last ones, and a volume that is not found is not backed up. They were made in the order of
+  // their numbers: where some are missing, so is the next one, or one between.
+  Result<std::set<std::string>> ListLeftClaims() const {
+    TRY(std::set<std::string> claims, ListClaims(kube::kAnyVersion));
+    const std::vector<std::string> missing =
+        MissingClaims(*observed_.world.policy, *observed_.world.stateful_set, claims);
+    if (missing.size() > kFewClaims) return ListClaims(kTheLatest);
+    for (const std::string& name : missing) {
+      const auto claim =
+          context_.api.Get(kube::kPersistentVolumeClaims, {Namespace(), name}, stop_);
+      if (claim) return ListClaims(kTheLatest);
+      if (!IsAbsent(claim.error())) return tl::make_unexpected(claim.error());
+    }
+    return claims;
+  }
 
   // Those that run and have a claim; movers aside.
-  Result<std::vector<Pod>> ListPods() const {
-    std::vector<Pod> pods;
+  Result<void> LookAtPods() {
+    kube::ListOptions options = In(Namespace());
+    options.not_older_than = kube::kAnyVersion;
     TRY_VOID(context_.api.List(
-        kube::kPods, In(Namespace()),
+        kube::kPods, options,
         [&](const Json& object) -> Result<void> {
-          auto pod = DecodePod(object);
-          if (pod && !pod->Finished() && !pod->claims.empty() && !pod->labels.contains(kVerbLabel))
-            pods.push_back({*std::move(pod), *Find(object, {"spec"})});
+          const auto pod = DecodePod(object);
+          if (pod && !pod->Finished() && !pod->labels.contains(kVerbLabel))
+            NoteMounts(*pod, *Find(object, {"spec"}));
           return {};
         },
         stop_));
-    return pods;
+    return {};
   }
 
-  void NoteMounts(const Pod& pod) {
+  void NoteMounts(const PodView& pod, const Json& spec) {
     for (VolumeWorld& volume : observed_.world.volumes) {
-      if (volume.job || std::ranges::find(pod.view.claims, volume.claim) == pod.view.claims.end())
+      if (!Waits(volume) || std::ranges::find(pod.claims, volume.claim) == pod.claims.end())
         continue;
-      volume.pod = pod.view.key.name;
-      if (!pod.view.node.empty()) volume.node = pod.view.node;
-      observed_.security[volume.claim] =
-          SecurityOf(pod.spec, VolumeOfClaim(pod.spec, volume.claim));
+      volume.pod = pod.key.name;
+      if (!pod.node.empty()) volume.node = pod.node;
+      observed_.security[volume.claim] = SecurityOf(spec, VolumeOfClaim(spec, volume.claim));
     }
   }
 
-  // The spec of the pods that the StatefulSet would make; null when there is none.
-  Result<Json> ReadTemplate() const {
-    if (observed_.stateful_set == nullptr) return Json();
-    const auto object = context_.api.Get(kube::kStatefulSets, observed_.stateful_set->key, stop_);
-    if (!object && IsAbsent(object.error())) return Json();
-    if (!object) return tl::make_unexpected(object.error());
-    const Json* spec = Find(*object, {"spec", "template", "spec"});
-    return spec == nullptr ? Json() : *spec;
-  }
-
-  void InheritFromTemplate(const Json& spec) {
-    if (spec.is_null()) return;
+  // From the pods that the StatefulSet would make, where none runs.
+  void InheritFromTemplate() {
+    if (observed_.stateful_set == nullptr) return;
     const StatefulSetView& set = *observed_.stateful_set;
-    for (const std::string& name : set.claim_templates)
+    for (const auto& [name, security] : set.security)
       for (const VolumeWorld& volume : observed_.world.volumes)
         if (volume.claim.starts_with(name + "-" + set.key.name + "-"))
-          observed_.security[volume.claim] = SecurityOf(spec, name);
+          observed_.security[volume.claim] = security;
   }
 
   // Backups that came earlier and wait for a slot go first.
@@ -287,27 +301,49 @@ class Observer {
     return static_cast<int>(std::max<std::int64_t>(0, left));
   }
 
-  // Live, because a Job that another Backup made a moment ago counts.
+  // The movers that have the repository's slots are those that this process and its predecessors
+  // made, so that the cache is enough once it shows all of them (freshness.h): a Job that another
+  // Backup made a moment ago counts. One that has ended unseen counts too; its end is news that
+  // brings those who wait back. Until then Jobs are listed, as new as the last that was made, which
+  // the API server need not wait for.
   Result<void> CountSlots(int slots) {
-    World& world = observed_.world;
-    const std::string& repository = world.repository->metadata.name;
+    const kube::Freshness& freshness = context_.caches.jobs.freshness();
+    const std::string repository = LabelValue(observed_.world.repository->metadata.name);
     int used = 0;
-    const kube::ListOptions movers =
-        In(Namespace(),
-           std::string(kManagedSelector) + "," + kRepositoryLabel + "=" + LabelValue(repository));
-    TRY_VOID(context_.api.List(
-        kube::kJobs, movers,
-        [&](const Json& object) -> Result<void> {
-          TRY(const JobView job, DecodeJob(object));
-          const std::string verb = UnfinishedVerb(job);
-          if (verb == "backup" || verb == "restore") ++used;
-          if (verb == "prune") world.pruning = job.key.name;
-          if (job.owner.uid == world.backup.metadata.uid) Adopt(job);
-          return {};
-        },
-        stop_));
-    world.free_slots = std::max(0, slots - used);
+    if (freshness.ShowsAll(Namespace())) {
+      for (const auto& [key, job] :
+           context_.caches.jobs.Find(index::kRepository, Namespace() + "/" + repository))
+        Count(*job, used);
+    } else {
+      TRY_VOID(ListMovers(repository, used));
+    }
+    observed_.world.free_slots = std::max(0, slots - used);
     return {};
+  }
+
+  Result<void> ListMovers(const std::string& repository, int& used) {
+    kube::Freshness& freshness = context_.caches.jobs.freshness();
+    kube::ListOptions movers =
+        In(Namespace(), std::string(kManagedSelector) + "," + kRepositoryLabel + "=" + repository);
+    movers.not_older_than = freshness.Needed(Namespace());
+    TRY(const std::string version, context_.api.List(
+                                       kube::kJobs, movers,
+                                       [&](const Json& object) -> Result<void> {
+                                         TRY(const JobView job, DecodeJob(object));
+                                         Count(job, used);
+                                         return {};
+                                       },
+                                       stop_));
+    if (movers.not_older_than.empty()) freshness.Listed(Namespace(), version);
+    return {};
+  }
+
+  void Count(const JobView& job, int& used) {
+    World& world = observed_.world;
+    const std::string verb = UnfinishedVerb(job);
+    if (verb == "backup" || verb == "restore") ++used;
+    if (verb == "prune") world.pruning = job.key.name;
+    if (job.owner.uid == world.backup.metadata.uid) Adopt(job);
   }
 
   // A Job of ours that the cache does not show yet.

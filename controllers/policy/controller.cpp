@@ -22,12 +22,13 @@ bool ChangesNothing(const World& world, const Plan& plan) {
 }  // namespace
 
 Result<Requeue> PolicyController::Reconcile(const kube::ObjectKey& key, std::stop_token stop) {
+  if (context_.caches.policies.freshness().Awaits(key)) return AwaitChange();
   if (const auto cached = context_.caches.policies.Get(key)) {
     TRY(const auto observed, policy::Observe(context_, *cached, stop));
     const Plan plan = policy::Decide(observed.world);
     if (ChangesNothing(observed.world, plan)) return plan.requeue;
   }
-  TRY(auto policy, ReadLive<crds::BackupPolicy>(context_, key, stop));
+  TRY(auto policy, ReadWritten<crds::BackupPolicy>(context_, key, stop));
   if (!policy || policy->metadata.deletion_timestamp) return AwaitChange();
   TRY(const auto observed, policy::Observe(context_, *std::move(policy), stop));
   return Carry(observed.world, stop);
@@ -54,6 +55,7 @@ Result<void> PolicyController::Apply(const World& world, const Plan& plan, std::
 Result<void> PolicyController::CreateBackup(const crds::Backup& backup, std::stop_token stop) {
   const auto created = context_.api.Create(ResourceOf<crds::Backup>(), backup.metadata.namespace_,
                                            crds::Encode(backup), stop);
+  NoteWrite(context_.caches.backups.freshness(), KeyOf(backup.metadata), created);
   if (created || created.error().code == Code::kAlreadyExists) return {};
   return tl::make_unexpected(created.error());
 }
@@ -62,7 +64,7 @@ Result<void> PolicyController::StartForget(const World& world, const policy::For
                                            std::stop_token stop) {
   TRY(const Json job, policy::BuildForgetJob(world, start, context_.settings));
   TRY_VOID(AuditForget(world, start, stop));
-  return EnsureJob(context_.api, job, stop);
+  return EnsureJob(context_, job, stop);
 }
 
 Result<void> PolicyController::AuditForget(const World& world, const policy::ForgetStart& start,

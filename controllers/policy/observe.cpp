@@ -16,12 +16,12 @@ void LookAtBackups(const Context& context, const kube::ObjectKey& key, World& wo
 }
 
 // The Backup that we made a moment ago may not be in the cache yet; without it we would make
-// another.
-Result<void> LookAtRunning(const Context& context, World& world, std::stop_token stop) {
+// another. `shown` is whether the cache had it, were it there, when the Backups were looked at.
+Result<void> LookAtRunning(const Context& context, bool shown, World& world, std::stop_token stop) {
   const std::string& running = world.policy.status.running;
   const bool known = std::ranges::any_of(
       world.backups, [&](const crds::Backup& b) { return b.metadata.name == running; });
-  if (running.empty() || known) return {};
+  if (running.empty() || known || shown) return {};
   TRY(auto backup,
       ReadLive<crds::Backup>(context, {world.policy.metadata.namespace_, running}, stop));
   if (backup) world.backups.push_back(*std::move(backup));
@@ -47,8 +47,10 @@ Result<Observed> Observe(const Context& context, crds::BackupPolicy policy, std:
   observed.stateful_set = context.caches.stateful_sets.Get({key.ns, spec.target.stateful_set});
   world.repository = observed.repository.get();
   world.stateful_set = observed.stateful_set.get();
+  const bool shown =
+      context.caches.backups.freshness().Shows({key.ns, world.policy.status.running});
   LookAtBackups(context, key, world);
-  TRY_VOID(LookAtRunning(context, world, stop));
+  TRY_VOID(LookAtRunning(context, shown, world, stop));
   LookAtForgetJobs(context, world, stop);
   return observed;
 }

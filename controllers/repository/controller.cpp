@@ -24,6 +24,7 @@ bool ChangesNothing(const World& world, const Plan& plan) {
 }  // namespace
 
 Result<Requeue> RepositoryController::Reconcile(const kube::ObjectKey& key, std::stop_token stop) {
+  if (context_.caches.repositories.freshness().Awaits(key)) return AwaitChange();
   const auto cached = context_.caches.repositories.Get(key);
   if (cached == nullptr) {
     movers_.Forget(key);
@@ -33,7 +34,7 @@ Result<Requeue> RepositoryController::Reconcile(const kube::ObjectKey& key, std:
   seen.waiting_told = WaitingTold(key);
   const Plan wish = repository::Decide(seen, context_.settings);
   if (ChangesNothing(seen, wish)) return wish.requeue;
-  TRY(auto live, ReadLive<crds::BackupRepository>(context_, key, stop));
+  TRY(auto live, ReadWritten<crds::BackupRepository>(context_, key, stop));
   if (!live || live->metadata.deletion_timestamp) {
     movers_.Forget(key);
     return AwaitChange();
@@ -81,7 +82,7 @@ Result<void> RepositoryController::Apply(const World& world, const Plan& plan,
   if (plan.chore) {
     TRY(const Json job,
         repository::BuildChoreJob(world.repository, *plan.chore, context_.settings));
-    TRY_VOID(EnsureJob(context_.api, job, stop));
+    TRY_VOID(EnsureJob(context_, job, stop));
   }
   for (const JobView& job : plan.remove) {
     const auto removed = context_.api.Delete(kube::kJobs, job.key, {.uid = job.uid}, stop);
@@ -94,7 +95,7 @@ Result<void> RepositoryController::StartProbe(const World& world,
                                               const repository::ProbeStart& start,
                                               std::stop_token stop) {
   TRY(const Json job, repository::BuildProbeJob(world.repository, start, context_.settings));
-  TRY_VOID(EnsureJob(context_.api, job, stop));
+  TRY_VOID(EnsureJob(context_, job, stop));
   if (start.dead_holders.empty()) return {};
   movers_.Handled(KeyOf(world.repository.metadata));
   for (const std::string& holder : start.dead_holders)

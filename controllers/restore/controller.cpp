@@ -68,7 +68,7 @@ Result<void> RestoreController::StartMover(const World& world, const std::string
                                    [&](const auto& candidate) { return candidate.claim == claim; });
   TRY(const auto user, restore::InheritedUser(context_, world, *volume, stop));
   TRY(const Json job, restore::BuildMover(world, *volume, user, context_.settings));
-  return EnsureJob(context_.api, job, stop);
+  return EnsureJob(context_, job, stop);
 }
 
 Result<void> RestoreController::RemoveJob(const JobView& job, std::stop_token stop) {

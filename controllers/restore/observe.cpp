@@ -94,11 +94,13 @@ class Observer {
   Result<void> LookAtMovers() {
     const std::string ours =
         std::string(kRestoreLabel) + "=" + LabelValue(world_.restore.metadata.name);
-    TRY(const auto jobs,
-        ListAll<JobView>(
-            context_.api, kube::kJobs,
-            {.ns = Namespace(), .label_selector = ours, .field_selector = "", .page_size = 500},
-            DecodeJob, stop_));
+    TRY(const auto jobs, ListAll<JobView>(context_.api, kube::kJobs,
+                                          {.ns = Namespace(),
+                                           .label_selector = ours,
+                                           .field_selector = "",
+                                           .page_size = 500,
+                                           .not_older_than = ""},
+                                          DecodeJob, stop_));
     for (const crds::VolumeRestore& volume : Status().volumes)
       for (const JobView& job : jobs)
         if (job.owner.uid == world_.restore.metadata.uid &&
@@ -108,7 +110,8 @@ class Observer {
                                     {.ns = Namespace(),
                                      .label_selector = SomeWait() ? "" : ours,
                                      .field_selector = "",
-                                     .page_size = 500},
+                                     .page_size = 500,
+                                     .not_older_than = ""},
                                     DecodePod, stop_));
     for (auto& [claim, mover] : world_.movers) Follow(mover, pods);
     world_.pods = std::move(pods);

@@ -21,6 +21,10 @@ class FilledCaches {
     const kube::ObjectKey key = view.key;
     stateful_sets_.Put(key, std::make_shared<const controllers::StatefulSetView>(std::move(view)));
   }
+  void Add(controllers::JobView view) {
+    const kube::ObjectKey key = view.key;
+    jobs_.Put(key, std::make_shared<const controllers::JobView>(std::move(view)));
+  }
 
   controllers::Caches caches() const {
     return {repositories_, policies_, backups_, restores_, jobs_, pods_, stateful_sets_};

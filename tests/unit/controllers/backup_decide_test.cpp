@@ -110,6 +110,38 @@ TEST_F(BackupDecideTest, StartsAMoverForEachVolume) {
   EXPECT_EQ(Ready(plan).message, "0 of 2 volumes done");
 }
 
+TEST_F(BackupDecideTest, AMoverThatComesUpInTimeIsNoNews) {
+  Resolved({"data-db-0"});
+  world_.backup.status = Decided().status;
+  EXPECT_EQ(world_.backup.status.volumes[0].job, "run-data-db-0");
+  VolumeWorld& seen = HasJob(0, MoverPhase::kWaiting);
+  seen.job->created = world_.now;
+  seen.mover.message = "pod run-data-db-0-x is starting on node a";
+  world_.backup.status.start_time = world_.now;
+  EXPECT_EQ(Decided().status, world_.backup.status);
+  seen.mover.reason = reason::kUnschedulable;
+  EXPECT_EQ(Decided().status.volumes[0].message, seen.mover.message) << "trouble is told at once";
+  seen.mover.reason.clear();
+  world_.now += std::chrono::seconds(10);
+  EXPECT_EQ(Decided().status.volumes[0].message, seen.mover.message) << "and so is a long wait";
+}
+
+TEST_F(BackupDecideTest, AMoverThatWasRefusedIsInTheQueueAgain) {
+  Resolved({"data-db-0"});
+  Plan plan = Decided();
+  AddStartFailure(plan, world_, "data-db-0", {Code::kDenied, "exceeded quota"});
+  EXPECT_EQ(plan.status.volumes[0].job, "");
+}
+
+TEST_F(BackupDecideTest, AJobThatIsOnItsWayIsNotMadeAgain) {
+  Resolved({"data-db-0"});
+  world_.backup.status = Decided().status;
+  world_.volumes[0].job_is_coming = true;
+  const Plan plan = Decided();
+  EXPECT_THAT(plan.start, IsEmpty());
+  EXPECT_EQ(plan.status, world_.backup.status);
+}
+
 TEST_F(BackupDecideTest, WaitsForASlotVisibly) {
   Resolved({"data-db-0", "data-db-1"});
   world_.free_slots = 1;

@@ -1,5 +1,6 @@
 // What is as it should be costs no request: the caches are enough to see that nothing is to be
 // done.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "controllers/backup/controller.h"
@@ -9,27 +10,15 @@
 #include "controllers/repository/controller.h"
 #include "controllers/repository/observe.h"
 #include "controllers/trim.h"
-#include "tests/builders/caches.h"
-#include "tests/builders/kinds.h"
-#include "tests/fakes/scripted_transport.h"
+#include "tests/builders/context.h"
 
 namespace holdfast::controllers {
 namespace {
 
 using builders::At;
+using ::testing::ElementsAre;
 
-class FixedClock final : public Clock {
- public:
-  TimePoint Now() const override { return At("2026-06-01T12:00:00Z"); }
-};
-
-class NoEvents final : public kube::EventRecorder {
- public:
-  void Record(const kube::ObjectReference&, kube::EventType, const std::string&,
-              const std::string&) override {}
-};
-
-class SteadyStateTest : public ::testing::Test {
+class SteadyStateTest : public builders::ContextTest {
  protected:
   SteadyStateTest() {
     crds::BackupRepository repository = builders::RepositoryNamed("offsite").Build();
@@ -37,17 +26,6 @@ class SteadyStateTest : public ::testing::Test {
     caches_.Add(repository);
     caches_.Add(builders::StatefulSetOf(1));
   }
-
-  fakes::ScriptedTransport server_;
-  kube::Api api_{server_};
-  FixedClock clock_;
-  Settings settings_;
-  NoEvents events_;
-  builders::FilledCaches caches_;
-  const std::unique_ptr<kube::Executor> executor_ = kube::MakeExecutor(
-      [] { return Result<kube::ClientConfig>(Fail(Code::kInternal, "no command is to be run")); });
-  hooks::Runner hooks_{api_, *executor_, clock_};
-  Context context_{api_, clock_, settings_, events_, caches_.caches(), hooks_};
 };
 
 TEST_F(SteadyStateTest, APolicyThatSaysAllThatIsTrue) {
@@ -73,6 +51,40 @@ TEST_F(SteadyStateTest, APolicyThatHasNewsToTellIsReadLiveBeforeItIsWritten) {
   EXPECT_TRUE(PolicyController(context_).Reconcile({"shop", "nightly"}, {}));
   ASSERT_EQ(server_.requests().size(), 1u);
   EXPECT_EQ(server_.requests()[0].method, kube::Method::kGet);
+}
+
+// Its own writes by their versions: the cache is past the first, and then behind the last.
+TEST_F(SteadyStateTest, APolicyWhoseCacheShowsOurLastWriteIsWrittenWithoutBeingRead) {
+  crds::BackupPolicy policy = builders::PolicyNamed("nightly").Build();
+  policy.metadata.resource_version = "7";
+  caches_.Add(policy);
+  kube::Freshness& freshness = caches_.caches().policies.freshness();
+  freshness.Wrote({"shop", "nightly"}, "7");
+  freshness.Reached("", "7");
+  policy.metadata.resource_version = "8";
+  server_.Answer(200, crds::Encode(policy));
+  EXPECT_TRUE(PolicyController(context_).Reconcile({"shop", "nightly"}, {}));
+  EXPECT_THAT(Asked(),
+              ElementsAre("PATCH /apis/holdfast.dev/v1alpha1/namespaces/shop/backuppolicies/"
+                          "nightly/status"));
+  const auto again = PolicyController(context_).Reconcile({"shop", "nightly"}, {});
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(*again, AwaitChange()) << "the cache does not show version 8 yet";
+  EXPECT_EQ(server_.requests().size(), 1u);
+}
+
+TEST_F(SteadyStateTest, AfterAWriteOfUnknownOutcomeThePolicyIsReadLive) {
+  crds::BackupPolicy policy = builders::PolicyNamed("nightly").Build();
+  policy.metadata.resource_version = "7";
+  caches_.Add(policy);
+  kube::Freshness& freshness = caches_.caches().policies.freshness();
+  freshness.Wrote({"shop", "nightly"}, "7");
+  freshness.Reached("", "7");
+  server_.Fail({Code::kTimeout, "no answer"}).Refuse(404, "NotFound", "deleted");
+  EXPECT_FALSE(PolicyController(context_).Reconcile({"shop", "nightly"}, {}));
+  EXPECT_TRUE(PolicyController(context_).Reconcile({"shop", "nightly"}, {}));
+  ASSERT_EQ(server_.requests().size(), 2u);
+  EXPECT_EQ(server_.requests()[1].method, kube::Method::kGet);
 }
 
 TEST_F(SteadyStateTest, ABackupThatIsOver) {
