@@ -11,6 +11,7 @@ from .api import GROUP, collection
 from .process import Operator
 
 MINUTES = 60
+LATENCY_PERIOD = 0.25  # seconds from one Backup to the next
 OURS = ("backuprepositories", "backuppolicies", "backups", "restores")
 # Who else writes in an idle cluster: the kubelet of the real node and the control plane, about themselves.
 NOT_OURS = {"leases", "nodes", "tokenreviews", "subjectaccessreviews", "tokenrequests", "serviceaccounts", "configmaps",
@@ -52,7 +53,8 @@ class Bench:
         return self._settled("full")
 
     def latency(self):
-        """From a Backup's creation to its Job's, as a client that watches Jobs sees it."""
+        """From a Backup's creation to its Job's, as a client that watches Jobs sees it. One after the other without a pause
+        would measure the operator's limit of its own requests instead."""
         times = []
         with self._operator("latency") as operator, JobWatch(self._client) as jobs:
             operator.settle()
@@ -64,6 +66,7 @@ class Bench:
                 self._client.create(made)
                 times.append(jobs.await_job(namespace, f"{name}-data-database-0") - start)
                 self._client.call("DELETE", f"{collection('Backup', namespace)}/{name}")
+                time.sleep(max(0, start + LATENCY_PERIOD - time.monotonic()))
         return {"backups": len(times), "median_ms": round(statistics.median(times) * 1000, 1),
                 "p99_ms": round(sorted(times)[max(0, int(len(times) * 0.99) - 1)] * 1000, 1),
                 "max_ms": round(max(times) * 1000, 1)}
@@ -89,7 +92,7 @@ class Bench:
         settings, client = self._settings, self._client
         hot = objects.namespace_name(0)
         client.create(objects.repository(hot, objects.HOT))
-        due = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=3 if not settings.smoke else 1)
+        due = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=settings.due_minutes)
         due = due.replace(second=0, microsecond=0) + datetime.timedelta(minutes=1)
         names = [self._due_policy(i) for i in range(settings.due)]
         cron = f"{due.minute} {due.hour} * * *"
@@ -149,19 +152,18 @@ def _scheduled(settings, names, cron):
         yield objects.policy(namespace, name, repository, cron, f"{settings.jitter_seconds}s", "UTC")
 
 
-class JobWatch:
-    """When Jobs appear, told by a watch of its own."""
+class Followed:
+    """What happens to a collection from now on, told by a watch of its own to `on_event(type, object)` on its thread."""
 
-    def __init__(self, client):
+    def __init__(self, client, path):
         self._client = client
-        self._seen = {}
-        self._changed = threading.Condition()
+        self._path = path
+        self.changed = threading.Condition()
 
     def __enter__(self):
-        version = self._client.get("/apis/batch/v1/jobs?limit=1")["metadata"]["resourceVersion"]
-        self._stream = self._client.stream(f"/apis/batch/v1/jobs?watch=1&resourceVersion={version}")
-        self._thread = threading.Thread(target=self._follow, daemon=True)
-        self._thread.start()
+        version = self._client.get(f"{self._path}?limit=1")["metadata"]["resourceVersion"]
+        self._stream = self._client.stream(f"{self._path}?watch=1&resourceVersion={version}")
+        threading.Thread(target=self._follow, daemon=True).start()
         return self
 
     def __exit__(self, *_exception):
@@ -169,17 +171,84 @@ class JobWatch:
 
     def _follow(self):
         for event in self._stream.events():
-            if event["type"] == "ADDED":
-                metadata = event["object"]["metadata"]
-                with self._changed:
-                    self._seen[metadata["namespace"], metadata["name"]] = time.monotonic()
-                    self._changed.notify_all()
+            with self.changed:
+                self.on_event(event["type"], event["object"])
+                self.changed.notify_all()
+
+    def on_event(self, kind, item):
+        raise NotImplementedError
+
+
+class JobWatch(Followed):
+    """When Jobs appear."""
+
+    def __init__(self, client):
+        super().__init__(client, collection("Job"))
+        self._seen = {}
+
+    def on_event(self, kind, item):
+        if kind == "ADDED":
+            self._seen[item["metadata"]["namespace"], item["metadata"]["name"]] = time.monotonic()
 
     def await_job(self, namespace, name):
-        with self._changed:
-            if not self._changed.wait_for(lambda: (namespace, name) in self._seen, 60):
+        with self.changed:
+            if not self.changed.wait_for(lambda: (namespace, name) in self._seen, 60):
                 raise BenchError(f"no Job {namespace}/{name} after a minute")
             return self._seen[namespace, name]
+
+
+class MoverWatch(Followed):
+    """How many movers of each repository are at work, at every moment."""
+
+    def __init__(self, client):
+        super().__init__(client, collection("Job"))
+        self._running = {}
+        self.most = 0
+        self.uids = set()
+
+    def on_event(self, kind, item):
+        metadata = item["metadata"]
+        if metadata["labels"].get("holdfast.dev/verb") != "backup":
+            return
+        self.uids.add(metadata["uid"])
+        movers = self._running.setdefault((metadata["namespace"], metadata["labels"]["holdfast.dev/repository"]), set())
+        ended = any(c["type"] in ("Complete", "Failed") and c["status"] == "True"
+                    for c in item.get("status", {}).get("conditions", []))
+        if kind == "DELETED" or ended:
+            movers.discard(metadata["uid"])
+        else:
+            movers.add(metadata["uid"])
+        self.most = max(self.most, len(movers))
+
+
+class RunWatch(Followed):
+    """The Backups of some policies."""
+
+    def __init__(self, client, wanted):
+        super().__init__(client, f"{GROUP}/backups")
+        self._wanted = wanted
+        self.runs = {}
+        self._waiting = set()
+        self.most_waiting = 0
+        self.wait = ""
+
+    def on_event(self, kind, item):
+        key = item["metadata"]["namespace"], item["metadata"]["name"]
+        if kind == "DELETED" or (key[0], item["spec"]["policy"]) not in self._wanted:
+            return
+        status = item.get("status", {})
+        ready = next((c for c in status.get("conditions", []) if c["type"] == "Ready"), {"reason": ""})
+        waits = ready["reason"] == "WaitingForSlot"
+        (self._waiting.add if waits else self._waiting.discard)(key)
+        self.most_waiting = max(self.most_waiting, len(self._waiting))
+        if waits:
+            self.wait = ready["message"]
+        self.runs[key] = {"policy": (key[0], item["spec"]["policy"]), "created": item["metadata"]["creationTimestamp"],
+                          "started": status.get("startTime"), "ended": status.get("completionTime"), "phase": status.get("phase")}
+
+    def over(self):
+        with self.changed:
+            return len(self.runs) >= len(self._wanted) and all(run["ended"] for run in self.runs.values())
 
 
 class DueWatch:
@@ -189,53 +258,69 @@ class DueWatch:
         self._client = client
         self._operator = operator
         self._wanted = {(namespace, name): repository for namespace, name, repository in names}
-        self._most_waiting = 0
-        self._most_running = {}
+        self._most_told = self._most_queued = self._most_per_second = 0
+        self._told = {}
+        self._samples = []
 
     def run(self, due):
-        deadline = time.time() + 60 * MINUTES
-        while time.time() < deadline:
-            self._operator.require_alive()
-            self._look()
-            if time.time() > due and self._over():
-                self.ended = time.time()
-                return
-            time.sleep(3)
+        with RunWatch(self._client, self._wanted) as self._runs, MoverWatch(self._client) as self._movers:
+            self._told = self._next_runs(due)
+            deadline = time.time() + 60 * MINUTES
+            while time.time() < deadline:
+                self._operator.require_alive()
+                self._look()
+                if time.time() > due and self._runs.over():
+                    self.ended = time.time()
+                    return
+                time.sleep(2)
         raise BenchError("not all policies that were due have run after an hour")
 
-    def _look(self):
-        """Movers at work, and what is told of the queue."""
-        running = {}
-        for job in self._client.list(collection("Job"), "holdfast.dev/verb=backup"):
-            if not job.get("status", {}).get("completionTime"):
-                key = job["metadata"]["namespace"], job["metadata"]["labels"].get("holdfast.dev/repository", "")
-                running[key] = running.get(key, 0) + 1
-        for key, count in running.items():
-            self._most_running[key] = max(self._most_running.get(key, 0), count)
-        hot = self._client.get(f"{collection('BackupRepository', objects.namespace_name(0))}/{objects.HOT}")
-        self._most_waiting = max(self._most_waiting, hot.get("status", {}).get("waiting", 0))
+    def _next_runs(self, due):
+        """When each policy says it runs, its jitter included, before any of them does."""
+        self._operator.settle()
+        told = {}
+        for item in self._client.list(f"{GROUP}/backuppolicies"):
+            key = item["metadata"]["namespace"], item["metadata"]["name"]
+            if key in self._wanted and item.get("status", {}).get("nextRun"):
+                told[key] = _time(item["status"]["nextRun"])
+        if time.time() > due or len(told) < len(self._wanted):
+            raise BenchError(f"{len(told)} of {len(self._wanted)} policies had told their next run when they were due:"
+                             " give HOLDFAST_BENCH_DUE_MINUTES")
+        return told
 
-    def _over(self):
-        self._backups = [item for item in self._client.list(f"{GROUP}/backups")
-                         if (item["metadata"]["namespace"], item["spec"]["policy"]) in self._wanted]
-        return len(self._backups) >= len(self._wanted) and all(
-            item.get("status", {}).get("completionTime") for item in self._backups)
+    def _look(self):
+        """What is told of the queue, and how fast the operator asks, over ten seconds."""
+        hot = self._client.get(f"{collection('BackupRepository', objects.namespace_name(0))}/{objects.HOT}")
+        self._most_told = max(self._most_told, hot.get("status", {}).get("waiting", 0))
+        self._most_queued = max(self._most_queued, int(self._operator.queued()))
+        self._samples.append((time.monotonic(), sum(self._operator.requests().values())))
+        while self._samples[-1][0] - self._samples[0][0] > 15:
+            self._samples.pop(0)
+        seconds = self._samples[-1][0] - self._samples[0][0]
+        if seconds >= 10:
+            self._most_per_second = max(self._most_per_second, (self._samples[-1][1] - self._samples[0][1]) / seconds)
 
     def figures(self, due):
-        runs = {}
-        for item in self._backups:
-            runs.setdefault((item["metadata"]["namespace"], item["spec"]["policy"]), []).append(item)
-        created = [_time(item["metadata"]["creationTimestamp"]) - due.timestamp() for item in self._backups]
-        hot = sorted((item for item in self._backups if self._wanted[item["metadata"]["namespace"], item["spec"]["policy"]]
-                      == objects.HOT), key=lambda item: (item["metadata"]["creationTimestamp"], item["metadata"]["name"]))
-        starts = [_time(item["status"]["startTime"]) for item in hot]
-        return {"due": len(self._wanted), "ran_once": sum(1 for items in runs.values() if len(items) == 1),
-                "succeeded": sum(1 for item in self._backups if item["status"]["phase"] == "Succeeded"),
-                "first_created_s": round(min(created), 1), "last_created_s": round(max(created), 1),
+        runs = self._runs.runs.values()
+        by_policy = {}
+        for run in runs:
+            by_policy.setdefault(run["policy"], []).append(run)
+        late = sorted(_time(run["created"]) - self._told[run["policy"]] for run in runs)
+        told = sorted(time - due.timestamp() for time in self._told.values())
+        hot = sorted((run["created"], name, _time(run["started"])) for (_, name), run in self._runs.runs.items()
+                     if self._wanted[run["policy"]] == objects.HOT)
+        starts = [start for _, _, start in hot]
+        return {"due": len(self._wanted), "ran_once": sum(1 for items in by_policy.values() if len(items) == 1),
+                "movers_made": len(self._movers.uids), "succeeded": sum(1 for run in runs if run["phase"] == "Succeeded"),
+                "jitter_s": [round(told[0]), round(statistics.median(told)), round(told[-1])],
+                "before_its_time": sum(1 for seconds in late if seconds < 0),
+                "late_median_s": statistics.median(late), "late_max_s": late[-1],
                 "all_over_s": round(self.ended - due.timestamp(), 1),
                 "hot_out_of_order": sum(1 for a, b in zip(starts, starts[1:]) if b < a),
-                "most_movers_of_a_repository": max(self._most_running.values(), default=0), "slots": objects.SLOTS,
-                "most_waiting_seen": self._most_waiting}
+                "most_movers_of_a_repository": self._movers.most, "slots": objects.SLOTS,
+                "most_waiting_told_by_the_repository": self._most_told, "most_waiting_by_their_conditions": self._runs.most_waiting,
+                "wait": self._runs.wait, "most_in_work_queues": self._most_queued,
+                "most_requests_per_second": round(self._most_per_second, 1)}
 
 
 def _time(text):

@@ -57,6 +57,9 @@ TARGETS = [
     ("idle", "idle: writes but of leases", "", _exactly(0), lambda p: sum(p["writes_at_the_server"].values())),
     ("due", "due at once: policies that ran exactly once, of all", "%", _exactly(100.0),
      lambda p: 100.0 * p["ran_once"] / p["due"]),
+    ("due", "due at once: movers made, of all", "%", _exactly(100.0), lambda p: 100.0 * p["movers_made"] / p["due"]),
+    ("due", "due at once: before their time", "", _exactly(0), lambda p: p["before_its_time"]),
+    ("due", "due at once: requests a second, over ten seconds", "", _at_most(100), lambda p: p["most_requests_per_second"]),
     ("due", "due at once: movers of one repository, of 4 slots", "", _at_most(4), lambda p: p["most_movers_of_a_repository"]),
     ("due", "due at once: started out of order", "", _exactly(0), lambda p: p["hot_out_of_order"]),
 ]

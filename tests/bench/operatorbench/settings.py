@@ -19,6 +19,7 @@ class Settings:
     latencies: int = 300          # new Backups, one after the other
     idle_seconds: int = 300
     due: int = 5000               # policies in the same minute
+    due_minutes: int = 3          # from their creation until they are due
     jitter_seconds: int = 300     # over which they spread
     hot: int = 200                # of those, how many share one repository of four slots
     phases: tuple = tuple(PHASES)
@@ -32,7 +33,7 @@ class Settings:
 
 
 SMOKE = {"namespaces": 5, "policies": 50, "backups": 100, "repositories": 10, "latencies": 5, "idle_seconds": 5,
-         "due": 10, "jitter_seconds": 5, "hot": 6}
+         "due": 10, "due_minutes": 1, "jitter_seconds": 5, "hot": 6}
 
 
 def read():
