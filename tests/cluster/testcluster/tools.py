@@ -75,6 +75,8 @@ class NodeTool:
         return code
 
 
+_SNAPSHOTTER = "github.com/kubernetes-csi/external-snapshotter/v8/cmd"
+
 ALL = [
     # The slowest first: the others' compilations fit beside its link.
     Tool("kubernetes", "kubernetes", ldflags=_KUBERNETES_VERSION),
@@ -86,6 +88,11 @@ ALL = [
     Tool("local-path-provisioner", "local-path-provisioner", "github.com/rancher/local-path-provisioner"),
     Tool("pause", "pause"),
     # What only tests need.
+    Tool("snapshot-controller", "external-snapshotter", f"{_SNAPSHOTTER}/snapshot-controller", in_cluster=False),
+    Tool("csi-snapshotter", "external-snapshotter", f"{_SNAPSHOTTER}/csi-snapshotter", in_cluster=False),
+    Tool("csi-provisioner", "csi-provisioner", "github.com/kubernetes-csi/external-provisioner/v5/cmd/csi-provisioner",
+         in_cluster=False),
+    Tool("csi-driver", "csi-driver", in_cluster=False),
     Tool("fake-gcs-server", "fake-gcs-server", "github.com/fsouza/fake-gcs-server", in_cluster=False),
     NodeTool("azurite-blob", "azurite", "azurite/dist/src/blob/main.js"),
 ]
@@ -127,6 +134,11 @@ def _go_version():
     # Reading the VERSION file instead of running `go version` would save 10 ms,
     # but not every distribution's Go has one.
     return run("asking Go its version", _go(), "env", "GOVERSION", env=_environment())
+
+
+def go(*arguments, cwd):
+    """What `go ARGUMENTS` prints."""
+    return run(f"running go {arguments[0]}", _go(), *arguments, cwd=cwd, env=_environment())
 
 
 @functools.cache

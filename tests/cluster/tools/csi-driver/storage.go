@@ -1,0 +1,210 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The ioctls of linux/fs.h that freeze and thaw a file system.
+const (
+	fiFreeze = 0xC0045877
+	fiThaw   = 0xC0045878
+)
+
+type storage struct {
+	root string
+	// Copies and removals, one at a time.
+	mutex sync.Mutex
+}
+
+type snapshot struct {
+	ID     string    `json:"id"`
+	Volume string    `json:"volume"`
+	Size   int64     `json:"size"`
+	Taken  time.Time `json:"taken"`
+	Ready  bool      `json:"ready"`
+}
+
+func newStorage(root string) *storage {
+	s := &storage{root: root}
+	for _, folder := range []string{"volumes", "snapshots"} {
+		if err := os.MkdirAll(filepath.Join(root, folder), 0o700); err != nil {
+			panic(err)
+		}
+	}
+	return s
+}
+
+func (s *storage) volume(id string) string   { return filepath.Join(s.root, "volumes", id+".img") }
+func (s *storage) snapshot(id string) string { return filepath.Join(s.root, "snapshots", id+".img") }
+func (s *storage) record(id string) string   { return filepath.Join(s.root, "snapshots", id+".json") }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func run(program string, arguments ...string) error {
+	if output, err := exec.Command(program, arguments...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", program, err, output)
+	}
+	return nil
+}
+
+// Makes `target` whole or not at all.
+func whole(target string, fill func(unfinished string) error) error {
+	unfinished := target + ".new"
+	if err := fill(unfinished); err != nil {
+		os.Remove(unfinished)
+		return err
+	}
+	return os.Rename(unfinished, target)
+}
+
+func (s *storage) makeVolume(id string, size int64) error {
+	return whole(s.volume(id), func(unfinished string) error {
+		file, err := os.Create(unfinished)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := file.Truncate(size); err != nil {
+			return err
+		}
+		return run("mkfs.ext4", "-q", "-F", "-m", "0", unfinished)
+	})
+}
+
+func (s *storage) copyInto(target, source string) error {
+	return whole(target, func(unfinished string) error {
+		return run("cp", "--reflink=auto", "--sparse=always", source, unfinished)
+	})
+}
+
+// Nothing is written to the volume while `work` runs, and all that was written before is in its image.
+func (s *storage) frozen(id string, work func() error) error {
+	device, err := findLoop(s.volume(id))
+	if err != nil || device == "" {
+		return errors.Join(err, work()) // mounted nowhere
+	}
+	// A second mount of a mounted device is of the same file system.
+	point, err := os.MkdirTemp(s.root, "freeze")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(point)
+	if err := unix.Mount(device, point, "ext4", 0, ""); err != nil {
+		return err
+	}
+	defer unix.Unmount(point, unix.MNT_DETACH)
+	folder, err := os.Open(point)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	if err := unix.IoctlSetInt(int(folder.Fd()), fiFreeze, 0); err != nil {
+		return err
+	}
+	done := work()
+	return errors.Join(done, unix.IoctlSetInt(int(folder.Fd()), fiThaw, 0))
+}
+
+func (s *storage) readSnapshot(id string) (*snapshot, error) {
+	text, err := os.ReadFile(s.record(id))
+	if err != nil {
+		return nil, err
+	}
+	taken := &snapshot{}
+	return taken, json.Unmarshal(text, taken)
+}
+
+func (s *storage) takeSnapshot(id, volume string, ready bool) (*snapshot, error) {
+	status, err := os.Stat(s.volume(volume))
+	if err != nil {
+		return nil, err
+	}
+	taken := &snapshot{ID: id, Volume: volume, Size: status.Size(), Taken: time.Now(), Ready: ready}
+	if err := s.frozen(volume, func() error { return s.copyInto(s.snapshot(id), s.volume(volume)) }); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(taken)
+	if err != nil {
+		return nil, err
+	}
+	return taken, whole(s.record(id), func(unfinished string) error { return os.WriteFile(unfinished, text, 0o600) })
+}
+
+func removeAll(paths ...string) error {
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// The loop device of an image, whichever node attached it; empty for none.
+func findLoop(image string) (string, error) {
+	var status unix.Stat_t
+	if err := unix.Stat(image, &status); err != nil {
+		return "", err
+	}
+	devices, err := filepath.Glob("/dev/loop[0-9]*")
+	if err != nil {
+		return "", err
+	}
+	for _, device := range devices {
+		file, err := os.Open(device)
+		if err != nil {
+			continue
+		}
+		info, err := unix.IoctlLoopGetStatus64(int(file.Fd()))
+		file.Close()
+		if err == nil && info.Device == status.Dev && info.Inode == status.Ino {
+			return device, nil
+		}
+	}
+	return "", nil
+}
+
+// Attaches an image to a loop device, which goes by itself when nobody uses it any more: the caller
+// mounts it before it closes the file.
+func attach(image string) (*os.File, error) {
+	backing, err := os.OpenFile(image, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer backing.Close()
+	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer control.Close()
+	for {
+		number, err := unix.IoctlRetInt(int(control.Fd()), unix.LOOP_CTL_GET_FREE)
+		if err != nil {
+			return nil, err
+		}
+		device, err := os.OpenFile(fmt.Sprintf("/dev/loop%d", number), os.O_RDWR, 0)
+		if err != nil {
+			return nil, err
+		}
+		config := unix.LoopConfig{Fd: uint32(backing.Fd())}
+		config.Info.Flags = unix.LO_FLAGS_AUTOCLEAR
+		if err = unix.IoctlLoopConfigure(int(device.Fd()), &config); err == nil {
+			return device, nil
+		}
+		device.Close()
+		if err != unix.EBUSY { // else somebody else took it
+			return nil, err
+		}
+	}
+}
