@@ -63,6 +63,8 @@ static Code CodeOfErrno(int error_number) {
     case ECONNRESET:
     case EHOSTUNREACH:
     case ENETUNREACH:
+    case EHOSTDOWN:
+    case ESTALE:
       return Code::kUnavailable;
     case EINVAL:
     case ENAMETOOLONG:

@@ -32,6 +32,16 @@ std::string FileOf(const std::string& path) { return path.substr(path.rfind('/')
 
 // --- Who the mover is ---
 
+// Movers of one repository are different users, and share its files by their group. Kubernetes is
+// asked to give the volume to the group only where it cannot touch a workload's volume beside it:
+// fsGroup is for all volumes of a pod.
+void JoinGroup(const MoverJob& job, crds::MoverSecurityContext& security) {
+  const std::int64_t group = job.repository->spec.filesystem->group;
+  if (std::ranges::find(security.supplemental_groups, group) == security.supplemental_groups.end())
+    security.supplemental_groups.push_back(group);
+  if (job.claim.empty() && !security.fs_group) security.fs_group = group;
+}
+
 // The user's wish over the workload's habit, member by member. A mover that mounts no claim has no
 // files of a workload to read, and nothing to inherit.
 crds::MoverSecurityContext Security(const MoverJob& job) {
@@ -46,12 +56,13 @@ crds::MoverSecurityContext Security(const MoverJob& job) {
     security.run_as_user = kNobody;
     if (!security.run_as_group) security.run_as_group = kNobody;
   }
+  if (job.repository->spec.filesystem) JoinGroup(job, security);
   return security;
 }
 
 bool IsRoot(const crds::MoverSecurityContext& security) { return security.run_as_user == 0; }
 
-// fsGroup is never invented: it would change the group of every file of the workload.
+// fsGroup is never invented beside a workload's volume: it would change the group of every file.
 Json PodSecurityContext(const crds::MoverSecurityContext& security) {
   Json context = {{"runAsUser", *security.run_as_user},
                   {"seccompProfile", {{"type", "RuntimeDefault"}}}};
@@ -129,6 +140,8 @@ Mounts MountsOf(const MoverJob& job) {
   for (const MountedFile& file : files)
     mounts.Add(file.volume.c_str(), SourceOf(file), DirectoryOf(file.path), true);
   mounts.Add("tmp", {{"emptyDir", Json::object()}}, "/tmp", false);
+  if (Json volume = PlaceVolume(repository); !volume.is_null())
+    mounts.Add("repository", std::move(volume), protocol::kRepositoryPath, false);
   if (!job.claim.empty())
     mounts.Add("data", {{"persistentVolumeClaim", {{"claimName", job.claim}}}}, protocol::kDataPath,
                job.claim_read_only);
@@ -187,6 +200,18 @@ void RequireNode(Json& affinity, const std::string& node) {
   for (Json& term : terms) term["matchExpressions"].push_back(on_node);
 }
 
+// A claim that one node can mount at a time is at hand where the repository's other movers run. A
+// wish only: where the workload's volume is matters more, and then the claim is waited for.
+void PreferNodeOfRepository(Json& affinity, const crds::BackupRepository& repository) {
+  const Json others = {{"matchLabels",
+                        {{kManagedBy, kManagedByHoldfast},
+                         {kRepositoryLabel, LabelValue(repository.metadata.name)}}}};
+  affinity["podAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"].push_back(
+      {{"weight", 100},
+       {"podAffinityTerm",
+        {{"labelSelector", others}, {"topologyKey", "kubernetes.io/hostname"}}}});
+}
+
 Result<Json> Affinity(const MoverJob& job) {
   Json affinity = Json::object();
   if (!job.mover.affinity.empty()) {
@@ -194,6 +219,8 @@ Result<Json> Affinity(const MoverJob& job) {
     if (!affinity.is_object()) return Fail(Code::kInvalid, "spec.mover.affinity is not an object");
   }
   if (!job.node.empty()) RequireNode(affinity, job.node);
+  if (const auto& place = job.repository->spec.filesystem; place && !place->claim_name.empty())
+    PreferNodeOfRepository(affinity, *job.repository);
   return affinity;
 }
 
@@ -281,6 +308,11 @@ Json OwnerReferences(const MoverJob& job) {
 }  // namespace
 
 Result<Json> BuildMoverJob(const MoverJob& job, const Settings& settings) {
+  const auto& place = job.repository->spec.filesystem;
+  if (place && !job.claim.empty() && place->claim_name == job.claim)
+    return Fail(Code::kInvalid, "claim " + job.claim + " holds the repository " +
+                                    job.repository->metadata.name +
+                                    " itself: it is neither backed up to nor restored from there");
   TRY(Json pod, PodSpec(job, settings));
   const Json labels = Labels(job);
   Json spec = {{"backoffLimit", job.retries},
@@ -304,6 +336,8 @@ protocol::RepositoryArgs RepositoryArgsFor(const crds::BackupRepository& reposit
   args.location = LocationOf(repository.spec);
   args.has_ca = HasCaBundle(repository.spec);
   args.virtual_host_style = repository.spec.s3 && !repository.spec.s3->force_path_style;
+  if (repository.spec.filesystem)
+    args.local_group = static_cast<std::uint32_t>(repository.spec.filesystem->group);
   args.holder = settings.cluster_name + "/$(POD_NAMESPACE)/$(POD_NAME)";
   args.lock_wait = kLockWait;
   const crds::RepositoryLimits& limits = repository.spec.limits;

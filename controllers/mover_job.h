@@ -42,7 +42,8 @@ struct MoverJob {
   std::optional<std::chrono::seconds> deadline;
 };
 
-// The whole batch/v1 Job. Invalid when spec.mover.affinity is not a JSON object.
+// The whole batch/v1 Job. Invalid when spec.mover.affinity is not a JSON object, and when `claim`
+// is the one that the repository lies on.
 //
 // A mover whose workload runs as root is root too, with the capabilities that reading
 // (claim_read_only) or writing other users' files takes and no more; without a claim it is never

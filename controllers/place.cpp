@@ -76,6 +76,14 @@ std::string GcsLocation(const crds::GcsLocation& gcs) {
   return "gs:" + gcs.bucket + ":/" + Trimmed(gcs.prefix);
 }
 
+// --- A file system ---
+
+// "claim:backups" or "nfs:nas.example.com:/exports/backups"
+std::string VolumeName(const crds::FilesystemLocation& filesystem) {
+  if (!filesystem.nfs) return "claim:" + filesystem.claim_name;
+  return "nfs:" + filesystem.nfs->server + ":" + filesystem.nfs->path;
+}
+
 const crds::CaBundle* CaOf(const crds::BackupRepositorySpec& spec) {
   if (spec.s3 && spec.s3->ca_bundle) return &*spec.s3->ca_bundle;
   if (spec.azure && spec.azure->ca_bundle) return &*spec.azure->ca_bundle;
@@ -88,7 +96,13 @@ std::string LocationOf(const crds::BackupRepositorySpec& spec) {
   if (spec.s3) return S3Location(*spec.s3);
   if (spec.azure) return AzureLocation(*spec.azure);
   if (spec.gcs) return GcsLocation(*spec.gcs);
+  if (spec.filesystem) return Below(protocol::kRepositoryPath, spec.filesystem->sub_path);
   return {};
+}
+
+std::string PlaceOf(const crds::BackupRepositorySpec& spec) {
+  if (!spec.filesystem) return LocationOf(spec);
+  return Below(VolumeName(*spec.filesystem), spec.filesystem->sub_path);
 }
 
 Json PlaceEnvironment(const crds::BackupRepositorySpec& spec) {
@@ -106,6 +120,14 @@ std::vector<MountedFile> PlaceFiles(const crds::BackupRepositorySpec& spec) {
     files.push_back(
         {"google", spec.gcs->credentials_secret.name, "", kGoogleKey, protocol::kGoogleKeyFile});
   return files;
+}
+
+Json PlaceVolume(const crds::BackupRepositorySpec& spec) {
+  if (!spec.filesystem) return nullptr;
+  const crds::FilesystemLocation& filesystem = *spec.filesystem;
+  if (filesystem.nfs)
+    return {{"nfs", {{"server", filesystem.nfs->server}, {"path", filesystem.nfs->path}}}};
+  return {{"persistentVolumeClaim", {{"claimName", filesystem.claim_name}}}};
 }
 
 bool HasCaBundle(const crds::BackupRepositorySpec& spec) { return CaOf(spec) != nullptr; }

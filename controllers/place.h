@@ -10,9 +10,12 @@
 
 namespace holdfast::controllers {
 
-// "s3:https://host/bucket/prefix", as the mover's --repo takes it; empty for a place that is not
-// served yet.
+// "s3:https://host/bucket/prefix", as the mover's --repo takes it; empty when the spec names no
+// place.
 std::string LocationOf(const crds::BackupRepositorySpec& spec);
+
+// The same for people. What is mounted is "claim:name/folder" or "nfs:server:/export/folder".
+std::string PlaceOf(const crds::BackupRepositorySpec& spec);
 
 // Environment variables: keys by reference to the Secret, which only the kubelet reads.
 Json PlaceEnvironment(const crds::BackupRepositorySpec& spec);
@@ -28,6 +31,9 @@ struct MountedFile {
 
 // The CA bundle and the store's key file, where there are any.
 std::vector<MountedFile> PlaceFiles(const crds::BackupRepositorySpec& spec);
+
+// The volume of a pod that a repository in a file system lies on, without a name; null for others.
+Json PlaceVolume(const crds::BackupRepositorySpec& spec);
 
 bool HasCaBundle(const crds::BackupRepositorySpec& spec);
 

@@ -29,6 +29,9 @@ void AddCommon(CLI::App& verb, Typed& typed) {
                   "PEM bundle of certificate authorities to trust instead of the system's");
   verb.add_flag("--s3-virtual-host", session.storage.s3_virtual_host_style,
                 "Put the bucket into the host name instead of the path");
+  verb.add_option("--local-group", session.storage.local_group,
+                  "In a folder: share the repository with this group, by its number, and make "
+                  "missing folders above it too");
   verb.add_option("--retry-for", typed.retry_for,
                   "How long failing requests are tried again, like 30s or 10m");
   verb.add_option("--limit-upload", typed.limit_upload, "Bytes per second at most, like 50Mi");

@@ -96,7 +96,7 @@ class Decision {
 
   // What was found at another place says nothing about this one.
   void EnterLocation() {
-    const std::string location = LocationOf(repository_.spec);
+    const std::string location = PlaceOf(repository_.spec);
     if (plan_.status.location == location) return;
     plan_.status = {};
     plan_.status.observed_generation = repository_.metadata.generation;
@@ -396,10 +396,9 @@ std::chrono::seconds ProbeBackoff(int bad, const Settings& settings) {
 }
 
 std::string UnservedPlace(const crds::BackupRepositorySpec& spec) {
-  if (spec.filesystem)
-    return "spec.filesystem is not served by this version; use spec.s3, spec.azure or spec.gcs for "
-           "now.";
-  return LocationOf(spec).empty() ? "spec.s3, spec.azure or spec.gcs must say where it is." : "";
+  return LocationOf(spec).empty()
+             ? "spec.s3, spec.azure, spec.gcs or spec.filesystem must say where it is."
+             : "";
 }
 
 }  // namespace holdfast::controllers::repository

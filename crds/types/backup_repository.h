@@ -103,12 +103,14 @@ struct FilesystemLocation {
   std::string claim_name;
   std::optional<NfsExport> nfs;
   std::string sub_path;
+  std::int64_t group = 65532;  // of all movers that work in it
 
   template <typename V>
   static void Fields(V&& visit) {
     visit("claimName", &FilesystemLocation::claim_name);
     visit("nfs", &FilesystemLocation::nfs);
     visit("subPath", &FilesystemLocation::sub_path);
+    visit("group", &FilesystemLocation::group);
   }
   friend bool operator==(const FilesystemLocation&, const FilesystemLocation&) = default;
 };
@@ -165,7 +167,7 @@ struct RepositoryLimits {
   friend bool operator==(const RepositoryLimits&, const RepositoryLimits&) = default;
 };
 
-// Exactly one of s3, azure, gcs and filesystem is set; filesystem is not served yet.
+// Exactly one of s3, azure, gcs and filesystem is set.
 struct BackupRepositorySpec {
   std::optional<S3Location> s3;
   std::optional<AzureLocation> azure;
@@ -230,7 +232,7 @@ struct RepositoryLock {
 struct BackupRepositoryStatus {
   std::int64_t observed_generation = 0;
   Conditions conditions;
-  std::string location;  // "s3:https://host/bucket/prefix"; the LOCATION column
+  std::string location;  // "s3:https://host/bucket/prefix", "claim:name"; the LOCATION column
   std::string id;
   std::optional<std::int64_t> snapshots;
   std::optional<std::int64_t> stored_bytes;

@@ -28,6 +28,7 @@ Words Start(const char* verb, const RepositoryArgs& repository) {
   Option(words, "password-file", kPasswordFile);
   if (repository.has_ca) Option(words, "ca-file", kCaFile);
   Flag(words, "s3-virtual-host", repository.virtual_host_style);
+  if (repository.local_group) Option(words, "local-group", std::to_string(*repository.local_group));
   Option(words, "holder", repository.holder);
   Options(words, "dead-holder", repository.dead_holders);
   if (repository.retry_for)

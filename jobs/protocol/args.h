@@ -13,6 +13,7 @@ namespace holdfast::protocol {
 
 // Where things are mounted in a mover's container.
 inline constexpr const char* kDataPath = "/data";                         // the volume
+inline constexpr const char* kRepositoryPath = "/holdfast/repository";    // of spec.filesystem
 inline constexpr const char* kPasswordFile = "/holdfast/password/value";  // the repository's key
 inline constexpr const char* kCaFile = "/holdfast/ca/bundle.pem";         // optional CA bundle
 
@@ -39,6 +40,8 @@ struct RepositoryArgs {
   std::string location;  // "s3:https://host/bucket/prefix" or "/path"
   bool has_ca = false;
   bool virtual_host_style = false;  // bucket in the host name instead of the path
+  // The group that shares a repository in a folder, which is mounted at kRepositoryPath.
+  std::optional<std::uint32_t> local_group;
   // Who the mover is, written into its locks as their hostname: "<cluster>/<namespace>/<pod>".
   std::string holder;
   // Holders whose pods are known to be gone. Their locks, and only theirs, are removed on opening:

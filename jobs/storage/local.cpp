@@ -7,13 +7,18 @@
 #include <ctime>
 #include <filesystem>
 #include <random>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/quantity.h"
 #include "jobs/storage/layout.h"
 #include "jobs/storage/range.h"
 
@@ -24,14 +29,59 @@ namespace fs = std::filesystem;
 
 constexpr mode_t kFileMode = 0400;
 constexpr mode_t kFolderMode = 0700;
+constexpr mode_t kSharedFileMode = 0440;
+constexpr mode_t kSharedFolderMode = 02770;  // what is made in it belongs to its group
 // A stop is noticed between pieces of this size: about a millisecond on a fast disk.
 constexpr std::size_t kPiece = std::size_t{1} << 20;
 // Nobody takes so long to write a lock of a few hundred bytes: when a lock counts as stale.
 constexpr std::chrono::seconds kOldestLiveLock = std::chrono::minutes(30);
 
+// "user 1000 with the groups 1000, 65532"
+std::string WhoWeAre() {
+  std::vector<gid_t> listed(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
+  const int count = ::getgroups(static_cast<int>(listed.size()), listed.data());
+  listed.resize(static_cast<std::size_t>(std::max(0, count)));
+  std::set<gid_t> groups(listed.begin(), listed.end());
+  groups.insert(::getegid());
+  return fmt::format("user {} with the groups {}", ::geteuid(), fmt::join(groups, ", "));
+}
+
+// The file system of the nearest folder that exists.
+std::string RoomLeft(const fs::path& path) {
+  struct statvfs room = {};
+  for (fs::path folder = path.parent_path(); ::statvfs(folder.c_str(), &room) != 0;
+       folder = folder.parent_path())
+    if (folder == folder.parent_path()) return "";
+  const std::uint64_t unit = room.f_frsize;
+  return fmt::format("; of {} there {} are free, and {} of {} inodes",
+                     HumanBytes(room.f_blocks * unit), HumanBytes(room.f_bavail * unit),
+                     room.f_favail, room.f_files);
+}
+
+// What the operating system's words leave open.
+std::string Explanation(int error_number, const fs::path& path) {
+  switch (error_number) {
+    case EACCES:
+    case EPERM:
+      return "; this process is " + WhoWeAre() +
+             ", and must be able to read and write the folder and all that is in it";
+    case EROFS:
+      return "; the repository must be mounted for writing, even to be read: readers leave a lock";
+    case ENOSPC:
+    case EDQUOT:
+      return RoomLeft(path);
+    case ESTALE:
+      return "; the server has put something else in the place of what was mounted here";
+    default:
+      return "";
+  }
+}
+
 tl::unexpected<Error> Errno(std::string_view verb, const fs::path& path) {
   const int error_number = errno;
-  return tl::make_unexpected(FromErrno(fmt::format("{} {}", verb, path.native()), error_number));
+  Error error = FromErrno(fmt::format("{} {}", verb, path.native()), error_number);
+  error.message += Explanation(error_number, path);
+  return tl::make_unexpected(std::move(error));
 }
 
 class File {
@@ -94,23 +144,40 @@ Result<void> SyncFolder(const fs::path& folder) {
   return {};
 }
 
-// Makes `folder` and what is missing between it and `root`; the folder above `root` must exist.
-Result<void> MakeFolders(const fs::path& folder, const fs::path& root) {
-  if (::mkdir(folder.c_str(), kFolderMode) == 0) return SyncFolder(folder.parent_path());
-  if (errno == EEXIST) return {};
-  if (errno != ENOENT) return Errno("make folder", folder);
-  if (folder == root)
-    return Fail(kNoPlace, fmt::format("{} does not exist: create it, or mount the volume there",
-                                      folder.parent_path().native()));
-  TRY_VOID(MakeFolders(folder.parent_path(), root));
-  return MakeFolders(folder, root);
+// File systems without owners (CIFS, FAT) refuse both; the data matters more.
+bool IsRefusedThere(int error_number) { return error_number == EPERM || error_number == ENOTSUP; }
+
+// To the group first: a change of group takes the setgid bit away.
+Result<void> ShareFolder(const fs::path& folder, gid_t group) {
+  if (::chown(folder.c_str(), static_cast<uid_t>(-1), group) != 0 && !IsRefusedThere(errno))
+    return Errno("set group of", folder);
+  if (::chmod(folder.c_str(), kSharedFolderMode) != 0 && !IsRefusedThere(errno))
+    return Errno("set mode of", folder);
+  return {};
 }
 
-Result<File> CreateFile(const fs::path& path, const fs::path& root) {
+// Makes `folder` and what is missing between it and `root`; the folder above `root` must exist,
+// unless the place is known to be there.
+Result<void> MakeFolders(const fs::path& folder, const fs::path& root,
+                         const LocalOptions& options) {
+  if (::mkdir(folder.c_str(), kFolderMode) == 0) {
+    if (options.group) TRY_VOID(ShareFolder(folder, *options.group));
+    return SyncFolder(folder.parent_path());
+  }
+  if (errno == EEXIST) return {};
+  if (errno != ENOENT) return Errno("make folder", folder);
+  if (folder == root && !options.group)
+    return Fail(kNoPlace, fmt::format("{} does not exist: create it, or mount the volume there",
+                                      folder.parent_path().native()));
+  TRY_VOID(MakeFolders(folder.parent_path(), root, options));
+  return MakeFolders(folder, root, options);
+}
+
+Result<File> CreateFile(const fs::path& path, const fs::path& root, const LocalOptions& options) {
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
   File file(::open(path.c_str(), kFlags, 0600));
   if (!file.IsOpen() && errno == ENOENT) {
-    TRY_VOID(MakeFolders(path.parent_path(), root));
+    TRY_VOID(MakeFolders(path.parent_path(), root, options));
     return File(::open(path.c_str(), kFlags, 0600));
   }
   return file;
@@ -128,9 +195,12 @@ Result<void> WriteAll(const File& file, const fs::path& path, ByteView data,
   return {};
 }
 
-Result<void> MakeDurable(File& file, const fs::path& path) {
-  // File systems without owners (CIFS, FAT) refuse the mode; the data matters more.
-  if (::fchmod(file.get(), kFileMode) != 0 && errno != EPERM && errno != ENOTSUP)
+Result<void> MakeDurable(File& file, const fs::path& path, const LocalOptions& options) {
+  if (options.group && ::fchown(file.get(), static_cast<uid_t>(-1), *options.group) != 0 &&
+      !IsRefusedThere(errno))
+    return Errno("set group of", path);
+  if (::fchmod(file.get(), options.group ? kSharedFileMode : kFileMode) != 0 &&
+      !IsRefusedThere(errno))
     return Errno("set mode of", path);
   if (::fsync(file.get()) != 0) return Errno("sync", path);
   if (!file.Close()) return Errno("close", path);
@@ -208,14 +278,16 @@ Result<void> ForEachEntry(const fs::path& folder, const std::stop_token& stop,
   if (!error || error == std::errc::no_such_file_or_directory ||
       error == std::errc::not_a_directory)
     return {};
-  return tl::make_unexpected(FromErrno("list " + folder.native(), error.value()));
+  errno = error.value();
+  return Errno("list", folder);
 }
 
 }  // namespace
 
 // The trailing '/' makes parent_path give the folder itself, whether `root` had one or not.
-Local::Local(std::string root)
-    : root_((fs::path(std::move(root)) / "").lexically_normal().parent_path().native()) {}
+Local::Local(std::string root, LocalOptions options)
+    : root_((fs::path(std::move(root)) / "").lexically_normal().parent_path().native()),
+      options_(options) {}
 
 Result<std::string> Local::FullPath(const Handle& handle) const {
   TRY(const std::string path, PathOf(handle));
@@ -239,10 +311,10 @@ Result<void> Local::Write(const Handle& handle, ByteView data, const Move& move,
   TRY(const fs::path path, FullPath(handle));
   TRY_VOID(CheckStop(stop));
   const TemporaryName temporary(TemporaryPathFor(path));
-  TRY(File file, CreateFile(temporary.path(), root_));
+  TRY(File file, CreateFile(temporary.path(), root_, options_));
   if (!file.IsOpen()) return Errno("create", temporary.path());
   TRY_VOID(WriteAll(file, path, data, stop));
-  TRY_VOID(MakeDurable(file, path));
+  TRY_VOID(MakeDurable(file, path, options_));
   TRY_VOID(CheckStop(stop));
   TRY_VOID(move(temporary.path(), path));
   return SyncFolder(path.parent_path());

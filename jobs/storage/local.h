@@ -2,17 +2,30 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+
+#include <sys/types.h>
 
 #include "jobs/storage/backend.h"
 
 namespace holdfast::storage {
 
+struct LocalOptions {
+  // Shares the folder between users who have this group: files are given to it with 0440 and
+  // folders with 02770, which restic takes for group access too. Who asks for it knows that the
+  // place is mounted: folders that are missing above the root are made as well.
+  std::optional<gid_t> group;
+};
+
 // Files are 0400 and folders 0700, as restic makes them. The root is made by the first Save; the
 // folder above it must exist, or Save fails with kNoPlace: what is not mounted must not be replaced
 // by an empty folder on the wrong disk.
+//
+// Errors of the file system say what a person needs to know of it: who the process is when it is
+// refused, how much room there is when it is full.
 class Local final : public Backend {
  public:
-  explicit Local(std::string root);
+  explicit Local(std::string root, LocalOptions options = {});
 
   // AlreadyExists when the object is there, also when two writers race. A writer that dies leaves
   // at most a temporary file "<name>.tmp-<random>", which no List shows and RemoveLeftovers
@@ -40,6 +53,7 @@ class Local final : public Backend {
                      const std::stop_token& stop);
 
   const std::string root_;
+  const LocalOptions options_;
 };
 
 }  // namespace holdfast::storage

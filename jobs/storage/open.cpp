@@ -23,9 +23,9 @@ const Clock& SystemTime() {
   return clock;
 }
 
-Opened OpenLocal(std::string_view path, const OpenOptions& /*options*/) {
+Opened OpenLocal(std::string_view path, const OpenOptions& options) {
   if (!path.starts_with('/')) return WrongForm(path, "the path is not absolute");
-  return std::make_unique<Local>(std::string(path));
+  return std::make_unique<Local>(std::string(path), LocalOptions{options.local_group});
 }
 
 HttpOptions HttpFor(const OpenOptions& options, const char* endpoint_setting,

@@ -3,8 +3,11 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include <sys/types.h>
 
 #include "jobs/storage/backend.h"
 #include "jobs/storage/s3_signing.h"
@@ -14,6 +17,8 @@ namespace holdfast::storage {
 // What a location does not say.
 struct OpenOptions {
   std::string ca_file;  // PEM bundle that replaces the system's; empty for the system's
+
+  std::optional<gid_t> local_group;  // LocalOptions::group
 
   Credentials s3_credentials;       // first choice, when there are any
   std::string s3_role_arn;          // second choice, with the token in the next

@@ -92,6 +92,14 @@ void EndToEnd::TearDown() {
   kubectl_.Run({"delete", "namespace", kubectl_.ns(), "--wait=false"});
 }
 
+std::string EndToEnd::Example(const std::string& path) const {
+  std::string yaml = ReadFile("examples/" + path);
+  const std::string from = "namespace: shop";
+  for (std::size_t at = 0; (at = yaml.find(from, at)) != yaml.npos;)
+    yaml.replace(at, from.size(), "namespace: " + kubectl_.ns());
+  return yaml;
+}
+
 void EndToEnd::MakeSecrets() const {
   kubectl_.Must({"create", "secret", "generic", "store",
                  "--from-literal=AWS_ACCESS_KEY_ID=" + store_.access_key,

@@ -25,6 +25,9 @@ class EndToEnd : public ::testing::Test {
   void SetUp() override;
   void TearDown() override;
 
+  // A file below examples/, for this namespace instead of "shop".
+  std::string Example(const std::string& path) const;
+
   // Secrets "store" and "repository-password", ConfigMap "store-ca".
   void MakeSecrets() const;
   // A BackupRepository "offsite"; `limits` is YAML for spec.limits in one line, or empty.

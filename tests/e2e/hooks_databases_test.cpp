@@ -1,7 +1,6 @@
 // examples/hooks-*: databases that are at work while they are backed up, destroyed and restored;
 // what comes back is consistent in itself.
-#include <fstream>
-#include <sstream>
+#include <cstdlib>
 #include <thread>
 
 #include "tests/e2e/fixture.h"
@@ -10,17 +9,6 @@ namespace holdfast::e2e {
 namespace {
 
 using std::chrono::seconds;
-
-std::string Example(const std::string& path, const std::string& ns) {
-  std::ifstream in("examples/" + path);
-  std::ostringstream text;
-  text << in.rdbuf();
-  std::string yaml = text.str();
-  const std::string from = "namespace: shop";
-  for (std::size_t at = 0; (at = yaml.find(from, at)) != yaml.npos;)
-    yaml.replace(at, from.size(), "namespace: " + ns);
-  return yaml;
-}
 
 class HooksDatabasesTest : public EndToEnd {
  protected:
@@ -33,8 +21,8 @@ class HooksDatabasesTest : public EndToEnd {
     kubectl_.Must(
         {"create", "secret", "generic", database, "--from-literal=password=it's a secret"});
     kubectl_.Apply(RepositoryYaml());
-    kubectl_.Apply(Example("hooks-" + database + "/10-" + database + ".yaml", kubectl_.ns()));
-    kubectl_.Apply(Example("hooks-" + database + "/20-policy.yaml", kubectl_.ns()));
+    kubectl_.Apply(Example("hooks-" + database + "/10-" + database + ".yaml"));
+    kubectl_.Apply(Example("hooks-" + database + "/20-policy.yaml"));
     kubectl_.Must({"rollout", "status", "statefulset/" + database, "--timeout=180s"});
     ASSERT_TRUE(WaitForReason("bkr", "offsite", "Ready", "True", "", seconds(120)));
   }
@@ -54,7 +42,7 @@ class HooksDatabasesTest : public EndToEnd {
       EXPECT_EQ(FindString(run, {"state"}), "Succeeded") << run;
   }
   void Restore() {
-    kubectl_.Apply(Example("hooks-" + database_ + "/30-restore.yaml", kubectl_.ns()));
+    kubectl_.Apply(Example("hooks-" + database_ + "/30-restore.yaml"));
     ASSERT_TRUE(WaitForPhase("rst", database_ + "-back", "Succeeded", seconds(240)));
     kubectl_.Must({"rollout", "status", "statefulset/" + database_, "--timeout=120s"});
   }
@@ -230,7 +218,7 @@ TEST_F(HooksFsfreezeTest, NothingIsWrittenWhileItIsRead) {
   kubectl_.Apply(RepositoryYaml("{uploadPerSecond: 4Mi, downloadPerSecond: 4Mi}"));
   kubectl_.Apply(VolumeYaml());
   kubectl_.Apply(FilesYaml());
-  kubectl_.Apply(Example("hooks-fsfreeze/20-policy.yaml", kubectl_.ns()));
+  kubectl_.Apply(Example("hooks-fsfreeze/20-policy.yaml"));
   kubectl_.Must({"rollout", "status", "statefulset/files", "--timeout=120s"});
   ASSERT_TRUE(WaitForReason("bkr", "offsite", "Ready", "True", "", seconds(120)));
   ASSERT_TRUE(Grows());

@@ -146,6 +146,72 @@ TEST_F(MoverJobTest, AffinityThatIsNoObjectIsInvalid) {
   EXPECT_EQ(BuildMoverJob(job_, settings_).error().code, Code::kInvalid);
 }
 
+class FolderJobTest : public MoverJobTest {
+ protected:
+  FolderJobTest() {
+    repository_.spec.s3.reset();
+    repository_.spec.filesystem.emplace().claim_name = "backups";
+  }
+  Json Security() const { return Pod()["securityContext"]; }
+};
+
+TEST_F(FolderJobTest, TheRepositoryIsMountedForWriting) {
+  const Json pod = Pod();
+  Json volume;
+  for (const Json& found : pod["volumes"])
+    if (found["name"] == "repository") volume = found;
+  EXPECT_EQ(volume["persistentVolumeClaim"]["claimName"], "backups");
+  for (const Json& mount : Container()["volumeMounts"])
+    if (mount["name"] == "repository") {
+      EXPECT_EQ(mount["mountPath"], "/holdfast/repository");
+      EXPECT_FALSE(mount.contains("readOnly"));
+      return;
+    }
+  FAIL() << "no mount of the repository";
+}
+
+TEST_F(FolderJobTest, AnExportIsMountedWithoutAClaimsNode) {
+  repository_.spec.filesystem->claim_name.clear();
+  repository_.spec.filesystem->nfs.emplace(crds::NfsExport{"nas", "/exports"});
+  EXPECT_THAT(Pod()["volumes"].dump(), HasSubstr(R"("nfs":{"path":"/exports","server":"nas"})"));
+  EXPECT_FALSE(Pod()["affinity"].contains("podAffinity"));
+}
+
+TEST_F(FolderJobTest, MoversOfDifferentUsersShareAGroup) {
+  job_.inherited.run_as_user = 999;
+  job_.inherited.supplemental_groups = {7};
+  EXPECT_EQ(Security()["runAsUser"], 999);
+  EXPECT_EQ(Security()["supplementalGroups"], Json::array({7, 65532}));
+  EXPECT_FALSE(Security().contains("fsGroup")) << "it would change the workload's files";
+  repository_.spec.filesystem->group = 2000;
+  EXPECT_EQ(Security()["supplementalGroups"], Json::array({7, 2000}));
+  EXPECT_EQ(RepositoryArgsFor(repository_, settings_).local_group, 2000u);
+}
+
+TEST_F(FolderJobTest, WhatMountsTheRepositoryAloneGivesItToTheGroup) {
+  job_.claim.clear();
+  EXPECT_EQ(Security()["fsGroup"], 65532);
+  EXPECT_EQ(Security()["fsGroupChangePolicy"], "OnRootMismatch");
+  job_.mover.security_context.fs_group = 5;
+  EXPECT_EQ(Security()["fsGroup"], 5);
+}
+
+TEST_F(FolderJobTest, GoesWhereTheRepositorysMoversAreIfItCan) {
+  job_.node.clear();
+  const Json wish =
+      Pod()["affinity"]["podAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"][0];
+  EXPECT_EQ(wish["podAffinityTerm"]["topologyKey"], "kubernetes.io/hostname");
+  EXPECT_EQ(wish["podAffinityTerm"]["labelSelector"]["matchLabels"][kRepositoryLabel], "offsite");
+}
+
+TEST_F(FolderJobTest, AClaimIsNotBackedUpIntoItself) {
+  job_.claim = "backups";
+  const auto job = BuildMoverJob(job_, settings_);
+  ASSERT_FALSE(job);
+  EXPECT_EQ(job.error().code, Code::kInvalid);
+  EXPECT_THAT(job.error().message, HasSubstr("claim backups holds the repository offsite"));
+}
+
 TEST(JobNameTest, IsADnsLabelAndUnique) {
   EXPECT_EQ(JobName("nightly", "data-db-0"), "nightly-data-db-0");
   const std::string base(200, 'b');

@@ -77,6 +77,39 @@ TEST(PlaceTest, GoogleReadsItsKeyFromAFile) {
   EXPECT_EQ(files[0].path, protocol::kGoogleKeyFile);
 }
 
+crds::BackupRepositorySpec Claim() {
+  crds::BackupRepositorySpec spec;
+  spec.filesystem.emplace().claim_name = "backups";
+  return spec;
+}
+
+TEST(PlaceTest, AClaimIsMounted) {
+  auto spec = Claim();
+  EXPECT_EQ(LocationOf(spec), protocol::kRepositoryPath);
+  EXPECT_EQ(PlaceOf(spec), "claim:backups");
+  EXPECT_EQ(PlaceVolume(spec)["persistentVolumeClaim"]["claimName"], "backups");
+  EXPECT_TRUE(PlaceEnvironment(spec).empty());
+  spec.filesystem->sub_path = "shop/production/";
+  EXPECT_EQ(LocationOf(spec), std::string(protocol::kRepositoryPath) + "/shop/production");
+  EXPECT_EQ(PlaceOf(spec), "claim:backups/shop/production");
+}
+
+TEST(PlaceTest, SoIsAnNfsExport) {
+  auto spec = Claim();
+  spec.filesystem->claim_name.clear();
+  spec.filesystem->nfs.emplace(crds::NfsExport{"nas.example.com", "/exports/backups"});
+  spec.filesystem->sub_path = "shop";
+  EXPECT_EQ(PlaceOf(spec), "nfs:nas.example.com:/exports/backups/shop");
+  EXPECT_EQ(PlaceVolume(spec),
+            Json({{"nfs", {{"server", "nas.example.com"}, {"path", "/exports/backups"}}}}));
+  EXPECT_EQ(LocationOf(spec), std::string(protocol::kRepositoryPath) + "/shop");
+}
+
+TEST(PlaceTest, StoresAreNotMounted) {
+  EXPECT_TRUE(PlaceVolume(Gcs()).is_null());
+  EXPECT_EQ(PlaceOf(Gcs()), LocationOf(Gcs()));
+}
+
 TEST(PlaceTest, ABundleComesFromASecretOrAConfigMap) {
   auto spec = Azure();
   EXPECT_FALSE(HasCaBundle(spec));

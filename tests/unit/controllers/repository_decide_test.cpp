@@ -366,18 +366,21 @@ TEST_F(RepositoryDecideTest, LocksThatWereReleasedWaitForTheNextRegularProbe) {
   EXPECT_FALSE(Decide().start);
 }
 
-TEST_F(RepositoryDecideTest, OtherPlacesAreNotServedYet) {
+TEST_F(RepositoryDecideTest, ASpecWithoutAPlaceIsRefused) {
   world_.repository.spec.s3.reset();
-  world_.repository.spec.filesystem.emplace();
   const Plan plan = Decide();
   EXPECT_FALSE(plan.start);
   EXPECT_EQ(Condition(plan, crds::kReady).status, ConditionStatus::kFalse);
   EXPECT_EQ(Condition(plan, crds::kStalled).reason, reason::kNotSupported);
-  EXPECT_EQ(
-      Condition(plan, crds::kStalled).message,
-      "spec.filesystem is not served by this version; use spec.s3, spec.azure or spec.gcs for "
-      "now.");
   EXPECT_EQ(plan.requeue, AwaitChange());
+}
+
+TEST_F(RepositoryDecideTest, AFolderIsToldByWhatIsMounted) {
+  world_.repository.spec.s3.reset();
+  world_.repository.spec.filesystem.emplace().claim_name = "backups";
+  const Plan plan = Decide();
+  ASSERT_TRUE(plan.start);
+  EXPECT_EQ(plan.status.location, "claim:backups");
 }
 
 TEST_F(RepositoryDecideTest, AScheduleThatNeverComesIsToldWhileBackupsWork) {

@@ -53,6 +53,14 @@ void ExpectRepository(const Options& options) {
   EXPECT_EQ(options.session.limits.download_per_second, 2000u);
 }
 
+TEST(OptionsTest, UnderstandsTheOperatorsFolder) {
+  protocol::InitArgs args;
+  args.repository.location = protocol::kRepositoryPath;
+  EXPECT_EQ(Emitted(args).session.storage.local_group, std::nullopt);
+  args.repository.local_group = 65532;
+  EXPECT_EQ(Emitted(args).session.storage.local_group, 65532u);
+}
+
 TEST(OptionsTest, UnderstandsTheOperatorsInit) {
   protocol::InitArgs args{Repository(), true};
   Options options = Emitted(args);

@@ -4,10 +4,15 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 
 #include <gmock/gmock.h>
+#include <grp.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "jobs/storage/layout.h"
 
@@ -111,6 +116,88 @@ TEST_F(LocalTest, RootIsMadeButNotTheFolderAboveIt) {
   EXPECT_EQ(saved.error().message, (folder_ / "missing").native() +
                                        " does not exist: create it, or mount the volume there");
   EXPECT_TRUE(Local(root_.native() + "//").Save(kPack, AsBytes("x"), {}));
+}
+
+gid_t GroupOf(const fs::path& path) {
+  struct stat status = {};
+  EXPECT_EQ(::lstat(path.c_str(), &status), 0) << path;
+  return status.st_gid;
+}
+
+TEST_F(LocalTest, AGroupSharesFilesFoldersAndWhatIsMissingAboveThem) {
+  const gid_t group = ::geteuid() == 0 ? 65532 : ::getegid();
+  const fs::path deep = folder_ / "shop/production";
+  Local local(deep, {group});
+  ASSERT_TRUE(local.Save(kPack, AsBytes("x"), {}));
+  ASSERT_TRUE(local.Save({FileType::kConfig, ""}, AsBytes("x"), {}));
+  for (const fs::path& made : {folder_ / "shop", deep, deep / "data", deep / "data/aa"}) {
+    EXPECT_EQ(ModeOf(made), 02770u) << made;
+    EXPECT_EQ(GroupOf(made), group) << made;
+  }
+  for (const fs::path& made : {deep / PathOf(kPack).value(), deep / "config"}) {
+    EXPECT_EQ(ModeOf(made), 0440u) << made;
+    EXPECT_EQ(GroupOf(made), group) << made;
+  }
+}
+
+// In a process of its own, which `body` may change as it likes; prints the message of the error.
+template <typename Body>
+[[noreturn]] void PrintError(Body body) {
+  const Result<void> done = body();
+  std::cerr << (done ? "no error"
+                     : std::string(CodeName(done.error().code)) + ": " + done.error().message);
+  ::_exit(0);
+}
+
+void Become(uid_t user, const std::vector<gid_t>& groups) {
+  if (::setgroups(groups.size(), groups.data()) != 0 || ::setresgid(user, user, user) != 0 ||
+      ::setresuid(user, user, user) != 0)
+    ::_exit(1);
+}
+
+TEST_F(LocalTest, UsersOfOneGroupWorkInOneRepository) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root becomes others";
+  ASSERT_EQ(::chmod(folder_.c_str(), 0777), 0);
+  const auto write_as = [&](uid_t user, FileType type) {
+    return [this, user, type]() -> Result<void> {
+      Become(user, {65532});
+      return Local(root_, {65532}).Save({type, kPack.name}, AsBytes("x"), {});
+    };
+  };
+  EXPECT_EXIT(PrintError(write_as(1000, FileType::kPack)), testing::ExitedWithCode(0), "no error");
+  EXPECT_EXIT(PrintError(write_as(2000, FileType::kLock)), testing::ExitedWithCode(0), "no error");
+  const auto read_and_remove = [&]() -> Result<void> {
+    Become(3000, {65532});
+    Local local(root_, {65532});
+    if (auto data = local.Load(kPack, 0, 0, {}); !data) return tl::make_unexpected(data.error());
+    return local.Remove({FileType::kLock, kPack.name}, {});
+  };
+  EXPECT_EXIT(PrintError(read_and_remove), testing::ExitedWithCode(0), "no error");
+}
+
+TEST_F(LocalTest, WhoIsRefusedIsToldAsWhom) {
+  if (::geteuid() != 0) GTEST_SKIP() << "root alone becomes another user";
+  ASSERT_EQ(::chmod(folder_.c_str(), 0755), 0);
+  const auto write = [&]() -> Result<void> {
+    Become(1000, {65532});
+    return Local(root_, {65532}).Save(kPack, AsBytes("x"), {});
+  };
+  EXPECT_EXIT(PrintError(write), testing::ExitedWithCode(0),
+              "Denied: make folder .*Permission denied; this process is user 1000 with the groups "
+              "1000, 65532, and must be able to read and write the folder");
+}
+
+TEST_F(LocalTest, AFullFileSystemSaysHowMuchRoomThereIs) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root mounts";
+  const auto fill = [&]() -> Result<void> {
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("none", folder_.c_str(), "tmpfs", 0, "size=64k") != 0)
+      ::_exit(1);
+    return Local(root_).Save(kPack, Bytes(200'000), {});
+  };
+  EXPECT_EXIT(PrintError(fill), testing::ExitedWithCode(0),
+              "NoSpace: write .*No space left on device; of 64.0 KiB there 0 B are free, and");
 }
 
 // A limit on the size of files stands in for a full disk: the write fails half-way.
