@@ -15,6 +15,9 @@ inline constexpr const char* kRestoreLabel = "holdfast.dev/restore";
 inline constexpr const char* kRepositoryLabel = "holdfast.dev/repository";
 inline constexpr const char* kClaimLabel = "holdfast.dev/claim";
 
+// On a Backup that was found in a repository: that repository's name.
+inline constexpr const char* kImportedLabel = "holdfast.dev/imported-from";
+
 // On a forget Job: which round of retention it belongs to.
 inline constexpr const char* kRoundLabel = "holdfast.dev/round";
 

@@ -42,6 +42,8 @@ inline constexpr const char* kRetentionFailed = "RetentionFailed";
 
 // The BackupPolicy that is named does not exist; the Backup runs by itself once it does.
 inline constexpr const char* kPolicyNotFound = "PolicyNotFound";
+// It stands for snapshots that were found in a repository (spec.import); nothing was run.
+inline constexpr const char* kImported = "Imported";
 // The BackupPolicy cannot run: its own conditions say why.
 inline constexpr const char* kPolicyNotReady = "PolicyNotReady";
 // The repository's limits.concurrentMovers are all in use; the mover starts when one is free.

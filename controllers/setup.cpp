@@ -246,6 +246,11 @@ void Setup::AddTriggers(Informers& informers) {
   add(informers.restores, kRestores, [this](const kube::ObjectKey& key) { return RivalsOf(key); });
   add(informers.policies, kRestores, in(caches.restores, index::kPolicy));
   add(informers.repositories, kRestores, in(caches.restores, index::kRepository));
+  // One that waits for a policy's Backups may wait for them to be imported.
+  add(informers.repositories, kRestores, [this, &caches](const kube::ObjectKey& key) {
+    const auto repository = caches.repositories.Get(key);
+    return repository != nullptr && repository->spec.imports ? RivalsOf({key.ns, ""}) : Keys{};
+  });
   add(informers.stateful_sets, kRestores, in(caches.restores, index::kStatefulSet));
 }
 

@@ -55,6 +55,7 @@ crds::Backup Trimmed(crds::Backup backup) {
   backup.metadata.resource_version.clear();
   backup.metadata.generation = 0;
   backup.metadata.owner_references.clear();
+  if (backup.spec.imported) backup.spec.imported->volumes.clear();  // the status has them
   backup.status = RecordOf(std::move(backup.status));
   return backup;
 }

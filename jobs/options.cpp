@@ -219,6 +219,8 @@ Result<engine::Request> FinishSnapshots(Typed& typed) {
   return typed.snapshots;
 }
 
+Result<engine::Request> FinishBackups(Typed& typed) { return typed.backups; }
+
 Result<engine::Request> FinishLs(Typed& typed) {
   typed.ls.identity = IdentityOf(typed);
   return typed.ls;
@@ -253,12 +255,12 @@ Result<engine::Request> FinishStats(Typed& typed) {
 
 Result<engine::Request> FinishRequest(Typed& typed, const std::string& verb) {
   static const std::map<std::string, Result<engine::Request> (*)(Typed&)> kFinish = {
-      {"init", FinishInit},     {"backup", FinishBackup}, {"restore", FinishRestore},
-      {"forget", FinishForget}, {"prune", FinishPrune},   {"copy", FinishCopy},
-      {"check", FinishCheck},   {"key", FinishKey},       {"migrate", FinishMigrate},
-      {"unlock", FinishUnlock}, {"ls", FinishLs},         {"snapshots", FinishSnapshots},
-      {"find", FinishFind},     {"dump", FinishDump},     {"diff", FinishDiff},
-      {"stats", FinishStats},
+      {"init", FinishInit},     {"backup", FinishBackup},   {"restore", FinishRestore},
+      {"forget", FinishForget}, {"prune", FinishPrune},     {"copy", FinishCopy},
+      {"check", FinishCheck},   {"key", FinishKey},         {"migrate", FinishMigrate},
+      {"unlock", FinishUnlock}, {"ls", FinishLs},           {"snapshots", FinishSnapshots},
+      {"find", FinishFind},     {"dump", FinishDump},       {"diff", FinishDiff},
+      {"stats", FinishStats},   {"backups", FinishBackups},
   };
   return kFinish.at(verb)(typed);
 }

@@ -230,6 +230,13 @@ void AddLists(CLI::App& app, Typed& typed) {
   AddIdentity(snapshots, typed);
   snapshots.add_option("--tag", typed.snapshots.tag, "Only snapshots with this tag");
 
+  CLI::App& backups =
+      AddVerb(app, typed, "backups",
+              "List the Backups of Kubernetes that snapshots belong to, the newest first");
+  backups.add_option("--cluster", typed.backups.filter.cluster, "Only of this cluster");
+  backups.add_option("--namespace", typed.backups.filter.ns, "Only of this namespace");
+  backups.add_option("--newest", typed.backups.newest, "No more than so many; 0 is all");
+
   CLI::App& ls = AddVerb(app, typed, "ls", "List the files of a snapshot");
   AddIdentity(ls, typed);
   ls.add_option("snapshot", typed.ls.snapshot, kOneSnapshot)->required();

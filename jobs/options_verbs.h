@@ -35,6 +35,7 @@ struct Typed {
   engine::KeyRequest key;
   engine::UnlockRequest unlock;
   engine::SnapshotsRequest snapshots;
+  engine::BackupsRequest backups;
   engine::LsRequest ls;
   engine::FindRequest find;
   engine::DumpRequest dump;

@@ -5,6 +5,7 @@
 
 #include "base/quantity.h"
 #include "controllers/backup/freeze.h"
+#include "controllers/backup/imported.h"
 #include "controllers/backup/totals.h"
 #include "controllers/mover_job.h"
 #include "controllers/policy/check.h"
@@ -490,6 +491,10 @@ Plan Decide(const World& world, const Settings& settings) {
   plan.status = world.backup.status;
   if (IsOver(world.backup.status)) return CleanUp(world, std::move(plan));
   plan.status.observed_generation = world.backup.metadata.generation;
+  if (world.backup.spec.imported) {
+    TakeImported(world, plan.status);
+    return plan;
+  }
   if (!world.backup.status.volumes.empty() && world.backup.status.start_time)
     return Run(world, settings, std::move(plan));
   if (const auto blocker = FindBlocker(world)) return Block(world, *blocker, std::move(plan));

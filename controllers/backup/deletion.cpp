@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/backup/imported.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 
@@ -95,8 +96,9 @@ Result<Json> BuildForgetJob(const DeletionWorld& world, const std::string& claim
   const crds::ObjectMeta& backup = world.backup.metadata;
   protocol::ForgetArgs args;
   args.repository = RepositoryArgsFor(*world.repository, settings);
-  args.identity = {settings.cluster_name, "/" + backup.namespace_ + "/" + claim};
-  args.tag = "backup=" + backup.namespace_ + "/" + backup.name;
+  const Origin origin = OriginOf(world.backup, settings);
+  args.identity = {origin.cluster, "/" + origin.ns + "/" + claim};
+  args.tag = "backup=" + origin.ns + "/" + origin.backup;
   args.snapshots = snapshots;
   MoverJob job;
   job.key = {backup.namespace_, ForgetJobName(world.backup, claim)};

@@ -36,12 +36,18 @@ bool HasSnapshot(const Backup& backup) {
                              [](const auto& volume) { return !volume.snapshot.empty(); });
 }
 
+// Imported from elsewhere: what made those snapshots, and keeps them, is not this policy.
+bool IsForeign(const Backup& backup) {
+  const auto& imported = backup.spec.imported;
+  return imported && (!imported->cluster.empty() || !imported->namespace_.empty());
+}
+
 // Those that may go, the oldest first.
 Backups Candidates(const std::vector<Backup>& backups, bool (*wanted)(const Backup&)) {
   Backups found;
   for (const Backup& backup : backups)
-    if (wanted(backup) && !backup.spec.pinned && !backup.metadata.deletion_timestamp &&
-        backup.status.completion_time)
+    if (wanted(backup) && !backup.spec.pinned && !IsForeign(backup) &&
+        !backup.metadata.deletion_timestamp && backup.status.completion_time)
       found.push_back(&backup);
   std::ranges::sort(found, Older);
   return found;

@@ -2,8 +2,9 @@
 //
 // The rules of spec.retention, or of a schedule that has its own, are applied to each volume by
 // itself. A Backup goes once none of its volumes' snapshots is kept by any rule. Runs that did not
-// succeed are never counted and never a reason for a good one to go; pinned ones stay and are not
-// counted; the newest good snapshot of a volume stays whatever the rules say.
+// succeed are never counted and never a reason for a good one to go; pinned ones, and those that
+// were imported from another cluster or namespace, stay and are not counted; the newest good
+// snapshot of a volume stays whatever the rules say.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,13 @@
 #include "controllers/repository/controller.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "base/log.h"
 #include "controllers/job_client.h"
+#include "controllers/mover_job.h"
 #include "controllers/reasons.h"
+#include "controllers/repository/import.h"
 #include "controllers/repository/observe.h"
 #include "controllers/repository/probe_job.h"
 #include "controllers/repository/upkeep_job.h"
@@ -15,10 +20,15 @@ using repository::World;
 
 namespace {
 
+// Between two passes other work of the repository has its turn, and the status says how far it is.
+constexpr std::size_t kImportsAtOnce = 100;
+// Of a list, the newest first: less than the kubelet keeps of a log (10 MiB).
+constexpr int kMostListed = 8 << 20;
+
 // Then the cache may be believed: were it behind, its news would bring us back.
 bool ChangesNothing(const World& world, const Plan& plan) {
   return plan.status == world.repository.status && !plan.start && !plan.chore &&
-         plan.remove.empty();
+         !plan.start_import && !plan.read_import && plan.remove.empty();
 }
 
 }  // namespace
@@ -62,7 +72,7 @@ void RepositoryController::NoteTold(const World& world, const Plan& plan) {
 }
 
 Result<Requeue> RepositoryController::Carry(const World& world, std::stop_token stop) {
-  const Plan plan = repository::Decide(world, context_.settings);
+  Plan plan = repository::Decide(world, context_.settings);
   if (const auto done = Apply(world, plan, stop); !done) {
     TRY_VOID(ReportRefusal(world, done.error(), stop));
     return tl::make_unexpected(done.error());
@@ -76,14 +86,19 @@ Result<Requeue> RepositoryController::Carry(const World& world, std::stop_token 
 
 // The new probe first: were the old one removed before it, a crash in between would forget how many
 // bad ones there were in a row.
-Result<void> RepositoryController::Apply(const World& world, const Plan& plan,
-                                         std::stop_token stop) {
+Result<void> RepositoryController::Apply(const World& world, Plan& plan, std::stop_token stop) {
   if (plan.start) TRY_VOID(StartProbe(world, *plan.start, stop));
   if (plan.chore) {
     TRY(const Json job,
         repository::BuildChoreJob(world.repository, *plan.chore, context_.settings));
     TRY_VOID(EnsureJob(context_, job, stop));
   }
+  if (plan.start_import) {
+    TRY(const Json job,
+        repository::BuildImportJob(world.repository, *plan.start_import, context_.settings));
+    TRY_VOID(EnsureJob(context_.api, job, stop));
+  }
+  if (plan.read_import) TRY_VOID(Import(world, plan, stop));
   for (const JobView& job : plan.remove) {
     const auto removed = context_.api.Delete(kube::kJobs, job.key, {.uid = job.uid}, stop);
     if (!removed && !IsAbsent(removed.error())) return removed;
@@ -101,6 +116,37 @@ Result<void> RepositoryController::StartProbe(const World& world,
   for (const std::string& holder : start.dead_holders)
     Log(spdlog::level::info, Name(), "removing the locks of a mover that is gone",
         {{"repository", kube::ToString(KeyOf(world.repository.metadata))}, {"holder", holder}});
+  return {};
+}
+
+Result<void> RepositoryController::Import(const World& world, Plan& plan, std::stop_token stop) {
+  const crds::ObjectMeta& owner = world.repository.metadata;
+  const kube::ObjectKey pod = {owner.namespace_, plan.read_import->state.pod};
+  const kube::LogOptions options{
+      .container = kMoverContainer,
+      .tail_lines = std::numeric_limits<int>::max(),  // all: long ones count more than once
+      .limit_bytes = kMostListed};
+  const auto log = context_.api.PodLog(pod, options, stop);
+  if (!log) {
+    repository::NoteUnreadable(world, context_.settings, log.error(), plan);
+    return {};
+  }
+  repository::KnownBackups known;
+  context_.caches.backups.ForEach([&](const kube::ObjectKey& key, const auto& backup) {
+    if (key.ns == owner.namespace_) known.Add(*backup);
+  });
+  const auto listed = protocol::BackupRecordsIn(*log);
+  auto missing = repository::BackupsToImport(listed, world.repository, known, context_.settings);
+  const std::size_t left = missing.size() - std::min(missing.size(), kImportsAtOnce);
+  missing.resize(missing.size() - left);
+  for (const crds::Backup& backup : missing) {
+    const auto made = context_.api.Create(ResourceOf<crds::Backup>(), owner.namespace_,
+                                          crds::Encode(backup), stop);
+    // Then the cache does not show it yet.
+    const bool there = !made && made.error().code == Code::kAlreadyExists;
+    if (!made && !there) return tl::make_unexpected(made.error());
+  }
+  repository::NoteImported(world, listed, left, plan);
   return {};
 }
 

@@ -25,8 +25,10 @@ class RepositoryController final : public Reconciler {
  private:
   // Decides about what was read live, and does it.
   Result<Requeue> Carry(const repository::World& world, std::stop_token stop);
-  Result<void> Apply(const repository::World& world, const repository::Plan& plan,
-                     std::stop_token stop);
+  // Completes plan.status by what an import came to.
+  Result<void> Apply(const repository::World& world, repository::Plan& plan, std::stop_token stop);
+  // Makes Backups of what plan.read_import lists, and says in the plan how far that is.
+  Result<void> Import(const repository::World& world, repository::Plan& plan, std::stop_token stop);
   Result<void> StartProbe(const repository::World& world, const repository::ProbeStart& start,
                           std::stop_token stop);
   Result<void> ReportRefusal(const repository::World& world, const Error& error,

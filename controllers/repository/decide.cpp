@@ -9,6 +9,7 @@
 #include "controllers/mover_job.h"
 #include "controllers/place.h"
 #include "controllers/reasons.h"
+#include "controllers/repository/import.h"
 #include "controllers/repository/upkeep.h"
 
 namespace holdfast::controllers::repository {
@@ -386,6 +387,7 @@ class Decision {
 Plan Decide(const World& world, const Settings& settings) {
   Plan plan = Decision(world, settings).Make();
   DecideUpkeep(world, plan);
+  DecideImport(world, settings, plan);
   return plan;
 }
 

@@ -49,6 +49,7 @@ struct World {
   std::vector<Probe> probes;
   std::vector<MoverRun> prunes;
   std::vector<MoverRun> checks;
+  std::vector<MoverRun> imports;
   // Holders of locks, by the last probe, and movers of this repository, whose pods are gone or have
   // ended. Removing the locks of such a holder is always safe.
   std::vector<std::string> dead_holders;
@@ -87,6 +88,9 @@ struct Plan {
   crds::BackupRepositoryStatus status;
   std::optional<ProbeStart> start;
   std::optional<ChoreStart> chore;
+  std::optional<std::string> start_import;  // the Job's name
+  // Its log lists the Backups to make; status.lastImport is then to be completed (import.h).
+  std::optional<MoverRun> read_import;
   std::vector<JobView> remove;  // Jobs that nobody needs any more
   std::vector<Announcement> events;
   Requeue requeue;

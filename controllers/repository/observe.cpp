@@ -7,6 +7,7 @@
 #include "controllers/labels.h"
 #include "controllers/mover_run.h"
 #include "controllers/reasons.h"
+#include "controllers/repository/import.h"
 #include "controllers/repository/upkeep.h"
 
 namespace holdfast::controllers::repository {
@@ -17,7 +18,8 @@ void FindRuns(const Context& context, World& world, std::stop_token stop) {
   const std::pair<std::string, std::vector<MoverRun>*> sorts[] = {
       {"probe", &world.probes},
       {VerbOf(Chore::kPrune), &world.prunes},
-      {VerbOf(Chore::kCheck), &world.checks}};
+      {VerbOf(Chore::kCheck), &world.checks},
+      {kImportVerb, &world.imports}};
   for (const auto& [key, job] :
        context.caches.jobs.Find(index::kOwner, world.repository.metadata.uid)) {
     const auto verb = job->labels.find(kVerbLabel);

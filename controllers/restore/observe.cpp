@@ -4,6 +4,7 @@
 
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
+#include "controllers/repository/import.h"
 #include "controllers/restore/decide.h"
 #include "controllers/restore/progress.h"
 #include "controllers/restore/rivals.h"
@@ -69,6 +70,9 @@ class Observer {
     if (const auto found = caches_.policies.Get(policy)) world_.policy = *found;
     for (const auto& [key, backup] : caches_.backups.Find(index::kPolicy, kube::ToString(policy)))
       world_.backups.push_back(*backup);
+    caches_.repositories.ForEach([&](const kube::ObjectKey& key, const auto& found) {
+      if (key.ns == Namespace() && !repository::IsImported(*found)) world_.importing = key.name;
+    });
   }
 
   void LookAtRivals() {

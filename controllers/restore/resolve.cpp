@@ -159,8 +159,20 @@ std::string NoneFound(const World& world, std::size_t candidates) {
          ". Snapshots that were made elsewhere are restored with source: {repository, host, path}.";
 }
 
+// Until all is there that is to be imported, the newest one may be missing.
+std::optional<std::string> StillImporting(const World& world) {
+  for (const crds::Backup& backup : world.backups)
+    if (backup.spec.imported && !IsOver(backup))
+      return "Backup " + backup.metadata.name + " is being imported.";
+  if (world.importing.empty()) return std::nullopt;
+  return "BackupRepository " + world.importing +
+         " has still to be searched for Backups to import; its status.lastImport says how far that "
+         "is. Remove its spec.import to go on without them.";
+}
+
 Resolved<Found> FromPolicy(const World& world) {
   const crds::RestoreSource& source = world.restore.spec.source;
+  if (auto why = StillImporting(world)) return Wait(reason::kSourceNotFound, *std::move(why));
   if (!world.policy && world.backups.empty())
     return Wait(reason::kPolicyNotFound, "There is no BackupPolicy " + source.policy +
                                              " in this namespace, nor a Backup of it; the Restore "

@@ -41,6 +41,9 @@ struct World {
   std::optional<crds::Backup> backup;        // source.backup
   std::optional<crds::BackupPolicy> policy;  // source.policy
   std::vector<crds::Backup> backups;         // of that policy, in any order
+  // A BackupRepository of the namespace that has still to look for Backups to import; empty for
+  // none.
+  std::string importing;
 
   std::optional<crds::BackupRepository> repository;  // status.repository, once resolved
 

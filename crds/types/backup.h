@@ -38,12 +38,55 @@ constexpr auto Names(BackupPhase) {
                                          "Failed"};
 }
 
+struct ImportedVolume {
+  std::string claim;
+  std::string pod;
+  std::string snapshot;  // 64 hex digits
+  std::int64_t files = 0;
+  std::int64_t bytes = 0;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("claim", &ImportedVolume::claim, kRequired);
+    visit("pod", &ImportedVolume::pod);
+    visit("snapshot", &ImportedVolume::snapshot, kRequired);
+    visit("files", &ImportedVolume::files);
+    visit("bytes", &ImportedVolume::bytes);
+  }
+  friend bool operator==(const ImportedVolume&, const ImportedVolume&) = default;
+};
+
+// Snapshots that are there already: such a Backup runs nothing. Where cluster, namespace and backup
+// are empty they are those of the object itself.
+struct BackupImport {
+  std::string repository;
+  std::string cluster;
+  std::string namespace_;
+  std::string backup;
+  std::optional<TimePoint> start_time;
+  std::optional<TimePoint> completion_time;
+  std::vector<ImportedVolume> volumes;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("repository", &BackupImport::repository, kRequired);
+    visit("cluster", &BackupImport::cluster);
+    visit("namespace", &BackupImport::namespace_);
+    visit("backup", &BackupImport::backup);
+    visit("startTime", &BackupImport::start_time);
+    visit("completionTime", &BackupImport::completion_time);
+    visit("volumes", &BackupImport::volumes);
+  }
+  friend bool operator==(const BackupImport&, const BackupImport&) = default;
+};
+
 // Immutable but for `pinned` and `deletion_policy`.
 struct BackupSpec {
   std::string policy;
   BackupType type = BackupType::kIncremental;
   bool pinned = false;
   DeletionPolicy deletion_policy = DeletionPolicy::kRetain;
+  std::optional<BackupImport> imported;  // from a repository, not run
 
   template <typename V>
   static void Fields(V&& visit) {
@@ -51,6 +94,7 @@ struct BackupSpec {
     visit("type", &BackupSpec::type);
     visit("pinned", &BackupSpec::pinned);
     visit("deletionPolicy", &BackupSpec::deletion_policy);
+    visit("import", &BackupSpec::imported);
   }
   friend bool operator==(const BackupSpec&, const BackupSpec&) = default;
 };

@@ -153,6 +153,23 @@ struct CheckSpec {
   friend bool operator==(const CheckSpec&, const CheckSpec&) = default;
 };
 
+// Which snapshots that are found in the repository become Backups.
+struct ImportSpec {
+  std::string cluster;     // empty: this one
+  std::string namespace_;  // empty: this one
+  std::int64_t newest = 100;
+  std::string trigger;  // any new value looks again
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("cluster", &ImportSpec::cluster);
+    visit("namespace", &ImportSpec::namespace_);
+    visit("newest", &ImportSpec::newest);
+    visit("trigger", &ImportSpec::trigger);
+  }
+  friend bool operator==(const ImportSpec&, const ImportSpec&) = default;
+};
+
 struct RepositoryLimits {
   std::int64_t concurrent_movers = 4;
   Quantity upload_per_second{"0"};    // "0" is no limit
@@ -177,6 +194,7 @@ struct BackupRepositorySpec {
   bool create_if_missing = true;
   std::optional<PruneSpec> prune;
   std::optional<CheckSpec> check;
+  std::optional<ImportSpec> imports;
   RepositoryLimits limits;
   MoverSpec mover;  // of the repository's own Jobs: probe, prune, check
 
@@ -190,6 +208,7 @@ struct BackupRepositorySpec {
     visit("createIfMissing", &BackupRepositorySpec::create_if_missing);
     visit("prune", &BackupRepositorySpec::prune);
     visit("check", &BackupRepositorySpec::check);
+    visit("import", &BackupRepositorySpec::imports);
     visit("limits", &BackupRepositorySpec::limits);
     visit("mover", &BackupRepositorySpec::mover);
   }
@@ -243,6 +262,7 @@ struct BackupRepositoryStatus {
   std::optional<RepositoryRun> last_probe;
   std::optional<RepositoryRun> last_prune;
   std::optional<RepositoryRun> last_check;
+  std::optional<RepositoryRun> last_import;
   std::vector<RepositoryLock> locks;  // at most 64
 
   template <typename V>
@@ -260,6 +280,7 @@ struct BackupRepositoryStatus {
     visit("lastProbe", &BackupRepositoryStatus::last_probe);
     visit("lastPrune", &BackupRepositoryStatus::last_prune);
     visit("lastCheck", &BackupRepositoryStatus::last_check);
+    visit("lastImport", &BackupRepositoryStatus::last_import);
     visit("locks", &BackupRepositoryStatus::locks);
   }
   friend bool operator==(const BackupRepositoryStatus&, const BackupRepositoryStatus&) = default;

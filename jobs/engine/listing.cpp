@@ -153,6 +153,30 @@ void PrintSnapshots(std::ostream& out, std::span<const repo::Snapshot> snapshots
   out << fmt::format("{} snapshot{}\n", snapshots.size(), snapshots.size() == 1 ? "" : "s");
 }
 
+void PrintRecords(std::ostream& out, std::span<const protocol::BackupRecord> records, bool json) {
+  if (json) {
+    for (const protocol::BackupRecord& record : records) out << protocol::EncodeLine(record);
+    return;
+  }
+  std::size_t cluster_width = 7;
+  std::size_t name_width = 6;
+  const auto name_of = [](const auto& record) { return record.ns + "/" + record.name; };
+  for (const protocol::BackupRecord& record : records) {
+    cluster_width = std::max(cluster_width, record.cluster.size());
+    name_width = std::max(name_width, name_of(record).size());
+  }
+  out << fmt::format("{:<20}  {:<{}}  {:<{}}  {:>7}  {:>10}  {}\n", "TIME", "CLUSTER",
+                     cluster_width, "BACKUP", name_width, "VOLUMES", "SIZE", "POLICY");
+  for (const protocol::BackupRecord& record : records) {
+    std::uint64_t bytes = 0;
+    for (const protocol::RecordedVolume& volume : record.volumes) bytes += volume.bytes;
+    out << fmt::format("{:<20}  {:<{}}  {:<{}}  {:>7}  {:>10}  {}\n", FormatTime(record.start),
+                       Printable(record.cluster), cluster_width, Printable(name_of(record)),
+                       name_width, record.volumes.size(), HumanBytes(bytes),
+                       Printable(record.policy));
+  }
+}
+
 void PrintDecisions(std::ostream& out, const ForgetReport& report, bool dry_run) {
   for (const ForgetReport::Decision& decision : report.decisions) {
     const bool removed =

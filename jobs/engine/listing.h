@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "jobs/engine/forget.h"
 #include "jobs/engine/report.h"
+#include "jobs/protocol/backup_record.h"
 #include "jobs/repo/repository.h"
 
 namespace holdfast::engine {
@@ -19,6 +20,9 @@ Json NodeJson(const std::string& path, const repo::Node& node);
 
 // One line each, oldest first; as JSON the members that restic's `snapshots --json` has.
 void PrintSnapshots(std::ostream& out, std::span<const repo::Snapshot> snapshots, bool json);
+
+// One line each, in the order given; as JSON protocol::EncodeLine's.
+void PrintRecords(std::ostream& out, std::span<const protocol::BackupRecord> records, bool json);
 
 // What retention decided, and why.
 void PrintDecisions(std::ostream& out, const ForgetReport& report, bool dry_run);

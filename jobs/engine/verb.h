@@ -38,6 +38,8 @@ Try<protocol::MoverResult> Execute(const UnlockRequest& request, const Surroundi
                                    std::stop_token stop);
 Try<protocol::MoverResult> Execute(const SnapshotsRequest& request, const Surroundings& around,
                                    std::stop_token stop);
+Try<protocol::MoverResult> Execute(const BackupsRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
 Try<protocol::MoverResult> Execute(const LsRequest& request, const Surroundings& around,
                                    std::stop_token stop);
 

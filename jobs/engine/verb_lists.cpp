@@ -7,6 +7,14 @@ namespace {
 
 using protocol::MoverResult;
 
+void TellOfDamage(const std::vector<Error>& damaged, const Surroundings& around,
+                  MoverResult& result) {
+  ProblemList lost;
+  for (const Error& error : damaged) lost.Add("the repository", error.message);
+  CopyProblems(lost, result, around.warnings);
+  JudgeDamage(result);
+}
+
 }  // namespace
 
 Try<MoverResult> Execute(const SnapshotsRequest& request, const Surroundings& around,
@@ -19,10 +27,23 @@ Try<MoverResult> Execute(const SnapshotsRequest& request, const Surroundings& ar
   PrintSnapshots(around.out, snapshots, around.json);
   MoverResult result;
   result.snapshots = snapshots.size();
-  ProblemList lost;
-  for (const Error& error : damaged) lost.Add("the repository", error.message);
-  CopyProblems(lost, result, around.warnings);
-  JudgeDamage(result);
+  TellOfDamage(damaged, around, result);
+  return result;
+}
+
+// What is damaged is warned of and left out; the rest is worth having.
+Try<MoverResult> Execute(const BackupsRequest& request, const Surroundings& around,
+                         std::stop_token stop) {
+  TRY(Session session, Session::Open(around.session, LockKind::kShared, stop));
+  std::vector<Error> damaged;
+  TRY(const Snapshots snapshots, session.repository().ListSnapshots(stop, &damaged));
+  std::vector<protocol::BackupRecord> records = RecordsOf(snapshots, request.filter);
+  MoverResult result;
+  result.more = request.newest != 0 && records.size() > request.newest;
+  if (result.more) records.resize(request.newest);
+  PrintRecords(around.out, records, around.json);
+  for (const auto& record : records) result.snapshots += record.volumes.size();
+  TellOfDamage(damaged, around, result);
   return result;
 }
 

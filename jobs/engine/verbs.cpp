@@ -20,6 +20,7 @@ struct Named {
   std::string operator()(const CheckRequest&) const { return "check"; }
   std::string operator()(const UnlockRequest&) const { return "unlock"; }
   std::string operator()(const SnapshotsRequest&) const { return "snapshots"; }
+  std::string operator()(const BackupsRequest&) const { return "backups"; }
   std::string operator()(const FindRequest&) const { return "find"; }
   std::string operator()(const DumpRequest&) const { return "dump"; }
   std::string operator()(const DiffRequest&) const { return "diff"; }

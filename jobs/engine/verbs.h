@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "jobs/engine/archiver.h"
+#include "jobs/engine/backup_records.h"
 #include "jobs/engine/checker.h"
 #include "jobs/engine/finder.h"
 #include "jobs/engine/forget.h"
@@ -82,6 +83,12 @@ struct SnapshotsRequest {
   std::string tag;
 };
 
+// The Backups that Holdfast's snapshots belong to.
+struct BackupsRequest {
+  RecordFilter filter;
+  std::uint64_t newest = 0;  // no more than so many; 0 is all
+};
+
 struct LsRequest {
   std::string snapshot = "latest";
   protocol::Identity identity;
@@ -112,10 +119,10 @@ struct StatsRequest {
   StatsMode mode = StatsMode::kRestoreSize;
 };
 
-using Request =
-    std::variant<InitRequest, BackupRequest, RestoreRequest, ForgetRequest, PruneRequest,
-                 CopyRequest, CheckRequest, KeyRequest, MigrateRequest, UnlockRequest,
-                 SnapshotsRequest, LsRequest, FindRequest, DumpRequest, DiffRequest, StatsRequest>;
+using Request = std::variant<InitRequest, BackupRequest, RestoreRequest, ForgetRequest,
+                             PruneRequest, CopyRequest, CheckRequest, KeyRequest, MigrateRequest,
+                             UnlockRequest, SnapshotsRequest, BackupsRequest, LsRequest,
+                             FindRequest, DumpRequest, DiffRequest, StatsRequest>;
 
 // What every verb is given.
 struct Surroundings {

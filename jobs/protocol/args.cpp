@@ -112,4 +112,12 @@ Words CommandLine(const CheckArgs& args) {
   return words;
 }
 
+Words CommandLine(const BackupsArgs& args) {
+  Words words = Start("backups", args.repository);
+  Option(words, "cluster", args.cluster);
+  Option(words, "namespace", args.ns);
+  Option(words, "newest", std::to_string(args.newest));
+  return words;
+}
+
 }  // namespace holdfast::protocol

@@ -104,11 +104,20 @@ struct CheckArgs {
   std::string read_data = "0%";  // of the stored data, to be read and verified
 };
 
+// Tells which Backups the snapshots belong to (backup_record.h), the newest first.
+struct BackupsArgs {
+  RepositoryArgs repository;
+  std::string cluster;
+  std::string ns;
+  std::uint64_t newest = 0;  // no more than so many; 0 is all
+};
+
 std::vector<std::string> CommandLine(const InitArgs& args);
 std::vector<std::string> CommandLine(const BackupArgs& args);
 std::vector<std::string> CommandLine(const RestoreArgs& args);
 std::vector<std::string> CommandLine(const ForgetArgs& args);
 std::vector<std::string> CommandLine(const PruneArgs& args);
 std::vector<std::string> CommandLine(const CheckArgs& args);
+std::vector<std::string> CommandLine(const BackupsArgs& args);
 
 }  // namespace holdfast::protocol

@@ -82,5 +82,93 @@ TEST_F(RepositoriesTest, AClaimThatIsMissingIsNamedAndHeals) {
   WaitForReason("bkr", "nearby", "Ready", "True", "", seconds(120));
 }
 
+std::string Replaced(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, text.npos) << from << " in " << text;
+  return at == text.npos ? text : text.replace(at, from.size(), to);
+}
+
+class ImportTest : public RepositoriesTest {
+ protected:
+  Output Restic(std::vector<std::string> words) const {
+    std::vector<std::string> line = {
+        "env",
+        "AWS_ACCESS_KEY_ID=" + store_.access_key,
+        "AWS_SECRET_ACCESS_KEY=" + store_.secret_key,
+        "RESTIC_PASSWORD=correct horse battery staple",
+        "restic",
+        "--no-cache",
+        "--cacert=" + store_.ca_file,
+        "--repo=s3:" + store_.endpoint + "/" + store_.bucket + "/" + prefix_};
+    line.insert(line.end(), words.begin(), words.end());
+    return RunProgram(line);
+  }
+  std::size_t CountSnapshots() const {
+    const Output output = Restic({"snapshots", "--json", "--no-lock"});
+    EXPECT_TRUE(output.ok()) << output.text;
+    return ParseJson(output.text).value_or(Json::array()).size();
+  }
+  bool IsGone(const std::string& backup) {
+    return WaitUntil("Backup " + backup + " is gone", seconds(120),
+                     [&] { return kubectl_.Get("bk", backup).is_null(); });
+  }
+  // The example, with the test's store in the place of Amazon's.
+  std::string RepositoryOfTheLost(const std::string& ns) const {
+    std::string yaml = Example("disaster-recovery/10-repository.yaml");
+    yaml = Replaced(yaml, "https://s3.eu-central-1.amazonaws.com", store_.endpoint);
+    yaml = Replaced(yaml, "bucket: my-backups", "bucket: " + store_.bucket);
+    yaml = Replaced(yaml, "prefix: shop",
+                    "prefix: " + prefix_ + "\n    caBundle: {configMap: store-ca, key: ca.crt}");
+    yaml = Replaced(yaml, "offsite-store", "store");
+    yaml = Replaced(yaml, "offsite-password", "repository-password");
+    return Replaced(yaml, "newest: 100", "newest: 100\n    namespace: " + ns);
+  }
+
+  std::string prefix_;
+};
+
+// Another namespace stands for another cluster: what was backed up in the first is restored in it
+// by two objects that are applied at once.
+TEST_F(ImportTest, TwoObjectsBringALostWorkloadBack) {
+  ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 2));
+  const Kubectl lost = kubectl_;
+  prefix_ = "e2e/" + lost.ns();
+  ASSERT_TRUE(BackedUp("first"));
+  kubectl_.Shell("app-0", "echo newer > /data/empty");
+  const std::string before = DataDigest("app-0");
+  ASSERT_TRUE(BackedUp("second"));
+  const Output others = Restic({"backup", "--host=somebody", "examples"});
+  ASSERT_TRUE(others.ok()) << others.text;
+  ASSERT_EQ(CountSnapshots(), 3u);
+
+  kubectl_ = Kubectl(lost.ns() + "-new");
+  kubectl_.Must({"create", "namespace", kubectl_.ns()});
+  MakeSecrets();
+  kubectl_.Apply(StatefulSetYaml(1));
+  std::string restore = Example("disaster-recovery/20-restore.yaml");
+  restore = Replaced(restore, "policy: postgres", "policy: app");
+  kubectl_.Apply(Replaced(restore, "statefulSet: postgres", "statefulSet: app"));
+  kubectl_.Apply(RepositoryOfTheLost(lost.ns()));
+  ASSERT_TRUE(WaitForPhase("rst", "bring-back", "Succeeded", seconds(240)));
+  kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
+  EXPECT_EQ(DataDigest("app-0"), before) << "the latest one";
+
+  const Json import = kubectl_.Get("bkr", "offsite")["status"]["lastImport"];
+  EXPECT_EQ(FindString(import, {"state"}), "Succeeded") << import;
+  EXPECT_NE(FindString(import, {"message"}).find("2 Backups found"), std::string::npos) << import;
+  const std::string imported = kubectl_.Must(
+      {"get", "bk", "-o", "jsonpath={range .items[*]}{.metadata.name}={.status.phase} {end}"});
+  EXPECT_EQ(imported, "first=Succeeded second=Succeeded ");
+  EXPECT_EQ(FindString(kubectl_.Condition("bk", "first", "Ready"), {"reason"}), "Imported");
+
+  kubectl_.Must({"delete", "bk", "first"});
+  kubectl_.Must(
+      {"patch", "bk", "second", "--type=merge", "-p", R"({"spec":{"deletionPolicy":"Delete"}})"});
+  kubectl_.Must({"delete", "bk", "second", "--wait=false"});
+  ASSERT_TRUE(IsGone("second"));
+  EXPECT_EQ(CountSnapshots(), 2u) << "that of second went, because it was asked for";
+  lost.Run({"delete", "namespace", lost.ns(), "--wait=false"});
+}
+
 }  // namespace
 }  // namespace holdfast::e2e

@@ -76,6 +76,22 @@ std::vector<std::string> Pairs(const Resolution& resolution) {
 
 using Strings = std::vector<std::string>;
 
+TEST(ResolveTest, WaitsUntilAllIsImported) {
+  World world = InPlaceFromPolicy(1);
+  ASSERT_TRUE(Resolve(world));
+  world.importing = "offsite";
+  const auto waiting = Resolve(world);
+  ASSERT_FALSE(waiting);
+  EXPECT_FALSE(waiting.error().final);
+  EXPECT_THAT(waiting.error().message, HasSubstr("BackupRepository offsite"));
+  world.importing.clear();
+  world.backups.front().spec.imported.emplace();
+  ASSERT_TRUE(Resolve(world));
+  world.backups.front().status = {};
+  ASSERT_FALSE(Resolve(world));
+  EXPECT_FALSE(Resolve(world).error().final);
+}
+
 TEST(ResolveTest, APolicyMeansItsLatestGoodBackup) {
   const auto resolution = Resolve(InPlaceFromPolicy(2));
   ASSERT_TRUE(resolution) << resolution.error().message;

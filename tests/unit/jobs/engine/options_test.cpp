@@ -53,6 +53,15 @@ void ExpectRepository(const Options& options) {
   EXPECT_EQ(options.session.limits.download_per_second, 2000u);
 }
 
+TEST(OptionsTest, UnderstandsTheOperatorsQuestionForBackups) {
+  const Options options = Emitted(protocol::BackupsArgs{Repository(), "prod", "shop", 100});
+  ExpectRepository(options);
+  const auto request = std::get<engine::BackupsRequest>(options.request);
+  EXPECT_EQ(request.filter.cluster, "prod");
+  EXPECT_EQ(request.filter.ns, "shop");
+  EXPECT_EQ(request.newest, 100u);
+}
+
 TEST(OptionsTest, UnderstandsTheOperatorsFolder) {
   protocol::InitArgs args;
   args.repository.location = protocol::kRepositoryPath;

@@ -1,0 +1,52 @@
+#include "controllers/backup/imported.h"
+
+#include "controllers/backup/totals.h"
+#include "controllers/reasons.h"
+
+namespace holdfast::controllers::backup {
+namespace {
+
+crds::VolumeBackup VolumeOf(const crds::ImportedVolume& imported) {
+  crds::VolumeBackup volume;
+  volume.claim = imported.claim;
+  volume.pod = imported.pod;
+  volume.snapshot = imported.snapshot;
+  volume.files = imported.files;
+  volume.bytes = imported.bytes;
+  volume.state = crds::RunState::kSucceeded;
+  volume.progress = "100%";
+  return volume;
+}
+
+const std::string& Either(const std::string& first, const std::string& second) {
+  return first.empty() ? second : first;
+}
+
+}  // namespace
+
+void TakeImported(const World& world, crds::BackupStatus& status) {
+  const crds::ObjectMeta& metadata = world.backup.metadata;
+  const crds::BackupImport& imported = *world.backup.spec.imported;
+  status.repository = imported.repository;
+  status.volumes.clear();
+  for (const crds::ImportedVolume& volume : imported.volumes)
+    status.volumes.push_back(VolumeOf(volume));
+  status.phase = crds::BackupPhase::kSucceeded;
+  status.start_time = imported.start_time ? imported.start_time : metadata.creation_timestamp;
+  status.completion_time = imported.completion_time ? imported.completion_time : status.start_time;
+  SetSums(status);
+  crds::SetReady(status.conditions,
+                 {metadata.generation, reason::kImported,
+                  "found in BackupRepository \"" + imported.repository + "\"; " + status.size},
+                 world.now);
+}
+
+Origin OriginOf(const crds::Backup& backup, const Settings& settings) {
+  static const crds::BackupImport kOurs;
+  const crds::BackupImport& imported = backup.spec.imported ? *backup.spec.imported : kOurs;
+  return {Either(imported.cluster, settings.cluster_name),
+          Either(imported.namespace_, backup.metadata.namespace_),
+          Either(imported.backup, backup.metadata.name)};
+}
+
+}  // namespace holdfast::controllers::backup

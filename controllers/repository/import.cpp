@@ -1,0 +1,268 @@
+#include "controllers/repository/import.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "controllers/labels.h"
+#include "controllers/mover_job.h"
+#include "controllers/reasons.h"
+
+namespace holdfast::controllers::repository {
+namespace {
+
+using crds::RepositoryRun;
+using crds::RunState;
+
+constexpr std::size_t kHashDigits = 8;
+constexpr std::size_t kShortId = 8;
+constexpr std::size_t kMaxName = 253;
+constexpr int kRetries = 3;
+// Snapshots are small, but each is an object of its own: ten thousand take minutes.
+constexpr std::chrono::hours kDeadline{1};
+
+// The same for the same wish, so that an operator that was killed finds the Job again.
+std::string ImportJobName(const crds::BackupRepository& repository) {
+  const crds::ImportSpec& wish = *repository.spec.imports;
+  const std::string text = repository.metadata.uid + "/" + wish.cluster + "/" + wish.namespace_ +
+                           "/" + std::to_string(wish.newest) + "/" + wish.trigger;
+  return JobName(repository.metadata.name, "import-" + ShortHash(text, kHashDigits));
+}
+
+const MoverRun* FindRun(const World& world, const std::string& name) {
+  for (const MoverRun& run : world.imports)
+    if (run.job.key.name == name) return &run;
+  return nullptr;
+}
+
+// A damaged snapshot costs itself alone; the others were listed.
+bool ListedAnything(const MoverRun& run) {
+  if (run.state.phase == MoverPhase::kSucceeded) return true;
+  return run.state.phase == MoverPhase::kFailed && run.state.result &&
+         run.state.result->exit == protocol::ExitCode::kCorrupt;
+}
+
+std::string Plural(std::size_t count, const std::string& noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+// What there is to say once all that was listed is here.
+std::string Outcome(const MoverRun& run, const std::vector<protocol::BackupRecord>& listed) {
+  std::string text = Plural(listed.size(), "Backup") + " found, and all are here";
+  if (!run.state.result) return text;
+  std::size_t snapshots = 0;
+  for (const protocol::BackupRecord& record : listed) snapshots += record.volumes.size();
+  if (run.state.result->more) text += "; older ones were left out (spec.import.newest)";
+  if (run.state.result->snapshots > snapshots)
+    text += "; the list was longer than a log may be, and " +
+            Plural(run.state.result->snapshots - snapshots, "snapshot") + " at its end are missing";
+  if (!run.state.result->message.empty()) text += "; " + run.state.result->message;
+  return text;
+}
+
+class Import {
+ public:
+  Import(const World& world, const Settings& settings, Plan& plan)
+      : world_(world), settings_(settings), plan_(plan) {}
+
+  void Decide() {
+    if (!world_.repository.spec.imports) {
+      plan_.status.last_import.reset();
+      RemoveAllBut("");
+      return;
+    }
+    name_ = ImportJobName(world_.repository);
+    const bool done = Last() != nullptr && Last()->state == RunState::kSucceeded;
+    RemoveAllBut(done ? "" : name_);
+    if (done) return;
+    const MoverRun* run = FindRun(world_, name_);
+    if (run == nullptr)
+      Start();
+    else if (ListedAnything(*run))
+      plan_.read_import = *run;
+    else if (run->state.phase == MoverPhase::kFailed)
+      TryAgainLater(*run);
+    else
+      Note(RunState::kRunning, run->state.message);
+  }
+
+ private:
+  // status.lastImport, when it is of this wish.
+  const RepositoryRun* Last() const {
+    const auto& last = plan_.status.last_import;
+    return last && last->job == name_ ? &*last : nullptr;
+  }
+
+  void RemoveAllBut(const std::string& name) {
+    for (const MoverRun& run : world_.imports)
+      if (run.job.key.name != name && !run.job.deleting) plan_.remove.push_back(run.job);
+  }
+
+  void Note(RunState state, const std::string& message) {
+    const bool same = Last() != nullptr && Last()->state == state;
+    const auto time = same ? Last()->time : std::optional(world_.now);
+    plan_.status.last_import = RepositoryRun{name_, state, time, message};
+  }
+
+  void Start() {
+    if (!crds::IsTrue(plan_.status.conditions, crds::kReady) || plan_.start) return;
+    plan_.start_import = name_;
+    Note(RunState::kRunning, "");
+  }
+
+  void TryAgainLater(const MoverRun& run) {
+    Note(RunState::kFailed, run.state.message);
+    const TimePoint next = *plan_.status.last_import->time + settings_.probe_retry_most;
+    if (world_.now < next)
+      plan_.requeue = Sooner(plan_.requeue, RequeueAt(next));
+    else if (!run.job.deleting)
+      plan_.remove.push_back(run.job);
+  }
+
+  const World& world_;
+  const Settings& settings_;
+  Plan& plan_;
+  std::string name_;
+};
+
+void SetRun(const World& world, const MoverRun& run, RunState state, std::string message,
+            Plan& plan) {
+  plan.status.last_import = RepositoryRun{run.job.key.name, state, world.now, std::move(message)};
+}
+
+bool IsObjectName(const std::string& name) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return !name.empty() && name.size() <= kMaxName && is_letter(name.front()) &&
+         is_letter(name.back()) &&
+         std::ranges::all_of(name, [&](char c) { return is_letter(c) || c == '-' || c == '.'; });
+}
+
+crds::BackupType TypeOf(protocol::BackupType type) {
+  switch (type) {
+    case protocol::BackupType::kFull:
+      return crds::BackupType::kFull;
+    case protocol::BackupType::kDifferential:
+      return crds::BackupType::kDifferential;
+    case protocol::BackupType::kIncremental:
+      return crds::BackupType::kIncremental;
+  }
+  return crds::BackupType::kIncremental;
+}
+
+crds::BackupImport ImportOf(const protocol::BackupRecord& record,
+                            const crds::BackupRepository& repository, const std::string& name,
+                            const Settings& settings) {
+  crds::BackupImport import;
+  import.repository = repository.metadata.name;
+  if (record.cluster != settings.cluster_name) import.cluster = record.cluster;
+  if (record.ns != repository.metadata.namespace_) import.namespace_ = record.ns;
+  if (record.name != name) import.backup = record.name;
+  import.start_time = record.start;
+  import.completion_time = record.end;
+  for (const protocol::RecordedVolume& volume : record.volumes)
+    import.volumes.push_back({volume.claim, volume.pod, volume.snapshot,
+                              static_cast<std::int64_t>(volume.files),
+                              static_cast<std::int64_t>(volume.bytes)});
+  return import;
+}
+
+std::string NameFor(const protocol::BackupRecord& record, const std::set<std::string>& taken) {
+  if (IsObjectName(record.name) && !taken.contains(record.name)) return record.name;
+  const std::string suffix = "-" + record.volumes.front().snapshot.substr(0, kShortId);
+  std::string name = IsObjectName(record.name) ? record.name : "imported";
+  return name.substr(0, kMaxName - suffix.size()) + suffix;
+}
+
+// Pinned: what was found is nobody's to remove before somebody says so.
+crds::Backup NewBackup(const protocol::BackupRecord& record,
+                       const crds::BackupRepository& repository, const std::string& name,
+                       const Settings& settings) {
+  crds::Backup backup;
+  backup.metadata.name = name;
+  backup.metadata.namespace_ = repository.metadata.namespace_;
+  backup.metadata.labels = {{kManagedBy, kManagedByHoldfast},
+                            {kPolicyLabel, LabelValue(record.policy)},
+                            {kImportedLabel, LabelValue(repository.metadata.name)}};
+  backup.spec.policy = record.policy;
+  backup.spec.type = TypeOf(record.type);
+  backup.spec.pinned = true;
+  backup.spec.imported = ImportOf(record, repository, name, settings);
+  return backup;
+}
+
+}  // namespace
+
+void NoteImported(const World& world, const std::vector<protocol::BackupRecord>& listed,
+                  std::size_t left, Plan& plan) {
+  const MoverRun& run = *plan.read_import;
+  if (left == 0) return SetRun(world, run, RunState::kSucceeded, Outcome(run, listed), plan);
+  SetRun(world, run, RunState::kRunning, Plural(left, "Backup") + " still to be made", plan);
+  plan.requeue = RequeueAt(world.now);
+}
+
+void NoteUnreadable(const World& world, const Settings& settings, const Error& error, Plan& plan) {
+  const MoverRun& run = *plan.read_import;
+  SetRun(world, run, RunState::kFailed, error.message, plan);
+  if (IsAbsent(error) && !run.job.deleting) plan.remove.push_back(run.job);
+  plan.requeue = Sooner(plan.requeue, RequeueAt(world.now + settings.probe_retry_first));
+}
+
+void DecideImport(const World& world, const Settings& settings, Plan& plan) {
+  Import(world, settings, plan).Decide();
+}
+
+bool IsImported(const crds::BackupRepository& repository) {
+  const auto& last = repository.status.last_import;
+  return !repository.spec.imports ||
+         (last && last->state == RunState::kSucceeded && last->job == ImportJobName(repository));
+}
+
+Result<Json> BuildImportJob(const crds::BackupRepository& repository, const std::string& name,
+                            const Settings& settings) {
+  const crds::ImportSpec& wish = *repository.spec.imports;
+  protocol::BackupsArgs args;
+  args.repository = RepositoryArgsFor(repository, settings);
+  args.cluster = wish.cluster.empty() ? settings.cluster_name : wish.cluster;
+  args.ns = wish.namespace_.empty() ? repository.metadata.namespace_ : wish.namespace_;
+  args.newest = static_cast<std::uint64_t>(wish.newest);
+
+  MoverJob job;
+  job.key = {repository.metadata.namespace_, name};
+  job.owner_api_version = crds::kApiVersion;
+  job.owner_kind = crds::InfoOf<crds::BackupRepository>().kind;
+  job.owner_name = repository.metadata.name;
+  job.owner_uid = repository.metadata.uid;
+  job.labels = {{kVerbLabel, kImportVerb}, {kRepositoryLabel, repository.metadata.name}};
+  job.command_line = protocol::CommandLine(args);
+  job.repository = &repository;
+  job.mover = repository.spec.mover;
+  job.retries = kRetries;
+  job.deadline = kDeadline;
+  return BuildMoverJob(job, settings);
+}
+
+void KnownBackups::Add(const crds::Backup& backup) {
+  names.insert(backup.metadata.name);
+  for (const crds::VolumeBackup& volume : backup.status.volumes) snapshots.insert(volume.snapshot);
+  if (!backup.spec.imported) return;
+  for (const crds::ImportedVolume& volume : backup.spec.imported->volumes)
+    snapshots.insert(volume.snapshot);
+}
+
+std::vector<crds::Backup> BackupsToImport(const std::vector<protocol::BackupRecord>& records,
+                                          const crds::BackupRepository& repository,
+                                          const KnownBackups& known, const Settings& settings) {
+  std::vector<crds::Backup> backups;
+  std::set<std::string> taken = known.names;
+  for (const protocol::BackupRecord& record : records) {
+    const bool is_known = std::ranges::any_of(record.volumes, [&](const auto& volume) {
+      return known.snapshots.contains(volume.snapshot);
+    });
+    if (is_known) continue;
+    const std::string name = NameFor(record, taken);
+    taken.insert(name);
+    backups.push_back(NewBackup(record, repository, name, settings));
+  }
+  return backups;
+}
+
+}  // namespace holdfast::controllers::repository

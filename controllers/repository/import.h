@@ -1,0 +1,54 @@
+// Snapshots of Holdfast's that a repository holds and this cluster does not know become Backups
+// (spec.import), so that they can be restored by name, policy or time. Pure.
+//
+// A Job lists them once for each value of spec.import (jobs/protocol/backup_record.h); the operator
+// makes an object of each, which then says all that there is to say (spec.import of the Backup).
+// The Job stays until all are made: whoever leads next reads the list again, and goes on with what
+// is missing. Snapshots that a Backup of the namespace names already are left alone, and so are
+// those that others made.
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "controllers/repository/decide.h"
+#include "crds/types/backup.h"
+#include "jobs/protocol/backup_record.h"
+
+namespace holdfast::controllers::repository {
+
+inline constexpr const char* kImportVerb = "import";
+
+// Adds to `plan` the Job to start, to read or to remove, and status.lastImport.
+void DecideImport(const World& world, const Settings& settings, Plan& plan);
+
+// Of plan.read_import: `listed` was read from its log, and `left` of them have still to be made.
+void NoteImported(const World& world, const std::vector<protocol::BackupRecord>& listed,
+                  std::size_t left, Plan& plan);
+// The log could not be read. Where it is gone for good, the Job goes too and is made anew.
+void NoteUnreadable(const World& world, const Settings& settings, const Error& error, Plan& plan);
+
+// Whether all that spec.import asks for is there.
+bool IsImported(const crds::BackupRepository& repository);
+
+Result<Json> BuildImportJob(const crds::BackupRepository& repository, const std::string& name,
+                            const Settings& settings);
+
+// What a namespace has already.
+struct KnownBackups {
+  std::set<std::string> names;
+  std::set<std::string, std::less<>> snapshots;
+
+  void Add(const crds::Backup& backup);
+};
+
+// A Backup for each record of which no snapshot is known, in their order. One that cannot have its
+// own name, because there is such a Backup already or it is none, gets its first snapshot's id
+// behind it.
+std::vector<crds::Backup> BackupsToImport(const std::vector<protocol::BackupRecord>& records,
+                                          const crds::BackupRepository& repository,
+                                          const KnownBackups& known, const Settings& settings);
+
+}  // namespace holdfast::controllers::repository

@@ -1,0 +1,110 @@
+#include "jobs/engine/backup_records.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+namespace holdfast::engine {
+namespace {
+
+using protocol::BackupRecord;
+using protocol::RecordedVolume;
+using repo::Snapshot;
+
+std::string TagValue(const Snapshot& snapshot, std::string_view name) {
+  for (const std::string& tag : snapshot.tags)
+    if (tag.size() > name.size() && tag.starts_with(name) && tag[name.size()] == '=')
+      return tag.substr(name.size() + 1);
+  return {};
+}
+
+// "shop/nightly" -> {"shop", "nightly"}; empty parts for anything else.
+std::pair<std::string, std::string> Split(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  if (slash == text.npos || text.find('/', slash + 1) != text.npos) return {};
+  return {text.substr(0, slash), text.substr(slash + 1)};
+}
+
+// The claim of "/<namespace>/<claim>"; empty for any other path.
+std::string ClaimOf(const Snapshot& snapshot, const std::string& ns) {
+  if (snapshot.paths.size() != 1 || !snapshot.paths[0].starts_with("/" + ns + "/")) return {};
+  std::string claim = snapshot.paths[0].substr(ns.size() + 2);
+  return claim.find('/') == claim.npos ? claim : std::string();
+}
+
+protocol::BackupType TypeOf(const Snapshot& snapshot) {
+  const std::string name = TagValue(snapshot, "type");
+  for (const auto type : {protocol::BackupType::kFull, protocol::BackupType::kDifferential})
+    if (protocol::BackupTypeName(type) == name) return type;
+  return protocol::BackupType::kIncremental;
+}
+
+TimePoint EndOf(const Snapshot& snapshot) {
+  const TimePoint end = snapshot.summary ? snapshot.summary->backup_end : TimePoint{};
+  return std::max(end, snapshot.time);
+}
+
+// What one snapshot says of the Backup it belongs to; nullopt for one that belongs to none.
+std::optional<BackupRecord> RecordOf(const Snapshot& snapshot) {
+  BackupRecord record;
+  record.cluster = snapshot.hostname;
+  std::tie(record.ns, record.name) = Split(TagValue(snapshot, "backup"));
+  const auto [policy_ns, policy] = Split(TagValue(snapshot, "policy"));
+  const std::string claim = ClaimOf(snapshot, record.ns);
+  if (record.ns.empty() || record.name.empty() || policy_ns != record.ns || policy.empty() ||
+      claim.empty())
+    return std::nullopt;
+  record.policy = policy;
+  record.stateful_set = TagValue(snapshot, "statefulset");
+  record.type = TypeOf(snapshot);
+  record.start = snapshot.time;
+  record.end = EndOf(snapshot);
+  RecordedVolume volume{claim, TagValue(snapshot, "pod"), snapshot.id.Hex()};
+  if (snapshot.summary) {
+    volume.files = snapshot.summary->total_files_processed;
+    volume.bytes = snapshot.summary->total_bytes_processed;
+  }
+  record.volumes = {std::move(volume)};
+  return record;
+}
+
+void Join(BackupRecord& record, BackupRecord&& more) {
+  record.start = std::min(record.start, more.start);
+  record.end = std::max(record.end, more.end);
+  RecordedVolume& volume = more.volumes.front();
+  const auto same = std::ranges::find(record.volumes, volume.claim, &RecordedVolume::claim);
+  if (same != record.volumes.end())
+    *same = std::move(volume);
+  else
+    record.volumes.push_back(std::move(volume));
+}
+
+}  // namespace
+
+std::vector<BackupRecord> RecordsOf(std::span<const Snapshot> snapshots,
+                                    const RecordFilter& filter) {
+  std::vector<const Snapshot*> by_time;
+  for (const Snapshot& snapshot : snapshots) by_time.push_back(&snapshot);
+  std::ranges::sort(by_time, {}, [](const Snapshot* s) { return std::tie(s->time, s->id); });
+  std::map<std::tuple<std::string, std::string, std::string>, BackupRecord> found;
+  for (const Snapshot* snapshot : by_time) {
+    auto record = RecordOf(*snapshot);
+    if (!record || (!filter.cluster.empty() && record->cluster != filter.cluster) ||
+        (!filter.ns.empty() && record->ns != filter.ns))
+      continue;
+    const auto [entry, is_new] =
+        found.try_emplace({record->cluster, record->ns, record->name}, *record);
+    if (!is_new) Join(entry->second, *std::move(record));
+  }
+  std::vector<BackupRecord> records;
+  for (auto& [key, record] : found) {
+    std::ranges::sort(record.volumes, {}, &RecordedVolume::claim);
+    records.push_back(std::move(record));
+  }
+  std::ranges::stable_sort(records, std::ranges::greater(), &BackupRecord::start);
+  return records;
+}
+
+}  // namespace holdfast::engine

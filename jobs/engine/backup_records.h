@@ -1,0 +1,24 @@
+// Which Backups the snapshots of a repository belong to, by the tags that the operator gives them.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "jobs/protocol/backup_record.h"
+#include "jobs/repo/snapshot.h"
+
+namespace holdfast::engine {
+
+struct RecordFilter {
+  std::string cluster;  // empty: of any
+  std::string ns;       // empty: any
+};
+
+// The newest first. A snapshot counts when it has the tags backup= and policy= of one namespace,
+// and a path /<that namespace>/<claim>; what others stored has not. Of two snapshots of one claim
+// in one Backup (a mover that was killed at its very end, and its successor) the newer counts.
+std::vector<protocol::BackupRecord> RecordsOf(std::span<const repo::Snapshot> snapshots,
+                                              const RecordFilter& filter);
+
+}  // namespace holdfast::engine

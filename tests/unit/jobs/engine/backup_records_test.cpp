@@ -1,0 +1,114 @@
+#include "jobs/engine/backup_records.h"
+
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "jobs/engine/listing.h"
+
+namespace holdfast::engine {
+namespace {
+
+using protocol::BackupRecord;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+const TimePoint kNoon = ParseTime("2026-08-01T12:00:00Z").value();
+
+// A snapshot of "run" of the policy "nightly", `minutes` after noon.
+repo::Snapshot Snapshot(const std::string& claim, int minutes = 0,
+                        const std::string& backup = "run") {
+  repo::Snapshot snapshot;
+  snapshot.id = repo::Id::Of(AsBytes(claim + backup + std::to_string(minutes)));
+  snapshot.time = kNoon + std::chrono::minutes(minutes);
+  snapshot.hostname = "prod";
+  snapshot.paths = {"/shop/" + claim};
+  snapshot.tags = {"backup=shop/" + backup, "policy=shop/nightly", "statefulset=db",
+                   "pod=" + claim.substr(5), "type=full"};
+  snapshot.summary.emplace();
+  snapshot.summary->backup_end = snapshot.time + std::chrono::minutes(3);
+  snapshot.summary->total_files_processed = 12;
+  snapshot.summary->total_bytes_processed = 4096;
+  return snapshot;
+}
+
+std::vector<std::string> Names(const std::vector<BackupRecord>& records) {
+  std::vector<std::string> names;
+  for (const BackupRecord& record : records) names.push_back(record.ns + "/" + record.name);
+  return names;
+}
+
+TEST(BackupRecordsTest, TheSnapshotsOfOneRunAreOneBackup) {
+  const repo::Snapshot first = Snapshot("data-db-0"), second = Snapshot("data-db-1", 1);
+  const auto records = RecordsOf(std::vector{second, first}, {});
+  ASSERT_THAT(records, SizeIs(1));
+  const BackupRecord& record = records[0];
+  EXPECT_EQ(record.cluster, "prod");
+  EXPECT_EQ(record.policy, "nightly");
+  EXPECT_EQ(record.stateful_set, "db");
+  EXPECT_EQ(record.type, protocol::BackupType::kFull);
+  EXPECT_EQ(record.start, kNoon);
+  EXPECT_EQ(record.end, kNoon + std::chrono::minutes(4));
+  ASSERT_THAT(record.volumes, SizeIs(2));
+  EXPECT_EQ(record.volumes[0],
+            (protocol::RecordedVolume{"data-db-0", "db-0", first.id.Hex(), 12, 4096}));
+  EXPECT_EQ(record.volumes[1].snapshot, second.id.Hex());
+}
+
+TEST(BackupRecordsTest, TheNewestComesFirst) {
+  const std::vector snapshots = {Snapshot("data-db-0", 0, "b"), Snapshot("data-db-0", 9, "a"),
+                                 Snapshot("data-db-0", 5, "c")};
+  EXPECT_THAT(Names(RecordsOf(snapshots, {})), ElementsAre("shop/a", "shop/c", "shop/b"));
+}
+
+TEST(BackupRecordsTest, WhatOthersStoredIsNone) {
+  std::vector<repo::Snapshot> strange(6, Snapshot("data-db-0"));
+  strange[0].tags.clear();
+  strange[1].paths = {"/home/me"};
+  strange[2].paths = {"/shop/data-db-0/below"};
+  strange[3].tags[1] = "policy=bank/nightly";
+  strange[4].tags[0] = "backup=run";
+  strange[5].paths.push_back("/shop/data-db-1");
+  EXPECT_THAT(RecordsOf(strange, {}), IsEmpty());
+}
+
+TEST(BackupRecordsTest, ClustersAndNamespacesAreKeptApart) {
+  repo::Snapshot other = Snapshot("data-db-0", 1);
+  other.hostname = "staging";
+  repo::Snapshot bank = Snapshot("data-db-0", 2);
+  bank.paths = {"/bank/data-db-0"};
+  bank.tags[0] = "backup=bank/run";
+  bank.tags[1] = "policy=bank/nightly";
+  const std::vector snapshots = {Snapshot("data-db-0"), other, bank};
+  EXPECT_THAT(RecordsOf(snapshots, {}), SizeIs(3));
+  EXPECT_THAT(Names(RecordsOf(snapshots, {.cluster = "prod", .ns = ""})),
+              ElementsAre("bank/run", "shop/run"));
+  EXPECT_THAT(Names(RecordsOf(snapshots, {.cluster = "staging", .ns = "shop"})),
+              ElementsAre("shop/run"));
+}
+
+TEST(BackupRecordsTest, OfTwoAttemptsTheLaterCounts) {
+  const auto records = RecordsOf(std::vector{Snapshot("data-db-0", 7), Snapshot("data-db-0")}, {});
+  ASSERT_THAT(records, SizeIs(1));
+  ASSERT_THAT(records[0].volumes, SizeIs(1));
+  EXPECT_EQ(records[0].volumes[0].snapshot, Snapshot("data-db-0", 7).id.Hex());
+}
+
+TEST(BackupRecordsTest, ALineIsReadAsItWasWritten) {
+  const auto records = RecordsOf(std::vector{Snapshot("data-db-0"), Snapshot("data-db-1")}, {});
+  std::ostringstream out;
+  PrintRecords(out, records, true);
+  EXPECT_EQ(protocol::BackupRecordsIn("warning: x\n" + out.str() + "{\"verb\":\"backups\"}\n"),
+            records);
+  EXPECT_THAT(protocol::BackupRecordsIn(out.str().substr(0, out.str().size() - 1)), IsEmpty())
+      << "a line without its end may be cut";
+  std::ostringstream table;
+  PrintRecords(table, records, false);
+  EXPECT_THAT(table.str(), HasSubstr("shop/run"));
+}
+
+}  // namespace
+}  // namespace holdfast::engine
