@@ -3,6 +3,7 @@
 
 #include "controllers/backup/decide.h"
 #include "controllers/backup/deletion.h"
+#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/policy/retention.h"
 #include "controllers/reasons.h"
