@@ -47,7 +47,8 @@ std::string Plural(std::size_t count, const std::string& noun) {
 
 // What there is to say once all that was listed is here.
 std::string Outcome(const MoverRun& run, const std::vector<protocol::BackupRecord>& listed) {
-  std::string text = Plural(listed.size(), "Backup") + " found, and all are here";
+  std::string text = listed.empty() ? "no Backups found"
+                                    : Plural(listed.size(), "Backup") + " found, and all are here";
   if (!run.state.result) return text;
   std::size_t snapshots = 0;
   for (const protocol::BackupRecord& record : listed) snapshots += record.volumes.size();
