@@ -75,7 +75,7 @@ struct BackupImport {
     visit("backup", &BackupImport::backup);
     visit("startTime", &BackupImport::start_time);
     visit("completionTime", &BackupImport::completion_time);
-    visit("volumes", &BackupImport::volumes);
+    visit("volumes", &BackupImport::volumes, kRequired);
   }
   friend bool operator==(const BackupImport&, const BackupImport&) = default;
 };

@@ -161,7 +161,8 @@ TEST_F(FolderJobTest, TheRepositoryIsMountedForWriting) {
   for (const Json& found : pod["volumes"])
     if (found["name"] == "repository") volume = found;
   EXPECT_EQ(volume["persistentVolumeClaim"]["claimName"], "backups");
-  for (const Json& mount : Container()["volumeMounts"])
+  const Json mounts = Container()["volumeMounts"];
+  for (const Json& mount : mounts)
     if (mount["name"] == "repository") {
       EXPECT_EQ(mount["mountPath"], "/holdfast/repository");
       EXPECT_FALSE(mount.contains("readOnly"));

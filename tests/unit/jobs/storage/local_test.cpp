@@ -156,7 +156,7 @@ void Become(uid_t user, const std::vector<gid_t>& groups) {
 }
 
 TEST_F(LocalTest, UsersOfOneGroupWorkInOneRepository) {
-  if (::geteuid() != 0) GTEST_SKIP() << "only root becomes others";
+  ASSERT_EQ(::geteuid(), 0u) << "needs root to become somebody else, or to mount";
   ASSERT_EQ(::chmod(folder_.c_str(), 0777), 0);
   const auto write_as = [&](uid_t user, FileType type) {
     return [this, user, type]() -> Result<void> {
@@ -176,7 +176,7 @@ TEST_F(LocalTest, UsersOfOneGroupWorkInOneRepository) {
 }
 
 TEST_F(LocalTest, WhoIsRefusedIsToldAsWhom) {
-  if (::geteuid() != 0) GTEST_SKIP() << "root alone becomes another user";
+  ASSERT_EQ(::geteuid(), 0u) << "needs root to become somebody else, or to mount";
   ASSERT_EQ(::chmod(folder_.c_str(), 0755), 0);
   const auto write = [&]() -> Result<void> {
     Become(1000, {65532});
@@ -188,7 +188,7 @@ TEST_F(LocalTest, WhoIsRefusedIsToldAsWhom) {
 }
 
 TEST_F(LocalTest, AFullFileSystemSaysHowMuchRoomThereIs) {
-  if (::geteuid() != 0) GTEST_SKIP() << "only root mounts";
+  ASSERT_EQ(::geteuid(), 0u) << "needs root to become somebody else, or to mount";
   const auto fill = [&]() -> Result<void> {
     if (::unshare(CLONE_NEWNS) != 0 ||
         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
