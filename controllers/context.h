@@ -20,9 +20,10 @@ namespace holdfast::controllers {
 
 // The indexes of the caches. Values are "namespace/name" of what they point at, or a uid.
 namespace index {
-inline constexpr const char* kPolicy = "policy";            // Backups, Restores
-inline constexpr const char* kRepository = "repository";    // Policies, Restores, Jobs
-inline constexpr const char* kQueue = "queue";              // unfinished Backups: the repository
+inline constexpr const char* kPolicy = "policy";          // Backups, Restores
+inline constexpr const char* kRepository = "repository";  // Policies, Restores, Jobs
+inline constexpr const char* kQueue = "queue";            // unfinished Backups: the repository
+inline constexpr const char* kCopies = "copies";  // Backups that wait for a copy: its repository
 inline constexpr const char* kStatefulSet = "statefulset";  // Policies, Restores
 inline constexpr const char* kBackup = "backup";            // Restores
 inline constexpr const char* kOwner = "owner";              // Jobs, Pods: the owner's uid

@@ -7,7 +7,7 @@
 namespace holdfast::controllers {
 
 inline constexpr const char* kManagedBy = "app.kubernetes.io/managed-by";  // = "holdfast"
-inline constexpr const char* kVerbLabel = "holdfast.dev/verb";  // backup, restore, probe, forget
+inline constexpr const char* kVerbLabel = "holdfast.dev/verb";  // backup, restore, copy, probe ...
 inline constexpr const char* kPolicyLabel = "holdfast.dev/policy";
 inline constexpr const char* kScheduleLabel = "holdfast.dev/schedule";
 inline constexpr const char* kBackupLabel = "holdfast.dev/backup";

@@ -33,13 +33,15 @@ std::string FileOf(const std::string& path) { return path.substr(path.rfind('/')
 // --- Who the mover is ---
 
 // Movers of one repository are different users, and share its files by their group. Kubernetes is
-// asked to give the volume to the group only where it cannot touch a workload's volume beside it:
-// fsGroup is for all volumes of a pod.
-void JoinGroup(const MoverJob& job, crds::MoverSecurityContext& security) {
-  const std::int64_t group = job.repository->spec.filesystem->group;
+// asked to give the volume to the group only where it is mounted alone: fsGroup is for all volumes
+// of a pod.
+void JoinGroup(const MoverJob& job, std::int64_t group, crds::MoverSecurityContext& security) {
   if (std::ranges::find(security.supplemental_groups, group) == security.supplemental_groups.end())
     security.supplemental_groups.push_back(group);
-  if (job.claim.empty() && !security.fs_group) security.fs_group = group;
+  const auto* beside = job.from == nullptr ? nullptr : &job.from->spec.filesystem;
+  const bool alone =
+      job.claim.empty() && (beside == nullptr || !*beside || (*beside)->group == group);
+  if (alone && !security.fs_group) security.fs_group = group;
 }
 
 // The user's wish over the workload's habit, member by member. A mover that mounts no claim has no
@@ -56,7 +58,9 @@ crds::MoverSecurityContext Security(const MoverJob& job) {
     security.run_as_user = kNobody;
     if (!security.run_as_group) security.run_as_group = kNobody;
   }
-  if (job.repository->spec.filesystem) JoinGroup(job, security);
+  for (const crds::BackupRepository* repository : {job.repository, job.from})
+    if (repository != nullptr && repository->spec.filesystem)
+      JoinGroup(job, repository->spec.filesystem->group, security);
   return security;
 }
 
@@ -100,10 +104,18 @@ Json FromField(const char* name, const char* path) {
 }
 
 // The pod's name comes first: the arguments refer to it.
-Json Environment(const crds::BackupRepositorySpec& repository) {
+Json Environment(const MoverJob& job) {
   Json env = Json::array(
       {FromField("POD_NAME", "metadata.name"), FromField("POD_NAMESPACE", "metadata.namespace")});
-  for (Json& variable : PlaceEnvironment(repository)) env.push_back(std::move(variable));
+  for (Json& variable : PlaceEnvironment(job.repository->spec)) env.push_back(std::move(variable));
+  if (job.from == nullptr) return env;
+  for (Json& variable : PlaceEnvironment(job.from->spec)) {
+    variable["name"] = protocol::kFromPrefix + variable["name"].get<std::string>();
+    // A file is where it is mounted for this one.
+    if (FindString(variable, {"value"}).starts_with("/holdfast/"))
+      variable["value"] = protocol::FromPath(variable["value"].get<std::string>());
+    env.push_back(std::move(variable));
+  }
   return env;
 }
 
@@ -111,7 +123,7 @@ struct Mounts {
   Json volumes = Json::array();
   Json mounts = Json::array();
 
-  void Add(const char* name, Json source, const std::string& path, bool read_only) {
+  void Add(const std::string& name, Json source, const std::string& path, bool read_only) {
     source["name"] = name;
     volumes.push_back(std::move(source));
     Json mount = {{"name", name}, {"mountPath", path}};
@@ -131,17 +143,25 @@ Json SourceOf(const MountedFile& file) {
   return {{file.secret.empty() ? "configMap" : "secret", std::move(source)}};
 }
 
-Mounts MountsOf(const MoverJob& job) {
-  Mounts mounts;
-  const crds::BackupRepositorySpec& repository = job.repository->spec;
+std::string Same(const std::string& path) { return path; }
+
+// Password, CA bundle, keys and what a repository lies on. `place` says where in the container.
+void MountRepository(const crds::BackupRepositorySpec& repository, const std::string& prefix,
+                     std::string (*place)(const std::string&), Mounts& mounts) {
   std::vector<MountedFile> files = PlaceFiles(repository);
   files.insert(files.begin(), {"password", repository.password_secret.name, "",
                                repository.password_secret.key, protocol::kPasswordFile});
   for (const MountedFile& file : files)
-    mounts.Add(file.volume.c_str(), SourceOf(file), DirectoryOf(file.path), true);
-  mounts.Add("tmp", {{"emptyDir", Json::object()}}, "/tmp", false);
+    mounts.Add(prefix + file.volume, SourceOf(file), place(DirectoryOf(file.path)), true);
   if (Json volume = PlaceVolume(repository); !volume.is_null())
-    mounts.Add("repository", std::move(volume), protocol::kRepositoryPath, false);
+    mounts.Add(prefix + "repository", std::move(volume), place(protocol::kRepositoryPath), false);
+}
+
+Mounts MountsOf(const MoverJob& job) {
+  Mounts mounts;
+  MountRepository(job.repository->spec, "", Same, mounts);
+  if (job.from != nullptr) MountRepository(job.from->spec, "from-", protocol::FromPath, mounts);
+  mounts.Add("tmp", {{"emptyDir", Json::object()}}, "/tmp", false);
   if (!job.claim.empty())
     mounts.Add("data", {{"persistentVolumeClaim", {{"claimName", job.claim}}}}, protocol::kDataPath,
                job.claim_read_only);
@@ -219,8 +239,10 @@ Result<Json> Affinity(const MoverJob& job) {
     if (!affinity.is_object()) return Fail(Code::kInvalid, "spec.mover.affinity is not an object");
   }
   if (!job.node.empty()) RequireNode(affinity, job.node);
-  if (const auto& place = job.repository->spec.filesystem; place && !place->claim_name.empty())
-    PreferNodeOfRepository(affinity, *job.repository);
+  for (const crds::BackupRepository* repository : {job.repository, job.from})
+    if (repository != nullptr && repository->spec.filesystem &&
+        !repository->spec.filesystem->claim_name.empty())
+      PreferNodeOfRepository(affinity, *repository);
   return affinity;
 }
 
@@ -245,7 +267,7 @@ Json Container(const MoverJob& job, const Settings& settings, const Mounts& moun
           {"image", settings.mover_image},
           {"imagePullPolicy", settings.mover_image_pull_policy},
           {"args", job.command_line},
-          {"env", Environment(job.repository->spec)},
+          {"env", Environment(job)},
           {"volumeMounts", mounts.mounts},
           {"resources", Resources(job.mover.resources)},
           {"securityContext", ContainerSecurityContext(job, security)},
@@ -343,6 +365,13 @@ protocol::RepositoryArgs RepositoryArgsFor(const crds::BackupRepository& reposit
   const crds::RepositoryLimits& limits = repository.spec.limits;
   args.upload_per_second = ParseQuantity(limits.upload_per_second.text).value_or(0);
   args.download_per_second = ParseQuantity(limits.download_per_second.text).value_or(0);
+  return args;
+}
+
+protocol::RepositoryArgs FromArgsFor(const crds::BackupRepository& repository,
+                                     const Settings& settings) {
+  protocol::RepositoryArgs args = RepositoryArgsFor(repository, settings);
+  if (repository.spec.filesystem) args.location = protocol::FromPath(args.location);
   return args;
 }
 

@@ -32,6 +32,8 @@ struct MoverJob {
   std::vector<std::string> command_line;               // protocol::CommandLine(...)
   const crds::BackupRepository* repository = nullptr;  // Secrets and CA bundle to mount
 
+  const crds::BackupRepository* from = nullptr;  // a second one to read from; nullptr for none
+
   std::string claim;  // mounted at protocol::kDataPath; empty for none
   bool claim_read_only = true;
   std::string node;  // required by node affinity (kubernetes.io/hostname); empty for none
@@ -54,6 +56,10 @@ Result<Json> BuildMoverJob(const MoverJob& job, const Settings& settings);
 // the kubelet's own expansion of $(POD_NAME), so a retried pod is a holder of its own.
 protocol::RepositoryArgs RepositoryArgsFor(const crds::BackupRepository& repository,
                                            const Settings& settings);
+
+// The same for MoverJob::from.
+protocol::RepositoryArgs FromArgsFor(const crds::BackupRepository& repository,
+                                     const Settings& settings);
 
 // "<base>-<suffix>" within 63 characters, a DNS label: longer ones are cut and get a hash, and so
 // do those with dots, which become dashes.

@@ -35,6 +35,8 @@ inline constexpr const char* kTooManyVolumes = "TooManyVolumes";
 inline constexpr const char* kBackupRunning = "BackupRunning";
 // The last Backup of the policy did not succeed; the message says which, and why.
 inline constexpr const char* kLastBackupFailed = "LastBackupFailed";
+// A good Backup could not be copied to a repository of copyTo; it is tried again.
+inline constexpr const char* kCopyFailed = "CopyFailed";
 // Removing snapshots beyond the retention failed; nothing is lost, and it is tried again.
 inline constexpr const char* kRetentionFailed = "RetentionFailed";
 

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "controllers/backup/controller.h"
+#include "controllers/backup/copies.h"
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/policy/controller.h"
@@ -73,6 +74,13 @@ void AddIndexes(kube::Cache<crds::BackupPolicy>& policies, kube::Cache<crds::Bac
   // By what is written down only: an index must give the same values when an object leaves it.
   backups.AddIndex(index::kQueue, [](const auto& key, const auto& backup) {
     return backup::IsOver(backup.status) ? Values{} : NameIn(key.ns, backup.status.repository);
+  });
+  backups.AddIndex(index::kCopies, [](const auto& key, const auto& backup) {
+    Values values;
+    for (const crds::BackupCopy& copy : backup.status.copies)
+      if (copy.state == crds::RunState::kPending || copy.state == crds::RunState::kFailed)
+        values.push_back(kube::ToString(kube::ObjectKey{key.ns, copy.repository}));
+    return values;
   });
   restores.AddIndex(index::kBackup, [](const auto& key, const auto& restore) {
     return NameIn(key.ns, restore.spec.source.backup);
@@ -185,6 +193,7 @@ void Setup::AddTriggers(Informers& informers) {
     const auto backup = caches.backups.Get(key);
     if (backup == nullptr) return Keys{};
     const bool record = backup::IsOver(backup->status) && !backup::NeedsFinalizer(*backup) &&
+                        !backup::OwesCopies(backup->status) &&
                         caches.jobs.Find(index::kOwner, backup->metadata.uid).empty();
     return record ? Keys{} : Keys{key};
   });
@@ -209,6 +218,9 @@ void Setup::AddTriggers(Informers& informers) {
       [=](const kube::ObjectKey& key) { return unfinished_of(policy_of(key)); });
   add(informers.repositories, kBackups,
       [=](const kube::ObjectKey& key) { return unfinished_of(by_repository(key)); });
+  // One that becomes ready has copies to take.
+  add(informers.repositories, kBackups,
+      [this](const kube::ObjectKey& key) { return HeadsOfQueues({key}); });
   // The repository tells how long its queue is.
   add(informers.backups, kRepositories, [&caches](const kube::ObjectKey& key) {
     const auto backup = caches.backups.Get(key);
@@ -295,9 +307,13 @@ void Setup::AddMoverTriggers(Informers& informers) {
 
 Keys Setup::HeadsOfQueues(const Keys& repositories) const {
   Keys heads;
-  for (const kube::ObjectKey& repository : repositories)
+  for (const kube::ObjectKey& repository : repositories) {
     for (kube::ObjectKey& head : backup::HeadOfQueue(context_.caches, repository))
       heads.push_back(std::move(head));
+    for (kube::ObjectKey& head :
+         backup::HeadOfCopies(context_.caches, repository, context_.clock.Now()))
+      heads.push_back(std::move(head));
+  }
   return heads;
 }
 

@@ -42,6 +42,7 @@ crds::BackupStatus RecordOf(crds::BackupStatus status) {
     kept.status = ready->status;
     kept.message = ready->message;
   }
+  record.copies = std::move(status.copies);
   for (const crds::VolumeBackup& volume : status.volumes)
     record.volumes.push_back(RecordOf(volume));
   return record;

@@ -60,9 +60,10 @@ void FromEnvironmentToo(Typed& typed, const Environment& environment) {
     own |= !value.empty();
     return value;
   };
-  storage::OpenOptions apart = typed.options.session.storage;
+  storage::OpenOptions apart =
+      typed.from_apart ? typed.from_storage : typed.options.session.storage;
   storage::ReadEnvironment(prefixed, apart);
-  if (own) from.storage = std::move(apart);
+  if (own || typed.from_apart) from.storage = std::move(apart);
   typed.from = std::move(from);
   typed.key.new_password = environment("HOLDFAST_NEW_PASSWORD");
 }

@@ -56,6 +56,15 @@ void AddFrom(CLI::App& verb, Typed& typed) {
   verb.add_option("--from-password-file", typed.from.password_file,
                   "File with its password [RESTIC_FROM_PASSWORD_FILE]; or set "
                   "HOLDFAST_FROM_PASSWORD or RESTIC_FROM_PASSWORD");
+  verb.add_flag("--from-apart", typed.from_apart,
+                "Reach it by its own settings alone: FROM_... variables and the options below");
+  verb.add_option("--from-ca-file", typed.from_storage.ca_file, "As --ca-file")
+      ->needs("--from-apart");
+  verb.add_flag("--from-s3-virtual-host", typed.from_storage.s3_virtual_host_style,
+                "As --s3-virtual-host")
+      ->needs("--from-apart");
+  verb.add_option("--from-local-group", typed.from_storage.local_group, "As --local-group")
+      ->needs("--from-apart");
 }
 
 void AddIdentity(CLI::App& verb, Typed& typed) {
@@ -160,6 +169,8 @@ void AddForget(CLI::App& app, Typed& typed) {
   verb.add_option("snapshots", typed.forget.ids,
                   "Snapshots to remove, instead of a policy; --host, --as-path and --tag must fit");
   verb.add_flag("--missing-ok", typed.forget.missing_ok, "Snapshots that are gone are no error");
+  verb.add_flag("--copies", typed.forget.copies,
+                "The snapshots named are in another repository; remove what was copied from them");
   verb.add_option("--tag", typed.forget.tag, "Only snapshots with this tag");
   for (std::size_t i = 0; i < kPeriods; ++i) {
     const std::string name = kKeepNames[i];

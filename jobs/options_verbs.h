@@ -43,6 +43,8 @@ struct Typed {
   engine::StatsRequest stats;
 
   engine::SessionOptions from;  // the second repository of copy and init
+  storage::OpenOptions from_storage;
+  bool from_apart = false;  // and nothing of the first one's settings
   bool copy_chunker_params = false;
   std::vector<std::string> exclude_files, iexclude_files;
   std::string stdin_name = "stdin";

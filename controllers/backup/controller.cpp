@@ -1,7 +1,10 @@
 #include "controllers/backup/controller.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "controllers/audit.h"
+#include "controllers/backup/copies.h"
 #include "controllers/backup/freeze.h"
 #include "controllers/backup/hook_work.h"
 #include "controllers/backup/job_builder.h"
@@ -56,7 +59,8 @@ bool MayStartMovers(const crds::Backup& known) {
 
 // Then the cache may be believed: were it behind, its news would bring us back.
 bool ChangesNothing(const backup::World& world, const Plan& plan) {
-  return plan.status == world.backup.status && plan.start.empty() && plan.expire.empty();
+  return plan.status == world.backup.status && plan.start.empty() && plan.start_copies.empty() &&
+         plan.expire.empty();
 }
 
 }  // namespace
@@ -70,9 +74,10 @@ Result<Requeue> BackupController::Reconcile(const kube::ObjectKey& key, std::sto
     TRY(const Observed observed, backup::Observe(context_, book_, *cached, stop));
     const Plan plan = backup::Decide(observed.world, context_.settings);
     if (ChangesNothing(observed.world, plan)) return plan.requeue;
-    // What is over stays over, and only its Jobs are still to go.
-    if (backup::IsOver(cached->status)) return Expire(plan, stop);
-    if (plan.start.empty()) return Work(key, stop);
+    // What is over stays over, and only its copies and its Jobs, which are to go, are left.
+    const bool same = plan.status == cached->status && plan.start_copies.empty();
+    if (backup::IsOver(cached->status) && same) return Expire(plan, stop);
+    if (plan.start.empty() && plan.start_copies.empty()) return Work(key, stop);
   }
   const std::lock_guard lock(slots_[std::hash<std::string>()(key.ns) % slots_.size()]);
   return Work(key, stop);
@@ -118,6 +123,13 @@ Result<Requeue> BackupController::Delete(const crds::Backup& backup, std::stop_t
       context_.caches.repositories.Get({backup.metadata.namespace_, backup.status.repository});
   backup::DeletionWorld world = backup::ObserveDeletion(context_, backup, stop);
   world.repository = repository.get();
+  std::vector<kube::Cache<crds::BackupRepository>::Entry> copies;
+  for (const crds::BackupCopy& copy : backup.status.copies)
+    if (auto found =
+            context_.caches.repositories.Get({backup.metadata.namespace_, copy.repository})) {
+      world.copies[copy.repository] = found.get();
+      copies.push_back(std::move(found));
+    }
   backup::DeletionPlan plan = backup::DecideDeletion(world);
   if (const auto done = Forget(world, plan, stop); !done) {
     if (done.error().code != Code::kGone) return tl::make_unexpected(done.error());
@@ -166,14 +178,15 @@ Result<void> BackupController::Forget(const backup::DeletionWorld& world,
                                       const backup::DeletionPlan& plan, std::stop_token stop) {
   TRY_VOID(Stop(plan.stop, stop));
   TRY_VOID(Stop(plan.retry, stop));
-  for (const auto& [claim, snapshots] : plan.start) {
-    TRY(const Json job, backup::BuildForgetJob(world, claim, snapshots, context_.settings));
+  for (const auto& [where, snapshots] : plan.start) {
+    TRY(const Json job, backup::BuildForgetJob(world, where, snapshots, context_.settings));
     Audit("snapshots.remove", "a deleted Backup takes its snapshots along",
           ReferenceTo(world.backup),
-          {{"repository", world.repository->metadata.name},
-           {"claim", claim},
+          {{"repository",
+            where.copies_in.empty() ? world.repository->metadata.name : where.copies_in},
+           {"claim", where.claim},
            {"snapshots", Joined(snapshots)},
-           {"job", backup::ForgetJobName(world.backup, claim)}});
+           {"job", backup::ForgetJobName(world.backup, where)}});
     TRY_VOID(EnsureJob(context_, job, stop));
   }
   for (const MoverRun& forget : world.forgets)
@@ -196,6 +209,7 @@ Result<void> BackupController::Apply(const Observed& observed, Plan& plan, std::
       backup::AddStartFailure(plan, observed.world, claim, started.error());
       done = started;
     }
+  TRY_VOID(StartCopies(observed, plan, stop));
   TRY_VOID(Expire(plan, stop));
   return done;
 }
@@ -204,6 +218,19 @@ Result<Requeue> BackupController::Expire(const Plan& plan, std::stop_token stop)
   for (const JobView& job : plan.expire)
     TRY_VOID(ExpireJob(context_.api, job.key, TimeToKeep(job), stop));
   return plan.requeue;
+}
+
+Result<void> BackupController::StartCopies(const Observed& observed, const Plan& plan,
+                                           std::stop_token stop) {
+  const backup::World& world = observed.world;
+  for (std::size_t i = 0; i < world.copies.size(); ++i) {
+    const crds::BackupCopy& copy = plan.status.copies[i];
+    if (std::ranges::find(plan.start_copies, copy.repository) == plan.start_copies.end()) continue;
+    TRY(const Json job, backup::BuildCopyJob(world.backup, copy, *world.copy_source,
+                                             *world.copies[i].destination, context_.settings));
+    TRY_VOID(EnsureJob(context_, job, stop));
+  }
+  return {};
 }
 
 Result<std::optional<crds::Backup>> BackupController::Record(const crds::Backup& before,

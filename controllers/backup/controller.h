@@ -34,6 +34,8 @@ class BackupController final : public Reconciler {
   Result<Requeue> Work(const kube::ObjectKey& key, std::stop_token stop);
   Result<void> Apply(const backup::Observed& observed, backup::Plan& plan, std::stop_token stop);
   Result<Requeue> Expire(const backup::Plan& plan, std::stop_token stop);
+  Result<void> StartCopies(const backup::Observed& observed, const backup::Plan& plan,
+                           std::stop_token stop);
   // The Backup as it was written, if it was.
   Result<std::optional<crds::Backup>> Record(const crds::Backup& before,
                                              const crds::BackupStatus& after, std::stop_token stop);

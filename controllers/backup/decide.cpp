@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/quantity.h"
+#include "controllers/backup/copies.h"
 #include "controllers/backup/freeze.h"
 #include "controllers/backup/imported.h"
 #include "controllers/backup/totals.h"
@@ -278,6 +279,7 @@ void Finish(const World& world, BackupStatus& status) {
                                   : BackupPhase::kPartiallyFailed;
   status.completion_time = std::chrono::floor<std::chrono::seconds>(world.now);
   if (!status.start_time) status.start_time = status.completion_time;
+  if (world.policy != nullptr) OweCopies(*world.policy, status);
   SetSums(status);
   const std::int64_t generation = world.backup.metadata.generation;
   if (all)
@@ -386,9 +388,19 @@ Plan Prepare(const World& world, const Settings& settings, Plan plan) {
   return plan;
 }
 
+// How a copy's Job ended is recorded after the Backup itself is over.
+bool IsRecorded(const World& world, const JobView& job) {
+  for (const crds::BackupCopy& copy : world.backup.status.copies)
+    if (CopyJobName(world.backup, copy) == job.key.name)
+      return copy.state == RunState::kSucceeded || copy.state == RunState::kFailed;
+  return true;
+}
+
 Plan CleanUp(const World& world, Plan plan) {
   for (const JobView& job : world.jobs)
-    if (job.Finished() && !job.expires && !job.deleting) plan.expire.push_back(job);
+    if (job.Finished() && !job.expires && !job.deleting && IsRecorded(world, job))
+      plan.expire.push_back(job);
+  DecideCopies(world, plan);
   return plan;
 }
 

@@ -33,6 +33,14 @@ struct VolumeWorld {
   std::optional<GoodSize> last_good;  // of the same policy; asked only once the mover is done
 };
 
+// One copy in a further repository, as it is now.
+struct CopyWorld {
+  std::string repository;
+  const crds::BackupRepository* destination = nullptr;  // nullptr: there is none
+  std::optional<MoverRun> run;                          // the Job of the last attempt
+  int free_slots = 0;                                   // asked only for one that is due
+};
+
 struct World {
   TimePoint now{};
   crds::Backup backup;
@@ -50,6 +58,10 @@ struct World {
   std::string pruning;               // the Job that prunes the repository now; empty for none
   bool hooks_enabled = false;        // by who installed the operator
   hooks::News hook_news;             // of this Backup
+
+  // Once the run is over: one for each of status.copies, and where its snapshots are.
+  std::vector<CopyWorld> copies;
+  const crds::BackupRepository* copy_source = nullptr;
 };
 
 // Indexes are those of status.hooks.runs.
@@ -63,9 +75,10 @@ struct HookPlan {
 struct Plan {
   crds::BackupStatus status;
   HookPlan hooks;
-  std::vector<std::string> start;  // claims whose movers are to be started
-  std::vector<JobView> stop;       // movers whose volume was given up
-  std::vector<JobView> expire;     // finished Jobs whose outcome is recorded
+  std::vector<std::string> start;         // claims whose movers are to be started
+  std::vector<std::string> start_copies;  // repositories that a copy is to be started to
+  std::vector<JobView> stop;              // movers whose volume was given up
+  std::vector<JobView> expire;            // finished Jobs whose outcome is recorded
   Requeue requeue;
 };
 

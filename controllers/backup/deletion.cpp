@@ -1,7 +1,9 @@
 #include "controllers/backup/deletion.h"
 
 #include <algorithm>
+#include <set>
 
+#include "base/hash.h"
 #include "controllers/backup/imported.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
@@ -14,13 +16,28 @@ constexpr std::chrono::seconds kLookAgain{5};
 constexpr int kRetries = 3;
 constexpr std::chrono::minutes kDeadline{30};
 
-using Snapshots = std::map<std::string, std::vector<std::string>>;
+using Snapshots = std::map<Whereabouts, std::vector<std::string>>;
 
-// By claim: those in the status, and those of movers whose end was not recorded any more.
+constexpr std::size_t kRepositoryDigits = 6;
+
+// Where something was or may have been copied to.
+void AddCopies(const DeletionWorld& world, Snapshots& snapshots) {
+  const Snapshots own = snapshots;
+  for (const crds::BackupCopy& copy : world.backup.status.copies)
+    for (const auto& [where, ids] : own)
+      if (copy.attempts > 0 && world.copies.contains(copy.repository))
+        snapshots[{where.claim, copy.repository}] = ids;
+}
+
+const crds::BackupRepository& RepositoryOf(const DeletionWorld& world, const Whereabouts& where) {
+  return where.copies_in.empty() ? *world.repository : *world.copies.at(where.copies_in);
+}
+
+// Those in the status, and those of movers whose end was not recorded any more.
 Snapshots SnapshotsOf(const DeletionWorld& world) {
   Snapshots snapshots;
   const auto add = [&](const std::string& claim, const std::string& id) {
-    std::vector<std::string>& ids = snapshots[claim];
+    std::vector<std::string>& ids = snapshots[{claim, ""}];
     if (!id.empty() && std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
   };
   for (const crds::VolumeBackup& volume : world.backup.status.volumes) {
@@ -30,6 +47,7 @@ Snapshots SnapshotsOf(const DeletionWorld& world) {
         add(volume.claim, mover.state.result->snapshot);
   }
   std::erase_if(snapshots, [](const auto& entry) { return entry.second.empty(); });
+  AddCopies(world, snapshots);
   return snapshots;
 }
 
@@ -44,9 +62,13 @@ bool IsReady(const crds::BackupRepository& repository) {
 }
 
 std::string NameAll(const Snapshots& snapshots) {
+  std::set<std::string> names;
+  for (const auto& [where, ids] : snapshots)
+    for (const std::string& id : ids)
+      names.insert(id.substr(0, 8) +
+                   (where.copies_in.empty() ? "" : " (its copy in " + where.copies_in + ")"));
   std::string text;
-  for (const auto& [claim, ids] : snapshots)
-    for (const std::string& id : ids) text += (text.empty() ? "" : ", ") + id.substr(0, 8);
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
   return text;
 }
 
@@ -74,7 +96,8 @@ DeletionPlan DecideDeletion(const DeletionWorld& world) {
   for (auto it = left.begin(); !still && it != left.end();) {
     const MoverRun* forget = FindRun(world.forgets, ForgetJobName(world.backup, it->first));
     const bool done = forget != nullptr && forget->state.phase == MoverPhase::kSucceeded;
-    if (forget == nullptr && IsReady(*world.repository)) plan.start[it->first] = it->second;
+    if (forget == nullptr && IsReady(RepositoryOf(world, it->first)))
+      plan.start[it->first] = it->second;
     if (forget != nullptr && !forget->state.message.empty()) why = forget->state.message;
     if (forget != nullptr && forget->state.phase == MoverPhase::kFailed && !forget->job.deleting)
       plan.retry.push_back(forget->job);
@@ -87,32 +110,36 @@ DeletionPlan DecideDeletion(const DeletionWorld& world) {
   return plan;
 }
 
-std::string ForgetJobName(const crds::Backup& backup, const std::string& claim) {
-  return JobName(backup.metadata.name + "-" + claim, "forget");
+std::string ForgetJobName(const crds::Backup& backup, const Whereabouts& where) {
+  std::string suffix = "forget";
+  if (!where.copies_in.empty()) suffix += "-" + ShortHash(where.copies_in, kRepositoryDigits);
+  return JobName(backup.metadata.name + "-" + where.claim, suffix);
 }
 
-Result<Json> BuildForgetJob(const DeletionWorld& world, const std::string& claim,
+Result<Json> BuildForgetJob(const DeletionWorld& world, const Whereabouts& where,
                             const std::vector<std::string>& snapshots, const Settings& settings) {
   const crds::ObjectMeta& backup = world.backup.metadata;
-  protocol::ForgetArgs args;
-  args.repository = RepositoryArgsFor(*world.repository, settings);
+  const crds::BackupRepository& repository = RepositoryOf(world, where);
   const Origin origin = OriginOf(world.backup, settings);
-  args.identity = {origin.cluster, "/" + origin.ns + "/" + claim};
+  protocol::ForgetArgs args;
+  args.repository = RepositoryArgsFor(repository, settings);
+  args.identity = {origin.cluster, "/" + origin.ns + "/" + where.claim};
   args.tag = "backup=" + origin.ns + "/" + origin.backup;
   args.snapshots = snapshots;
+  args.copies = !where.copies_in.empty();
   MoverJob job;
-  job.key = {backup.namespace_, ForgetJobName(world.backup, claim)};
+  job.key = {backup.namespace_, ForgetJobName(world.backup, where)};
   job.owner_api_version = crds::kApiVersion;
   job.owner_kind = crds::InfoOf<crds::BackupRepository>().kind;
-  job.owner_name = world.repository->metadata.name;
-  job.owner_uid = world.repository->metadata.uid;
+  job.owner_name = repository.metadata.name;
+  job.owner_uid = repository.metadata.uid;
   job.labels = {{kVerbLabel, "forget"},
                 {kBackupLabel, backup.name},
-                {kRepositoryLabel, world.repository->metadata.name},
-                {kClaimLabel, claim}};
+                {kRepositoryLabel, repository.metadata.name},
+                {kClaimLabel, where.claim}};
   job.command_line = protocol::CommandLine(args);
-  job.repository = world.repository;
-  job.mover = world.repository->spec.mover;
+  job.repository = &repository;
+  job.mover = repository.spec.mover;
   job.retries = kRetries;
   job.deadline = kDeadline;
   return BuildMoverJob(job, settings);

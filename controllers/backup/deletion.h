@@ -27,13 +27,24 @@ struct DeletionWorld {
   TimePoint now{};
   crds::Backup backup;                                 // being deleted
   const crds::BackupRepository* repository = nullptr;  // where its snapshots are
-  std::vector<MoverRun> movers;                        // that back up, of this Backup
-  std::vector<MoverRun> forgets;                       // named by ForgetJobName
+  std::map<std::string, const crds::BackupRepository*>
+      copies;                     // where copies are, those that exist
+  std::vector<MoverRun> movers;   // that back up, of this Backup
+  std::vector<MoverRun> forgets;  // named by ForgetJobName
+};
+
+// The snapshots of one claim in one repository.
+struct Whereabouts {
+  std::string claim;
+  std::string copies_in = {};  // a repository of copies; empty for the Backup's own
+
+  friend auto operator<=>(const Whereabouts&, const Whereabouts&) = default;
 };
 
 struct DeletionPlan {
-  std::vector<JobView> stop;                              // movers that still run
-  std::map<std::string, std::vector<std::string>> start;  // claims, and the snapshots to forget
+  std::vector<JobView> stop;  // movers that still run
+  // To forget; where they are copies, those of which they are.
+  std::map<Whereabouts, std::vector<std::string>> start;
   std::vector<JobView> retry;  // failed Jobs, to be removed and made again
   bool release = false;        // the object may go
   std::string left;            // what stays in the repository, and why; empty for nothing
@@ -44,8 +55,8 @@ DeletionPlan DecideDeletion(const DeletionWorld& world);
 
 // The Job that removes one claim's snapshots. It belongs to the repository: what belongs to the
 // Backup may be removed before it has done its work.
-std::string ForgetJobName(const crds::Backup& backup, const std::string& claim);
-Result<Json> BuildForgetJob(const DeletionWorld& world, const std::string& claim,
+std::string ForgetJobName(const crds::Backup& backup, const Whereabouts& where);
+Result<Json> BuildForgetJob(const DeletionWorld& world, const Whereabouts& where,
                             const std::vector<std::string>& snapshots, const Settings& settings);
 
 }  // namespace holdfast::controllers::backup

@@ -1,9 +1,11 @@
 #include "controllers/backup/observe.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <tuple>
 
+#include "controllers/backup/copies.h"
 #include "controllers/backup/freeze.h"
 #include "controllers/finalizer.h"
 #include "controllers/kinds.h"
@@ -33,6 +35,10 @@ kube::ListOptions In(const std::string& ns, std::string label_selector = "") {
 std::string UnfinishedVerb(const JobView& job) {
   const auto verb = job.labels.find(kVerbLabel);
   return job.Finished() || verb == job.labels.end() ? "" : verb->second;
+}
+
+bool TakesSlot(const std::string& verb) {
+  return verb == "backup" || verb == "restore" || verb == kCopyVerb;
 }
 
 bool OlderThan(const crds::Backup& a, const crds::Backup& b) {
@@ -68,7 +74,10 @@ class Observer {
     world.hook_news = context_.hooks.Look(world.backup.metadata.uid);
     LookUpReferences();
     LookAtJobs();
-    if (IsOver(world.backup.status)) return std::move(observed_);
+    if (IsOver(world.backup.status)) {
+      TRY_VOID(LookAtCopies());
+      return std::move(observed_);
+    }
     LookForOlder();
     LookForRestore();
     TRY_VOID(LookAtMovers());
@@ -116,6 +125,43 @@ class Observer {
     for (const auto& [key, job] :
          context_.caches.jobs.Find(index::kOwner, observed_.world.backup.metadata.uid))
       observed_.world.jobs.push_back(*job);
+  }
+
+  const crds::BackupRepository* Keep(kube::Cache<crds::BackupRepository>::Entry entry) {
+    return observed_.copy_repositories.emplace_back(std::move(entry)).get();
+  }
+
+  Result<void> LookAtCopies() {
+    World& world = observed_.world;
+    const crds::BackupStatus& status = world.backup.status;
+    if (!OwesCopies(status)) return {};
+    world.copy_source = Keep(context_.caches.repositories.Get({Namespace(), status.repository}));
+    for (const crds::BackupCopy& copy : status.copies) {
+      CopyWorld& seen = world.copies.emplace_back();
+      seen.repository = copy.repository;
+      seen.destination = Keep(context_.caches.repositories.Get({Namespace(), copy.repository}));
+      const std::string name = CopyJobName(world.backup, copy);
+      for (const JobView& job : world.jobs)
+        if (job.key.name == name)
+          seen.run = MoverRun{job, controllers::LookAtMover(context_, job, stop_)};
+      const bool may_start = seen.destination != nullptr &&
+                             IsDue(copy, seen.destination, world.now) &&
+                             (!seen.run || seen.run->job.Finished());
+      if (may_start) {
+        TRY(const int used, CountMovers(copy.repository));
+        seen.free_slots =
+            std::max(0, static_cast<int>(seen.destination->spec.limits.concurrent_movers) - used);
+      }
+    }
+    return {};
+  }
+
+  Result<int> CountMovers(const std::string& repository) {
+    int used = 0;
+    TRY_VOID(EachMover(repository, [&](const JobView& job) {
+      if (TakesSlot(UnfinishedVerb(job))) ++used;
+    }));
+    return used;
   }
 
   // Those that cannot run themselves are not waited for.
@@ -307,22 +353,23 @@ class Observer {
   // brings those who wait back. Until then Jobs are listed, as new as the last that was made, which
   // the API server need not wait for.
   Result<void> CountSlots(int slots) {
-    const kube::Freshness& freshness = context_.caches.jobs.freshness();
-    const std::string repository = LabelValue(observed_.world.repository->metadata.name);
     int used = 0;
-    if (freshness.ShowsAll(Namespace())) {
-      for (const auto& [key, job] :
-           context_.caches.jobs.Find(index::kRepository, Namespace() + "/" + repository))
-        Count(*job, used);
-    } else {
-      TRY_VOID(ListMovers(repository, used));
-    }
+    TRY_VOID(EachMover(observed_.world.repository->metadata.name,
+                       [&](const JobView& job) { Count(job, used); }));
     observed_.world.free_slots = std::max(0, slots - used);
     return {};
   }
 
-  Result<void> ListMovers(const std::string& repository, int& used) {
+  // Those of a repository, by the cache or, until it shows all, by the API server.
+  Result<void> EachMover(const std::string& name, const std::function<void(const JobView&)>& each) {
     kube::Freshness& freshness = context_.caches.jobs.freshness();
+    const std::string repository = LabelValue(name);
+    if (freshness.ShowsAll(Namespace())) {
+      for (const auto& [key, job] :
+           context_.caches.jobs.Find(index::kRepository, Namespace() + "/" + repository))
+        each(*job);
+      return {};
+    }
     kube::ListOptions movers =
         In(Namespace(), std::string(kManagedSelector) + "," + kRepositoryLabel + "=" + repository);
     movers.not_older_than = freshness.Needed(Namespace());
@@ -330,7 +377,7 @@ class Observer {
                                        kube::kJobs, movers,
                                        [&](const Json& object) -> Result<void> {
                                          TRY(const JobView job, DecodeJob(object));
-                                         Count(job, used);
+                                         each(job);
                                          return {};
                                        },
                                        stop_));
@@ -341,7 +388,7 @@ class Observer {
   void Count(const JobView& job, int& used) {
     World& world = observed_.world;
     const std::string verb = UnfinishedVerb(job);
-    if (verb == "backup" || verb == "restore") ++used;
+    if (TakesSlot(verb)) ++used;
     if (verb == "prune") world.pruning = job.key.name;
     if (job.owner.uid == world.backup.metadata.uid) Adopt(job);
   }
@@ -406,10 +453,13 @@ DeletionWorld ObserveDeletion(const Context& context, const crds::Backup& backup
   };
   for (const auto& [key, job] : context.caches.jobs.Find(index::kOwner, backup.metadata.uid))
     world.movers.push_back(run_of(*job));
+  std::vector<std::string> places = {""};
+  for (const crds::BackupCopy& copy : backup.status.copies) places.push_back(copy.repository);
   for (const crds::VolumeBackup& volume : backup.status.volumes)
-    if (const auto job = context.caches.jobs.Get(
-            {backup.metadata.namespace_, ForgetJobName(backup, volume.claim)}))
-      world.forgets.push_back(run_of(*job));
+    for (const std::string& place : places)
+      if (const auto job = context.caches.jobs.Get(
+              {backup.metadata.namespace_, ForgetJobName(backup, {volume.claim, place})}))
+        world.forgets.push_back(run_of(*job));
   return world;
 }
 
@@ -445,6 +495,26 @@ std::vector<kube::ObjectKey> HeadOfQueue(const Caches& caches, const kube::Objec
                             [](const auto& a, const auto& b) { return OlderThan(*a, *b); });
   std::vector<kube::ObjectKey> head;
   for (auto it = queue.begin(); it != end; ++it) head.push_back(KeyOf((*it)->metadata));
+  return head;
+}
+
+std::vector<kube::ObjectKey> HeadOfCopies(const Caches& caches, const kube::ObjectKey& repository,
+                                          TimePoint now) {
+  const auto found = caches.repositories.Get(repository);
+  if (found == nullptr) return {};
+  const auto is_due = [&](const crds::BackupCopy& copy) {
+    return copy.repository == repository.name && copy.state != crds::RunState::kRunning &&
+           IsDue(copy, found.get(), now);
+  };
+  std::vector<kube::Cache<crds::Backup>::Entry> owing;
+  for (const auto& [key, backup] : caches.backups.Find(index::kCopies, kube::ToString(repository)))
+    if (std::ranges::any_of(backup->status.copies, is_due)) owing.push_back(backup);
+  const auto slots = static_cast<std::size_t>(found->spec.limits.concurrent_movers);
+  const auto end = owing.begin() + static_cast<std::ptrdiff_t>(std::min(slots, owing.size()));
+  std::ranges::partial_sort(owing, end,
+                            [](const auto& a, const auto& b) { return OlderThan(*a, *b); });
+  std::vector<kube::ObjectKey> head;
+  for (auto it = owing.begin(); it != end; ++it) head.push_back(KeyOf((*it)->metadata));
   return head;
 }
 

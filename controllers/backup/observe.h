@@ -22,6 +22,7 @@ struct Observed {
   kube::Cache<crds::BackupPolicy>::Entry policy;
   kube::Cache<crds::BackupRepository>::Entry repository;
   kube::Cache<StatefulSetView>::Entry stateful_set;
+  std::vector<kube::Cache<crds::BackupRepository>::Entry> copy_repositories;
   // By claim, for those that are to be started: as whom the workload uses the volume.
   std::map<std::string, crds::MoverSecurityContext> security;
 };
@@ -69,6 +70,11 @@ bool IsFarBack(const Caches& caches, const crds::Backup& backup);
 // Those at the head of the queue for `repository`: as many as it has slots, and the one that is
 // next when one of them goes.
 std::vector<kube::ObjectKey> HeadOfQueue(const Caches& caches, const kube::ObjectKey& repository);
+
+// The oldest Backups for which a copy in `repository` is due and has no Job: as many as it has
+// slots.
+std::vector<kube::ObjectKey> HeadOfCopies(const Caches& caches, const kube::ObjectKey& repository,
+                                          TimePoint now);
 
 // "<backup>-<claim>", within a Job name's length.
 std::string JobNameFor(const crds::Backup& backup, const std::string& claim);

@@ -20,8 +20,7 @@ std::optional<Finding> CheckTargetKind(const Spec& spec) {
   return std::nullopt;
 }
 
-std::optional<Finding> CheckCopies(const Spec& spec) {
-  if (!spec.copy_to.empty()) return NotServed("spec.copyTo", "remove it");
+std::optional<Finding> CheckContinuous(const Spec& spec) {
   if (spec.continuous)
     return NotServed("spec.continuous", "remove it and write spec.schedules instead");
   return std::nullopt;
@@ -113,7 +112,7 @@ Finding TooManyVolumes(const std::string& stateful_set, std::size_t volumes) {
 
 std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy, bool hooks_enabled) {
   for (const auto check :
-       {CheckTargetKind, CheckCopies, CheckCopyMethod, CheckDurations, CheckHookDurations})
+       {CheckTargetKind, CheckContinuous, CheckCopyMethod, CheckDurations, CheckHookDurations})
     if (auto finding = check(policy.spec)) return finding;
   if (auto finding = CheckHooks(policy.spec, hooks_enabled)) return finding;
   return CheckSchedules(policy);

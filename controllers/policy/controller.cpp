@@ -74,7 +74,7 @@ Result<void> PolicyController::AuditForget(const World& world, const policy::For
   if (!object) return tl::make_unexpected(object.error());
   Audit("snapshots.remove", "retention removes snapshots of a volume", ReferenceTo(world.policy),
         RequesterOf(*object, "retention", context_.settings.believe_requested_by),
-        {{"repository", world.policy.spec.repository},
+        {{"repository", start.copies_in.empty() ? world.policy.spec.repository : start.copies_in},
          {"claim", start.claim},
          {"snapshots", Joined(start.snapshots)},
          {"job", start.job}});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
 #include "base/quantity.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
@@ -55,6 +56,22 @@ bool LastRunFailed(const crds::BackupPolicyStatus& status) {
          (!status.last_success || *status.last_failure->time > *status.last_success->time);
 }
 
+// The newest Backup with a copy that failed, and what is wrong with it; empty for none.
+std::string CopyFailure(const World& world) {
+  const Backup* newest = nullptr;
+  std::string failure;
+  for (const Backup& backup : world.backups)
+    for (const crds::BackupCopy& copy : backup.status.copies) {
+      if (copy.state != crds::RunState::kFailed) continue;
+      if (newest != nullptr && newest->status.completion_time > backup.status.completion_time)
+        continue;
+      newest = &backup;
+      failure = "Backup " + backup.metadata.name + " could not be copied to BackupRepository \"" +
+                copy.repository + "\", which is tried again: " + copy.message;
+    }
+  return failure;
+}
+
 // --- Checks, in order; each gives its reason and its words ---
 
 std::optional<Finding> CheckRepository(const World& world) {
@@ -93,8 +110,29 @@ std::string ReadyText(const World& world) {
 
 // --- Retention ---
 
-std::string JobNameFor(const World& world, const Retention& retention, const std::string& claim) {
-  return JobName(world.policy.metadata.name + "-" + claim, "forget-" + retention.round);
+constexpr std::size_t kRepositoryDigits = 6;
+
+std::string JobNameFor(const World& world, const ForgetStart& start) {
+  std::string suffix = "forget-" + start.round;
+  if (!start.copies_in.empty()) suffix += "-" + ShortHash(start.copies_in, kRepositoryDigits);
+  return JobName(world.policy.metadata.name + "-" + start.claim, suffix);
+}
+
+// What is to be forgotten, each by a Job of its own. A repository that does not exist any more has
+// nothing that could be forgotten.
+std::vector<ForgetStart> ForgetsOf(const World& world, const Retention& retention) {
+  std::vector<ForgetStart> forgets;
+  const auto add = [&](const auto& snapshots_by_claim, const std::string& repository) {
+    for (const auto& [claim, snapshots] : snapshots_by_claim) {
+      ForgetStart& forget =
+          forgets.emplace_back(ForgetStart{"", retention.round, claim, snapshots, repository});
+      forget.job = JobNameFor(world, forget);
+    }
+  };
+  add(retention.snapshots, "");
+  for (const auto& [repository, snapshots] : retention.copies)
+    if (world.copies.contains(repository)) add(snapshots, repository);
+  return forgets;
 }
 
 const MoverRun* FindJob(const World& world, const std::string& name) {
@@ -122,14 +160,13 @@ std::string ApplyRetention(const World& world, Plan& plan) {
   RemoveServedJobs(world, retention, plan);
   std::string failure;
   bool all_done = true;
-  for (const auto& [claim, snapshots] : retention.snapshots) {
-    const std::string name = JobNameFor(world, retention, claim);
-    const MoverRun* forget = FindJob(world, name);
+  for (const ForgetStart& start : ForgetsOf(world, retention)) {
+    const MoverRun* forget = FindJob(world, start.job);
     if (forget == nullptr && UnfinishedBackup(world) == nullptr && !plan.create)
-      plan.forget.push_back({name, retention.round, claim, snapshots});
+      plan.forget.push_back(start);
     if (forget == nullptr || !IsDone(*forget)) all_done = false;
     if (forget != nullptr && forget->state.phase == MoverPhase::kFailed)
-      failure = claim + ": " + forget->state.message;
+      failure = start.claim + ": " + forget->state.message;
   }
   if (!all_done || retention.expired.empty()) return failure;
   for (const Backup& backup : retention.expired) plan.remove_backups.push_back(backup);
@@ -157,6 +194,8 @@ void Judge(const World& world, const std::string& waiting, const std::string& fo
                                      "Backup " + plan.status.last_failure->backup +
                                          " did not succeed: " + plan.status.last_failure->message),
                              world.now);
+  if (const std::string failure = CopyFailure(world); !failure.empty())
+    return crds::SetNotReady(conditions, verdict(reason::kCopyFailed, failure), world.now);
   if (!forget_failure.empty())
     return crds::SetNotReady(conditions,
                              verdict(reason::kRetentionFailed,

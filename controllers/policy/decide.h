@@ -1,6 +1,7 @@
 // What to do about a BackupPolicy, as a pure function of what was observed.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct World {
   crds::BackupPolicy policy;
   const StatefulSetView* stateful_set = nullptr;
   const crds::BackupRepository* repository = nullptr;
+  // Where the Backups have copies, those that exist.
+  std::map<std::string, const crds::BackupRepository*> copies;
   std::vector<crds::Backup> backups;  // of this policy, finished or not
   std::vector<MoverRun> forgets;      // of this policy
   bool hooks_enabled = false;         // by who installed the operator
@@ -38,6 +41,7 @@ struct ForgetStart {
   std::string round;
   std::string claim;
   std::vector<std::string> snapshots;
+  std::string copies_in = {};  // the repository of copies of these; empty: these themselves
 
   friend bool operator==(const ForgetStart&, const ForgetStart&) = default;
 };

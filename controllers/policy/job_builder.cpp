@@ -16,8 +16,11 @@ constexpr std::chrono::seconds kDeadline = std::chrono::hours(1);
 Result<Json> BuildForgetJob(const World& world, const ForgetStart& start,
                             const Settings& settings) {
   const crds::ObjectMeta& owner = world.policy.metadata;
+  const crds::BackupRepository& repository =
+      start.copies_in.empty() ? *world.repository : *world.copies.at(start.copies_in);
   protocol::ForgetArgs args;
-  args.repository = RepositoryArgsFor(*world.repository, settings);
+  args.copies = !start.copies_in.empty();
+  args.repository = RepositoryArgsFor(repository, settings);
   args.identity = {settings.cluster_name, "/" + owner.namespace_ + "/" + start.claim};
   args.tag = "policy=" + owner.namespace_ + "/" + owner.name;
   args.snapshots = start.snapshots;
@@ -29,11 +32,11 @@ Result<Json> BuildForgetJob(const World& world, const ForgetStart& start,
   job.owner_uid = owner.uid;
   job.labels = {{kVerbLabel, "forget"},
                 {kPolicyLabel, owner.name},
-                {kRepositoryLabel, world.repository->metadata.name},
+                {kRepositoryLabel, repository.metadata.name},
                 {kClaimLabel, start.claim},
                 {kRoundLabel, start.round}};
   job.command_line = protocol::CommandLine(args);
-  job.repository = world.repository;
+  job.repository = &repository;
   job.mover = world.policy.spec.mover;
   job.retries = kRetries;
   job.deadline = kDeadline;

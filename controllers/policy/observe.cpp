@@ -28,6 +28,19 @@ Result<void> LookAtRunning(const Context& context, bool shown, World& world, std
   return {};
 }
 
+void LookAtCopies(const Context& context, Observed& observed) {
+  World& world = observed.world;
+  for (const crds::Backup& backup : world.backups)
+    for (const crds::BackupCopy& copy : backup.status.copies) {
+      if (world.copies.contains(copy.repository)) continue;
+      auto found =
+          context.caches.repositories.Get({world.policy.metadata.namespace_, copy.repository});
+      if (found == nullptr) continue;
+      world.copies[copy.repository] = found.get();
+      observed.copies.push_back(std::move(found));
+    }
+}
+
 void LookAtForgetJobs(const Context& context, World& world, std::stop_token stop) {
   for (const auto& [name, job] : context.caches.jobs.Find(index::kOwner, world.policy.metadata.uid))
     world.forgets.push_back({*job, LookAtMover(context, *job, stop)});
@@ -51,6 +64,7 @@ Result<Observed> Observe(const Context& context, crds::BackupPolicy policy, std:
       context.caches.backups.freshness().Shows({key.ns, world.policy.status.running});
   LookAtBackups(context, key, world);
   TRY_VOID(LookAtRunning(context, shown, world, stop));
+  LookAtCopies(context, observed);
   LookAtForgetJobs(context, world, stop);
   return observed;
 }

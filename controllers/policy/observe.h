@@ -13,6 +13,7 @@ struct Observed {
   World world;
   kube::Cache<crds::BackupRepository>::Entry repository;
   kube::Cache<StatefulSetView>::Entry stateful_set;
+  std::vector<kube::Cache<crds::BackupRepository>::Entry> copies;
 };
 
 // What surrounds `policy`, which is as the cache or the API server has it.

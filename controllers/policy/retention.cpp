@@ -42,11 +42,18 @@ bool IsForeign(const Backup& backup) {
   return imported && (!imported->cluster.empty() || !imported->namespace_.empty());
 }
 
+// A snapshot that is being copied would arrive after it was forgotten.
+bool IsBeingCopied(const Backup& backup) {
+  return std::ranges::any_of(backup.status.copies, [](const crds::BackupCopy& copy) {
+    return copy.state == crds::RunState::kRunning;
+  });
+}
+
 // Those that may go, the oldest first.
 Backups Candidates(const std::vector<Backup>& backups, bool (*wanted)(const Backup&)) {
   Backups found;
   for (const Backup& backup : backups)
-    if (wanted(backup) && !backup.spec.pinned && !IsForeign(backup) &&
+    if (wanted(backup) && !backup.spec.pinned && !IsForeign(backup) && !IsBeingCopied(backup) &&
         !backup.metadata.deletion_timestamp && backup.status.completion_time)
       found.push_back(&backup);
   std::ranges::sort(found, Older);
@@ -152,6 +159,13 @@ Backups ExpiredFailed(const crds::BackupPolicySpec& policy, const std::vector<Ba
   return failed;
 }
 
+void AddCopies(const Backup& backup, Retention& retention) {
+  for (const crds::BackupCopy& copy : backup.status.copies)
+    for (const auto& volume : backup.status.volumes)
+      if (copy.attempts > 0 && !volume.snapshot.empty())
+        retention.copies[copy.repository][volume.claim].push_back(volume.snapshot);
+}
+
 }  // namespace
 
 Retention DecideRetention(const crds::BackupPolicySpec& policy, const std::vector<Backup>& backups,
@@ -173,6 +187,7 @@ Retention DecideRetention(const crds::BackupPolicySpec& policy, const std::vecto
       if (!volume.snapshot.empty()) retention.snapshots[volume.claim].push_back(volume.snapshot);
     retention.expired.push_back(*backup);
   }
+  for (const Backup* backup : expired) AddCopies(*backup, retention);
   if (!expired.empty()) retention.round = ShortHash(names, kRoundDigits);
   return retention;
 }

@@ -28,6 +28,8 @@ struct Retention {
   std::vector<crds::Backup> expired;
   // Their snapshots, by claim.
   std::map<std::string, std::vector<std::string>> snapshots;
+  // Of those, by repository and claim, what was or may have been copied there (the original ids).
+  std::map<std::string, std::map<std::string, std::vector<std::string>>> copies;
   // Names the round: the same as long as the same Backups are to go.
   std::string round;
   // Failed Backups without a snapshot beyond failedHistoryLimit: objects to delete at once.

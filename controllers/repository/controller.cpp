@@ -96,7 +96,7 @@ Result<void> RepositoryController::Apply(const World& world, Plan& plan, std::st
   if (plan.start_import) {
     TRY(const Json job,
         repository::BuildImportJob(world.repository, *plan.start_import, context_.settings));
-    TRY_VOID(EnsureJob(context_.api, job, stop));
+    TRY_VOID(EnsureJob(context_, job, stop));
   }
   if (plan.read_import) TRY_VOID(Import(world, plan, stop));
   for (const JobView& job : plan.remove) {
@@ -109,7 +109,9 @@ Result<void> RepositoryController::Apply(const World& world, Plan& plan, std::st
 Result<void> RepositoryController::StartProbe(const World& world,
                                               const repository::ProbeStart& start,
                                               std::stop_token stop) {
-  TRY(const Json job, repository::BuildProbeJob(world.repository, start, context_.settings));
+  TRY(const Json job, repository::BuildProbeJob(world.repository,
+                                                world.chunker_from ? &*world.chunker_from : nullptr,
+                                                start, context_.settings));
   TRY_VOID(EnsureJob(context_, job, stop));
   if (start.dead_holders.empty()) return {};
   movers_.Handled(KeyOf(world.repository.metadata));
@@ -142,6 +144,7 @@ Result<void> RepositoryController::Import(const World& world, Plan& plan, std::s
   for (const crds::Backup& backup : missing) {
     const auto made = context_.api.Create(ResourceOf<crds::Backup>(), owner.namespace_,
                                           crds::Encode(backup), stop);
+    NoteWrite(context_.caches.backups.freshness(), KeyOf(backup.metadata), made);
     // Then the cache does not show it yet.
     const bool there = !made && made.error().code == Code::kAlreadyExists;
     if (!made && !there) return tl::make_unexpected(made.error());

@@ -67,7 +67,7 @@ class Decision {
   }
 
   Plan Make() {
-    if (RefuseUnserved()) return Finish();
+    if (RefuseUnserved() || WaitForChunker()) return Finish();
     EnterLocation();
     const Probe* newest = KeepNewest();
     if (newest == nullptr)
@@ -85,6 +85,32 @@ class Decision {
     const std::string sentence = UnservedPlace(repository_.spec);
     if (sentence.empty()) return false;
     crds::SetStalled(plan_.status.conditions, Verdict(reason::kNotSupported, sentence), world_.now);
+    return true;
+  }
+
+  bool IsToBeCreated() const {
+    return repository_.spec.create_if_missing && repository_.status.id.empty();
+  }
+
+  // Where files are cut is decided once and for all when a repository is made.
+  bool WaitForChunker() {
+    const std::string& name = repository_.spec.chunker_from;
+    if (name.empty() || !IsToBeCreated()) return false;
+    if (world_.chunker_from && !world_.chunker_from->status.id.empty()) return false;
+    const std::string sentence =
+        world_.chunker_from
+            ? "Waits until BackupRepository \"" + name + "\" (spec.chunkerFrom) is there."
+            : "There is no BackupRepository \"" + name +
+                  "\" (spec.chunkerFrom) in this namespace; create it or leave it out, and this "
+                  "goes "
+                  "on by itself.";
+    if (world_.chunker_from)
+      crds::SetReconciling(plan_.status.conditions, Verdict(reason::kRepositoryNotReady, sentence),
+                           world_.now);
+    else
+      crds::SetStalled(plan_.status.conditions, Verdict(reason::kRepositoryNotFound, sentence),
+                       world_.now);
+    plan_.requeue = RequeueAt(world_.now + settings_.probe_retry_first);
     return true;
   }
 

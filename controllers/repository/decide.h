@@ -55,7 +55,8 @@ struct World {
   std::vector<std::string> dead_holders;
   // Those of them that left without a word and so left their lock behind: not to be waited with.
   bool locks_left_behind = false;
-  std::int64_t waiting = 0;  // Backups that say that they wait for a slot
+  std::optional<crds::BackupRepository> chunker_from;  // spec.chunkerFrom, when it exists
+  std::int64_t waiting = 0;                            // Backups that say that they wait for a slot
   // When that number was last told in the status, as far as is known.
   std::optional<TimePoint> waiting_told;
 };

@@ -96,6 +96,10 @@ World Observe(const Context& context, MoverWatch& movers, crds::BackupRepository
   world.repository = std::move(repository);
   world.now = std::chrono::floor<std::chrono::seconds>(context.clock.Now());
   FindRuns(context, world, stop);
+  if (const std::string& name = world.repository.spec.chunker_from; !name.empty())
+    if (const auto found =
+            context.caches.repositories.Get({world.repository.metadata.namespace_, name}))
+      world.chunker_from = *found;
   const kube::ObjectKey key = KeyOf(world.repository.metadata);
   world.waiting = CountWaiting(context.caches, key);
   FindDeadHolders(context, movers.Update(key, MoversOf(context.caches, key)), world, stop);

@@ -12,15 +12,19 @@ constexpr std::chrono::minutes kDeadline{15};
 // A probe is to tell how things are, not to outlast an outage.
 constexpr std::chrono::seconds kRetryFor{10};
 
-Result<Json> BuildProbeJob(const crds::BackupRepository& repository, const ProbeStart& start,
+Result<Json> BuildProbeJob(const crds::BackupRepository& repository,
+                           const crds::BackupRepository* chunker_from, const ProbeStart& start,
                            const Settings& settings) {
   protocol::InitArgs args;
   args.repository = RepositoryArgsFor(repository, settings);
   args.repository.dead_holders = start.dead_holders;
   args.repository.retry_for = kRetryFor;
   args.create = start.create;
+  const bool cuts_alike = start.create && chunker_from != nullptr;
+  if (cuts_alike) args.chunker_from = FromArgsFor(*chunker_from, settings);
 
   MoverJob job;
+  if (cuts_alike) job.from = chunker_from;
   job.key = {repository.metadata.namespace_, start.name};
   job.owner_api_version = crds::kApiVersion;
   job.owner_kind = crds::InfoOf<crds::BackupRepository>().kind;

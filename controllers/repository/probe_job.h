@@ -8,7 +8,9 @@
 namespace holdfast::controllers::repository {
 
 // Without retries of its own: when to try again is decided by what the probe said.
-Result<Json> BuildProbeJob(const crds::BackupRepository& repository, const ProbeStart& start,
+// One that may create the repository cuts its files as `chunker_from` does, unless that is nullptr.
+Result<Json> BuildProbeJob(const crds::BackupRepository& repository,
+                           const crds::BackupRepository* chunker_from, const ProbeStart& start,
                            const Settings& settings);
 
 }  // namespace holdfast::controllers::repository

@@ -143,13 +143,15 @@ struct VolumeBackup {
 struct BackupCopy {
   std::string repository;
   RunState state = RunState::kPending;
-  std::optional<TimePoint> completion_time;
+  std::int64_t attempts = 0;                 // Jobs made so far
+  std::optional<TimePoint> completion_time;  // of the last attempt
   std::string message;
 
   template <typename V>
   static void Fields(V&& visit) {
     visit("repository", &BackupCopy::repository, kRequired);
     visit("state", &BackupCopy::state);
+    visit("attempts", &BackupCopy::attempts, kOmitZero);
     visit("completionTime", &BackupCopy::completion_time);
     visit("message", &BackupCopy::message);
   }

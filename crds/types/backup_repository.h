@@ -192,6 +192,7 @@ struct BackupRepositorySpec {
   std::optional<FilesystemLocation> filesystem;
   PasswordSecret password_secret;
   bool create_if_missing = true;
+  std::string chunker_from;  // a BackupRepository
   std::optional<PruneSpec> prune;
   std::optional<CheckSpec> check;
   std::optional<ImportSpec> imports;
@@ -206,6 +207,7 @@ struct BackupRepositorySpec {
     visit("filesystem", &BackupRepositorySpec::filesystem);
     visit("passwordSecret", &BackupRepositorySpec::password_secret, kRequired);
     visit("createIfMissing", &BackupRepositorySpec::create_if_missing);
+    visit("chunkerFrom", &BackupRepositorySpec::chunker_from);
     visit("prune", &BackupRepositorySpec::prune);
     visit("check", &BackupRepositorySpec::check);
     visit("import", &BackupRepositorySpec::imports);

@@ -17,10 +17,22 @@ bool Fits(const repo::Snapshot& snapshot, const ForgetOptions& options) {
          (options.tag.empty() || HasTag(snapshot, options.tag));
 }
 
+// The ids of snapshots that were copied from those named.
+std::vector<std::string> CopiesOf(const std::vector<repo::Snapshot>& snapshots,
+                                  const std::vector<std::string>& originals) {
+  std::vector<std::string> ids;
+  for (const repo::Snapshot& snapshot : snapshots)
+    if (snapshot.original &&
+        std::ranges::find(originals, snapshot.original->Hex()) != originals.end())
+      ids.push_back(snapshot.id.Hex());
+  return ids;
+}
+
 Result<std::vector<Decision>> DecideByName(repo::Repository& repository,
+                                           const std::vector<std::string>& ids,
                                            const ForgetOptions& options, std::stop_token stop) {
   std::vector<Decision> decisions;
-  for (const std::string& name : options.ids) {
+  for (const std::string& name : ids) {
     auto found = repository.FindSnapshot(name, stop);
     if (!found && options.missing_ok && IsAbsent(found.error())) continue;
     TRY(repo::Snapshot snapshot, std::move(found));
@@ -103,8 +115,9 @@ Result<ForgetReport> Forget(repo::Repository& repository,
                             const std::vector<repo::Snapshot>& snapshots,
                             const ForgetOptions& options, TimePoint now, std::stop_token stop) {
   ForgetReport report;
+  const auto ids = options.copies ? CopiesOf(snapshots, options.ids) : options.ids;
   TRY(report.decisions, options.ids.empty() ? DecideByPolicy(snapshots, options, now)
-                                            : DecideByName(repository, options, stop));
+                                            : DecideByName(repository, ids, options, stop));
   std::ranges::stable_sort(report.decisions, {},
                            [](const Decision& decision) { return decision.snapshot.time; });
   for (const Decision& decision : report.decisions) {

@@ -41,6 +41,8 @@ struct ForgetOptions {
   // tag given above is Invalid, so that a false list removes nothing of others.
   std::vector<std::string> ids;
   bool missing_ok = false;  // ids that no snapshot has are passed over
+  // The ids, whole ones, are of another repository: those that were copied from them are meant.
+  bool copies = false;
   bool dry_run = false;
 };
 

@@ -1,5 +1,7 @@
 #include "jobs/protocol/args.h"
 
+#include <string_view>
+
 namespace holdfast::protocol {
 namespace {
 
@@ -40,7 +42,22 @@ Words Start(const char* verb, const RepositoryArgs& repository) {
   return words;
 }
 
+// The other repository, by its own settings alone.
+void From(Words& words, const RepositoryArgs& from) {
+  Flag(words, "from-apart", true);
+  Option(words, "from-repo", from.location);
+  Option(words, "from-password-file", FromPath(kPasswordFile));
+  if (from.has_ca) Option(words, "from-ca-file", FromPath(kCaFile));
+  Flag(words, "from-s3-virtual-host", from.virtual_host_style);
+  if (from.local_group) Option(words, "from-local-group", std::to_string(*from.local_group));
+}
+
 }  // namespace
+
+std::string FromPath(const std::string& path) {
+  constexpr std::string_view kTop = "/holdfast/";
+  return std::string(kTop) + "from-" + path.substr(kTop.size());
+}
 
 std::string BackupTypeName(BackupType type) {
   switch (type) {
@@ -58,6 +75,10 @@ Words CommandLine(const InitArgs& args) {
   Words words = Start("init", args.repository);
   Flag(words, "if-missing", args.create);
   Flag(words, "open-only", !args.create);
+  if (args.create && args.chunker_from) {
+    Flag(words, "copy-chunker-params", true);
+    From(words, *args.chunker_from);
+  }
   return words;
 }
 
@@ -93,6 +114,7 @@ Words CommandLine(const ForgetArgs& args) {
   Option(words, "as-path", args.identity.path);
   Option(words, "tag", args.tag);
   Flag(words, "missing-ok", true);
+  Flag(words, "copies", args.copies);
   words.insert(words.end(), args.snapshots.begin(), args.snapshots.end());
   return words;
 }
@@ -117,6 +139,13 @@ Words CommandLine(const BackupsArgs& args) {
   Option(words, "cluster", args.cluster);
   Option(words, "namespace", args.ns);
   Option(words, "newest", std::to_string(args.newest));
+  return words;
+}
+
+Words CommandLine(const CopyArgs& args) {
+  Words words = Start("copy", args.repository);
+  From(words, args.from);
+  words.insert(words.end(), args.snapshots.begin(), args.snapshots.end());
   return words;
 }
 

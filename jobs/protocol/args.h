@@ -19,6 +19,11 @@ inline constexpr const char* kCaFile = "/holdfast/ca/bundle.pem";         // opt
 
 inline constexpr const char* kGoogleKeyFile = "/holdfast/google/key.json";  // of spec.gcs
 
+// Where the same is for the repository that is copied from: /holdfast/from-password/value and so
+// on. Its store's credentials are in the variables below with FROM_ before their names.
+std::string FromPath(const std::string& path);
+inline constexpr const char* kFromPrefix = "FROM_";
+
 // Store credentials travel as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN from a
 // Secret that only the kubelet reads (AZURE_ACCOUNT_KEY or AZURE_ACCOUNT_SAS for Azure);
 // AWS_REGION, AZURE_ACCOUNT_NAME and AZURE_ENDPOINT_SUFFIX are set from the repository's spec.
@@ -59,6 +64,8 @@ struct RepositoryArgs {
 struct InitArgs {
   RepositoryArgs repository;
   bool create = true;
+  // A new one cuts files as that one does, so that copies from it share data with backups.
+  std::optional<RepositoryArgs> chunker_from;
 };
 
 struct BackupArgs {
@@ -89,6 +96,14 @@ struct ForgetArgs {
   Identity identity;
   std::string tag;                     // "policy=<namespace>/<name>"
   std::vector<std::string> snapshots;  // 64 hex digits each
+  bool copies = false;                 // the ids are those of which the snapshots are copies
+};
+
+// Copies snapshots with all that they use; those that are there already are passed over.
+struct CopyArgs {
+  RepositoryArgs repository;
+  RepositoryArgs from;
+  std::vector<std::string> snapshots;  // in `from`, 64 hex digits each
 };
 
 // Frees the space of what no snapshot uses.
@@ -119,5 +134,6 @@ std::vector<std::string> CommandLine(const ForgetArgs& args);
 std::vector<std::string> CommandLine(const PruneArgs& args);
 std::vector<std::string> CommandLine(const CheckArgs& args);
 std::vector<std::string> CommandLine(const BackupsArgs& args);
+std::vector<std::string> CommandLine(const CopyArgs& args);
 
 }  // namespace holdfast::protocol

@@ -38,38 +38,6 @@ class RepositoriesTest : public EndToEnd {
   }
 };
 
-// Probe and prune are user 65532, the workload's movers user 1000.
-TEST_F(RepositoriesTest, AClaimIsSharedByMoversOfDifferentUsers) {
-  MakePassword();
-  MakeApp();
-  kubectl_.Apply(Example("repository-claim.yaml"));
-  std::string policy = PolicyYaml("  retention: {keepLast: 1}\n");
-  policy.replace(policy.find("offsite"), 7, "nearby");
-  kubectl_.Apply(policy);
-  ASSERT_TRUE(WaitForReason("bkr", "nearby", "Ready", "True", "", seconds(120)));
-  EXPECT_EQ(FindString(kubectl_.Get("bkr", "nearby"), {"status", "location"}),
-            "claim:backups/shop/production");
-  const std::string before = DataDigest("app-0");
-  ASSERT_TRUE(BackedUp("first"));
-  ASSERT_TRUE(BackedUp("second"));
-  WaitUntil("the first one is forgotten", seconds(120),
-            [&] { return kubectl_.Get("bk", "first").is_null(); });
-
-  kubectl_.Shell("app-0", "rm -r /data/*");
-  kubectl_.Apply(
-      "apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: back}\n"
-      "spec: {source: {policy: app}, target: {statefulSet: app}, deleteExtra: true}\n");
-  ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(180)));
-  kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
-  EXPECT_EQ(DataDigest("app-0"), before);
-
-  const Output check =
-      RunProgram({"env", "RESTIC_PASSWORD=correct horse battery staple", "restic", "--no-cache",
-                  "--repo=" + FolderOfVolume(kubectl_, "backups") + "/shop/production", "check",
-                  "--read-data", "--no-lock"});
-  EXPECT_TRUE(check.ok()) << check.text;
-}
-
 TEST_F(RepositoriesTest, AClaimThatIsMissingIsNamedAndHeals) {
   MakePassword();
   const std::string yaml = Example("repository-claim.yaml");
@@ -168,6 +136,89 @@ TEST_F(ImportTest, TwoObjectsBringALostWorkloadBack) {
   ASSERT_TRUE(IsGone("second"));
   EXPECT_EQ(CountSnapshots(), 2u) << "that of second went, because it was asked for";
   lost.Run({"delete", "namespace", lost.ns(), "--wait=false"});
+}
+
+class CopiesTest : public ImportTest {
+ protected:
+  // "faraway" of the example, in the test's store.
+  std::string Faraway() const {
+    std::string yaml = Example("copy-to.yaml");
+    yaml.resize(yaml.find("---"));
+    yaml = Replaced(yaml, "https://s3.eu-central-1.amazonaws.com", store_.endpoint);
+    yaml = Replaced(yaml, "bucket: my-backups", "bucket: " + store_.bucket);
+    yaml = Replaced(yaml, "prefix: shop",
+                    "prefix: " + prefix_ + "\n    caBundle: {configMap: store-ca, key: ca.crt}");
+    yaml = Replaced(yaml, "offsite-store", "store");
+    return yaml;
+  }
+  std::string Policy() const {
+    std::string yaml = Example("copy-to.yaml");
+    yaml = yaml.substr(yaml.find("---"));
+    yaml = Replaced(yaml, "statefulSet: postgres", "statefulSet: app");
+    yaml = Replaced(yaml, "name: postgres", "name: app");
+    const std::size_t schedules = yaml.find("  schedules:");
+    return yaml.substr(0, schedules) + "  retention: {keepLast: 1}\n";
+  }
+  void Restore(const std::string& name, const std::string& source, const std::string& target) {
+    kubectl_.Apply("apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: " + name +
+                   "}\nspec: {source: " + source + ", target: " + target +
+                   ", deleteExtra: true}\n");
+    ASSERT_TRUE(WaitForPhase("rst", name, "Succeeded", seconds(180)));
+  }
+  bool IsCopied(const std::string& backup) {
+    return WaitUntil("Backup " + backup + " is copied", seconds(120), [&] {
+      const Json status = kubectl_.Get("bk", backup)["status"];
+      return status.contains("copies") && FindString(status["copies"][0], {"state"}) == "Succeeded";
+    });
+  }
+};
+
+// From a claim to S3. Probes and forgets are user 65532 on the claim, the workload's movers user
+// 1000. The second repository comes late, and the first backup is copied all the same.
+TEST_F(CopiesTest, EveryBackupIsCopiedAndRetentionHoldsInBoth) {
+  prefix_ = "e2e/" + kubectl_.ns();
+  MakePassword();
+  MakeSecrets();
+  MakeApp();
+  kubectl_.Apply(Example("repository-claim.yaml"));
+  kubectl_.Apply(Policy());
+  ASSERT_TRUE(BackedUp("first"));
+  EXPECT_EQ(FindString(kubectl_.Get("bkr", "nearby"), {"status", "location"}),
+            "claim:backups/shop/production");
+  WaitUntil("the copy says what it waits for", seconds(30), [&] {
+    const Json status = kubectl_.Get("bk", "first")["status"];
+    return status.contains("copies") &&
+           FindString(status["copies"][0], {"message"}).find("\"faraway\"") != std::string::npos;
+  });
+  kubectl_.Apply(Faraway());
+  ASSERT_TRUE(IsCopied("first"));
+  EXPECT_EQ(CountSnapshots(), 1u);
+
+  const std::string before = DataDigest("app-0");
+  ASSERT_TRUE(BackedUp("second"));
+  ASSERT_TRUE(IsCopied("second"));
+  ASSERT_TRUE(IsGone("first"));
+  EXPECT_EQ(CountSnapshots(), 1u) << "forgotten in both";
+  const Output check = Restic({"check", "--read-data", "--no-lock"});
+  EXPECT_TRUE(check.ok()) << check.text;
+  const Output check_claim =
+      RunProgram({"env", "RESTIC_PASSWORD=correct horse battery staple", "restic", "--no-cache",
+                  "--repo=" + FolderOfVolume(kubectl_, "backups") + "/shop/production", "check",
+                  "--read-data", "--no-lock"});
+  EXPECT_TRUE(check_claim.ok()) << check_claim.text;
+
+  kubectl_.Shell("app-0", "rm -r /data/*");
+  ASSERT_NO_FATAL_FAILURE(Restore("from-the-claim", "{policy: app}", "{statefulSet: app}"));
+  kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
+  EXPECT_EQ(DataDigest("app-0"), before);
+
+  kubectl_.Must({"scale", "statefulset/app", "--replicas=0"});
+  ASSERT_NO_FATAL_FAILURE(Restore(
+      "from-the-copy", "{repository: faraway, host: test, path: /" + kubectl_.ns() + "/data-app-0}",
+      "{claims: [{from: data-app-0, to: data-app-0}]}"));
+  kubectl_.Must({"scale", "statefulset/app", "--replicas=1"});
+  kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
+  EXPECT_EQ(DataDigest("app-0"), before);
 }
 
 }  // namespace

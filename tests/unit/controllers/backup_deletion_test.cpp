@@ -43,7 +43,7 @@ class BackupDeletionTest : public ::testing::Test {
     return run;
   }
   void Forgetting(const std::string& claim, MoverPhase phase, const std::string& message = "") {
-    world_.forgets.push_back(Run(ForgetJobName(world_.backup, claim), phase, message));
+    world_.forgets.push_back(Run(ForgetJobName(world_.backup, {claim, ""}), phase, message));
   }
 
   crds::BackupRepository repository_ = RepositoryNamed("offsite").Build();
@@ -51,8 +51,9 @@ class BackupDeletionTest : public ::testing::Test {
 };
 
 TEST_F(BackupDeletionTest, EachVolumesSnapshotIsForgottenThenTheObjectGoes) {
-  EXPECT_THAT(Decided().start, ElementsAre(Pair("data-db-0", ElementsAre(kFirst)),
-                                           Pair("data-db-1", ElementsAre(kSecond))));
+  EXPECT_THAT(Decided().start,
+              ElementsAre(Pair(Whereabouts{"data-db-0", ""}, ElementsAre(kFirst)),
+                          Pair(Whereabouts{"data-db-1", ""}, ElementsAre(kSecond))));
   Forgetting("data-db-0", MoverPhase::kSucceeded);
   Forgetting("data-db-1", MoverPhase::kRunning);
   const DeletionPlan half = Decided();
@@ -62,6 +63,26 @@ TEST_F(BackupDeletionTest, EachVolumesSnapshotIsForgottenThenTheObjectGoes) {
   world_.forgets[1] = Run(world_.forgets[1].job.key.name, MoverPhase::kSucceeded);
   EXPECT_TRUE(Decided().release);
   EXPECT_EQ(Decided().left, "");
+}
+
+TEST_F(BackupDeletionTest, CopiesGoTooWhereTheyMayBe) {
+  const crds::BackupRepository second = RepositoryNamed("second").Build();
+  world_.copies = {{"second", &second}};
+  world_.backup.status.copies.resize(3);
+  world_.backup.status.copies[0].repository = "second";
+  world_.backup.status.copies[0].attempts = 1;
+  world_.backup.status.copies[1].repository = "never-tried";
+  world_.backup.status.copies[2].repository = "removed-meanwhile";
+  world_.backup.status.copies[2].attempts = 1;
+  EXPECT_THAT(Decided().start, SizeIs(4));
+  EXPECT_THAT(Decided().start.at({"data-db-0", "second"}), ElementsAre(kFirst));
+  Forgetting("data-db-0", MoverPhase::kSucceeded);
+  Forgetting("data-db-1", MoverPhase::kSucceeded);
+  EXPECT_FALSE(Decided().release);
+  const std::vector<std::string> args =
+      BuildForgetJob(world_, {"data-db-0", "second"}, {kFirst}, Settings{})
+          .value()["spec"]["template"]["spec"]["containers"][0]["args"];
+  EXPECT_THAT(args, ::testing::Contains("--copies"));
 }
 
 TEST_F(BackupDeletionTest, WithoutASnapshotItGoesAtOnce) {
@@ -115,7 +136,7 @@ TEST_F(BackupDeletionTest, ARepositoryThatIsNotReadyIsWaitedFor) {
 TEST_F(BackupDeletionTest, TheJobRemovesTheseSnapshotsOfThisVolumeOnly) {
   Settings settings;
   settings.cluster_name = "prod";
-  const Json job = BuildForgetJob(world_, "data-db-0", {kFirst}, settings).value();
+  const Json job = BuildForgetJob(world_, {"data-db-0", ""}, {kFirst}, settings).value();
   EXPECT_EQ(job["metadata"]["ownerReferences"][0]["kind"], "BackupRepository")
       << "what the Backup owns may go before it has done its work";
   EXPECT_THAT(

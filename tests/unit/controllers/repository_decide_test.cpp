@@ -375,6 +375,23 @@ TEST_F(RepositoryDecideTest, ASpecWithoutAPlaceIsRefused) {
   EXPECT_EQ(plan.requeue, AwaitChange());
 }
 
+TEST_F(RepositoryDecideTest, OneThatIsToCutLikeAnotherWaitsForIt) {
+  world_.repository.spec.chunker_from = "first";
+  EXPECT_FALSE(Decide().start);
+  EXPECT_EQ(Condition(Decide(), crds::kStalled).reason, reason::kRepositoryNotFound);
+  world_.chunker_from = Repository();
+  EXPECT_FALSE(Decide().start);
+  EXPECT_EQ(Condition(Decide(), crds::kReconciling).reason, reason::kRepositoryNotReady);
+  world_.chunker_from->status.id = kOtherId;
+  const Plan plan = Decide();
+  ASSERT_TRUE(plan.start);
+  EXPECT_TRUE(plan.start->create);
+  const Json job =
+      BuildProbeJob(world_.repository, &*world_.chunker_from, *plan.start, settings_).value();
+  const std::vector<std::string> args = job["spec"]["template"]["spec"]["containers"][0]["args"];
+  EXPECT_THAT(args, ::testing::Contains("--copy-chunker-params"));
+}
+
 TEST_F(RepositoryDecideTest, AFolderIsToldByWhatIsMounted) {
   world_.repository.spec.s3.reset();
   world_.repository.spec.filesystem.emplace().claim_name = "backups";
@@ -395,7 +412,7 @@ TEST_F(RepositoryDecideTest, AScheduleThatNeverComesIsToldWhileBackupsWork) {
 
 TEST_F(RepositoryDecideTest, TheProbeJobSaysWhatItIsAbout) {
   const ProbeStart start{"offsite-probe-1", 2, true, {"prod/shop/gone"}};
-  const Json job = BuildProbeJob(world_.repository, start, settings_).value();
+  const Json job = BuildProbeJob(world_.repository, nullptr, start, settings_).value();
   const Json& labels = job["metadata"]["labels"];
   EXPECT_EQ(labels["holdfast.dev/verb"], "probe");
   EXPECT_EQ(labels[kGenerationLabel], "1");

@@ -258,7 +258,7 @@ TEST_F(ImportTest, DeletionForgetsWhatItWasCalledWhereItWasMade) {
   backup::DeletionWorld world;
   world.repository = &world_.repository;
   world.backup = Imported({Record("run", 'a')})[0];
-  const Json job = backup::BuildForgetJob(world, "data-db-0", {Id('a')}, settings_).value();
+  const Json job = backup::BuildForgetJob(world, {"data-db-0", ""}, {Id('a')}, settings_).value();
   const std::vector<std::string> args = job["spec"]["template"]["spec"]["containers"][0]["args"];
   EXPECT_THAT(args, Contains("--host=prod"));
   EXPECT_THAT(args, Contains("--as-path=/shop/data-db-0"));

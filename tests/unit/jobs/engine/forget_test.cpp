@@ -62,6 +62,39 @@ TEST_F(ForgetTest, RemovesABoundedNumberAndSaysThatMoreAreDue) {
   EXPECT_EQ(Left(), 1u);
 }
 
+TEST_F(ForgetTest, TakesWhatWasCopiedFromSnapshotsElsewhere) {
+  const repo::Id elsewhere = repo::Id::Of(AsBytes("elsewhere"));
+  repo::Snapshot copy;
+  copy.time = ParseTime("2026-08-01T00:00:00Z").value();
+  copy.tree = repo::Id::Of(AsBytes("tree"));
+  copy.hostname = "prod";
+  copy.paths = {"/shop/data-0"};
+  copy.tags = {"policy=a"};
+  copy.original = elsewhere;
+  const repo::Id id = repository_->SaveSnapshot(copy, {}).value();
+  Snapshot(1);
+  options_.copies = true;
+  options_.missing_ok = true;
+  options_.ids = {elsewhere.Hex(), repo::Id::Of(AsBytes("never copied")).Hex()};
+  EXPECT_EQ(TryForget()->removed, std::vector<repo::Id>({id}));
+  EXPECT_EQ(TryForget()->removed, std::vector<repo::Id>());
+  EXPECT_EQ(Left(), 1u);
+}
+
+TEST_F(ForgetTest, CopiesOfAnotherVolumeAreNotTaken) {
+  repo::Snapshot copy;
+  copy.tree = repo::Id::Of(AsBytes("tree"));
+  copy.hostname = "prod";
+  copy.paths = {"/shop/data-1"};
+  copy.tags = {"policy=a"};
+  copy.original = repo::Id::Of(AsBytes("elsewhere"));
+  repository_->SaveSnapshot(copy, {}).value();
+  options_.copies = true;
+  options_.ids = {copy.original->Hex()};
+  EXPECT_EQ(TryForget().error().code, Code::kInvalid);
+  EXPECT_EQ(Left(), 1u);
+}
+
 TEST_F(ForgetTest, DryRunRemovesNothing) {
   Snapshot(1);
   Snapshot(2);

@@ -53,6 +53,38 @@ void ExpectRepository(const Options& options) {
   EXPECT_EQ(options.session.limits.download_per_second, 2000u);
 }
 
+TEST(OptionsTest, UnderstandsTheOperatorsCopy) {
+  protocol::CopyArgs args;
+  args.repository = Repository();
+  args.from.location = "/holdfast/from-repository";
+  args.from.local_group = 2000;
+  args.snapshots = {std::string(64, 'a'), std::string(64, 'b')};
+  const Options options = Emitted(args);
+  ExpectRepository(options);
+  const auto request = std::get<engine::CopyRequest>(options.request);
+  EXPECT_EQ(request.from.location, "/holdfast/from-repository");
+  EXPECT_EQ(request.from.password_file, "/holdfast/from-password/value");
+  EXPECT_EQ(request.from.storage.local_group, 2000u);
+  EXPECT_EQ(request.from.storage.ca_file, "") << "that of the other repository is not for this one";
+  EXPECT_FALSE(request.from.storage.s3_virtual_host_style);
+  EXPECT_EQ(request.from.storage.s3_credentials.access_key_id, "") << "nor are its keys";
+  EXPECT_EQ(request.filter.ids, args.snapshots);
+  args.from.has_ca = true;
+  args.from.virtual_host_style = true;
+  const auto apart = std::get<engine::CopyRequest>(Emitted(args).request).from.storage;
+  EXPECT_EQ(apart.ca_file, "/holdfast/from-ca/bundle.pem");
+  EXPECT_TRUE(apart.s3_virtual_host_style);
+}
+
+TEST(OptionsTest, UnderstandsTheOperatorsInitLikeAnother) {
+  protocol::InitArgs args{Repository(), true, Repository()};
+  const auto request = std::get<engine::InitRequest>(Emitted(args).request);
+  ASSERT_TRUE(request.chunker_from);
+  EXPECT_EQ(request.chunker_from->location, Repository().location);
+  args.create = false;
+  EXPECT_FALSE(std::get<engine::InitRequest>(Emitted(args).request).chunker_from);
+}
+
 TEST(OptionsTest, UnderstandsTheOperatorsQuestionForBackups) {
   const Options options = Emitted(protocol::BackupsArgs{Repository(), "prod", "shop", 100});
   ExpectRepository(options);
@@ -71,7 +103,7 @@ TEST(OptionsTest, UnderstandsTheOperatorsFolder) {
 }
 
 TEST(OptionsTest, UnderstandsTheOperatorsInit) {
-  protocol::InitArgs args{Repository(), true};
+  protocol::InitArgs args{Repository(), true, {}};
   Options options = Emitted(args);
   ExpectRepository(options);
   EXPECT_TRUE(std::get<engine::InitRequest>(options.request).if_missing);
