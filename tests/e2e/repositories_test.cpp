@@ -38,18 +38,6 @@ class RepositoriesTest : public EndToEnd {
   }
 };
 
-TEST_F(RepositoriesTest, AClaimThatIsMissingIsNamedAndHeals) {
-  MakePassword();
-  const std::string yaml = Example("repository-claim.yaml");
-  const std::size_t end_of_claim = yaml.find("---");
-  kubectl_.Apply(yaml.substr(end_of_claim));
-  ASSERT_TRUE(WaitForReason("bkr", "nearby", "Ready", "False", "Unschedulable", seconds(60)));
-  EXPECT_NE(ConditionMessage("bkr", "nearby", "Ready").find("\"backups\" not found"),
-            std::string::npos);
-  kubectl_.Apply(yaml.substr(0, end_of_claim));
-  WaitForReason("bkr", "nearby", "Ready", "True", "", seconds(120));
-}
-
 std::string Replaced(std::string text, const std::string& from, const std::string& to) {
   const std::size_t at = text.find(from);
   EXPECT_NE(at, text.npos) << from << " in " << text;
@@ -165,6 +153,16 @@ class CopiesTest : public ImportTest {
                    ", deleteExtra: true}\n");
     ASSERT_TRUE(WaitForPhase("rst", name, "Succeeded", seconds(180)));
   }
+  // The repository before its claim, which it waits for.
+  void MakeRepositoryOnAClaim() {
+    const std::string yaml = Example("repository-claim.yaml");
+    const std::size_t end_of_claim = yaml.find("---");
+    kubectl_.Apply(yaml.substr(end_of_claim));
+    WaitForReason("bkr", "nearby", "Ready", "False", "Unschedulable", seconds(60));
+    EXPECT_NE(ConditionMessage("bkr", "nearby", "Ready").find("\"backups\" not found"),
+              std::string::npos);
+    kubectl_.Apply(yaml.substr(0, end_of_claim));
+  }
   bool IsCopied(const std::string& backup) {
     return WaitUntil("Backup " + backup + " is copied", seconds(120), [&] {
       const Json status = kubectl_.Get("bk", backup)["status"];
@@ -180,7 +178,7 @@ TEST_F(CopiesTest, EveryBackupIsCopiedAndRetentionHoldsInBoth) {
   MakePassword();
   MakeSecrets();
   MakeApp();
-  kubectl_.Apply(Example("repository-claim.yaml"));
+  MakeRepositoryOnAClaim();
   kubectl_.Apply(Policy());
   ASSERT_TRUE(BackedUp("first"));
   EXPECT_EQ(FindString(kubectl_.Get("bkr", "nearby"), {"status", "location"}),
