@@ -87,6 +87,8 @@ DeletionPlan DecideDeletion(const DeletionWorld& world) {
   if (world.repository == nullptr)
     return Release(left, "BackupRepository \"" + world.backup.status.repository +
                              "\" does not exist any more");
+  if (IsForeign(world.backup))
+    return Release(left, "they were made in another cluster or namespace");
   DeletionPlan plan;
   for (const MoverRun& mover : world.movers)
     if (!mover.job.Finished() && !mover.job.deleting) plan.stop.push_back(mover.job);
@@ -120,11 +122,10 @@ Result<Json> BuildForgetJob(const DeletionWorld& world, const Whereabouts& where
                             const std::vector<std::string>& snapshots, const Settings& settings) {
   const crds::ObjectMeta& backup = world.backup.metadata;
   const crds::BackupRepository& repository = RepositoryOf(world, where);
-  const Origin origin = OriginOf(world.backup, settings);
   protocol::ForgetArgs args;
   args.repository = RepositoryArgsFor(repository, settings);
-  args.identity = {origin.cluster, "/" + origin.ns + "/" + where.claim};
-  args.tag = "backup=" + origin.ns + "/" + origin.backup;
+  args.identity = {settings.cluster_name, "/" + backup.namespace_ + "/" + where.claim};
+  args.tag = "backup=" + backup.namespace_ + "/" + NameInRepository(world.backup);
   args.snapshots = snapshots;
   args.copies = !where.copies_in.empty();
   MoverJob job;

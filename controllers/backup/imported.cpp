@@ -18,10 +18,6 @@ crds::VolumeBackup VolumeOf(const crds::ImportedVolume& imported) {
   return volume;
 }
 
-const std::string& Either(const std::string& first, const std::string& second) {
-  return first.empty() ? second : first;
-}
-
 }  // namespace
 
 void TakeImported(const World& world, crds::BackupStatus& status) {
@@ -41,12 +37,9 @@ void TakeImported(const World& world, crds::BackupStatus& status) {
                  world.now);
 }
 
-Origin OriginOf(const crds::Backup& backup, const Settings& settings) {
-  static const crds::BackupImport kOurs;
-  const crds::BackupImport& imported = backup.spec.imported ? *backup.spec.imported : kOurs;
-  return {Either(imported.cluster, settings.cluster_name),
-          Either(imported.namespace_, backup.metadata.namespace_),
-          Either(imported.backup, backup.metadata.name)};
+const std::string& NameInRepository(const crds::Backup& backup) {
+  const bool renamed = backup.spec.imported && !backup.spec.imported->backup.empty();
+  return renamed ? backup.spec.imported->backup : backup.metadata.name;
 }
 
 }  // namespace holdfast::controllers::backup

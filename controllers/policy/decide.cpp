@@ -62,7 +62,9 @@ std::string CopyFailure(const World& world) {
   std::string failure;
   for (const Backup& backup : world.backups)
     for (const crds::BackupCopy& copy : backup.status.copies) {
-      if (copy.state != crds::RunState::kFailed) continue;
+      const bool wanted = std::ranges::find(world.policy.spec.copy_to, copy.repository) !=
+                          world.policy.spec.copy_to.end();
+      if (copy.state != crds::RunState::kFailed || !wanted) continue;
       if (newest != nullptr && newest->status.completion_time > backup.status.completion_time)
         continue;
       newest = &backup;

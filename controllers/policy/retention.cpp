@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/retention.h"
+#include "controllers/backup/imported.h"
 #include "controllers/labels.h"
 #include "controllers/schedule.h"
 
@@ -36,12 +37,6 @@ bool HasSnapshot(const Backup& backup) {
                              [](const auto& volume) { return !volume.snapshot.empty(); });
 }
 
-// Imported from elsewhere: what made those snapshots, and keeps them, is not this policy.
-bool IsForeign(const Backup& backup) {
-  const auto& imported = backup.spec.imported;
-  return imported && (!imported->cluster.empty() || !imported->namespace_.empty());
-}
-
 // A snapshot that is being copied would arrive after it was forgotten.
 bool IsBeingCopied(const Backup& backup) {
   return std::ranges::any_of(backup.status.copies, [](const crds::BackupCopy& copy) {
@@ -53,8 +48,9 @@ bool IsBeingCopied(const Backup& backup) {
 Backups Candidates(const std::vector<Backup>& backups, bool (*wanted)(const Backup&)) {
   Backups found;
   for (const Backup& backup : backups)
-    if (wanted(backup) && !backup.spec.pinned && !IsForeign(backup) && !IsBeingCopied(backup) &&
-        !backup.metadata.deletion_timestamp && backup.status.completion_time)
+    if (wanted(backup) && !backup.spec.pinned && !backup::IsForeign(backup) &&
+        !IsBeingCopied(backup) && !backup.metadata.deletion_timestamp &&
+        backup.status.completion_time)
       found.push_back(&backup);
   std::ranges::sort(found, Older);
   return found;

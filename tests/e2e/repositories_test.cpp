@@ -46,6 +46,8 @@ std::string Replaced(std::string text, const std::string& from, const std::strin
 
 class ImportTest : public RepositoriesTest {
  protected:
+  static constexpr const char* kDelete = R"({"spec":{"deletionPolicy":"Delete"}})";
+
   Output Restic(std::vector<std::string> words) const {
     std::vector<std::string> line = {
         "env",
@@ -87,7 +89,7 @@ class ImportTest : public RepositoriesTest {
 // by two objects that are applied at once.
 TEST_F(ImportTest, TwoObjectsBringALostWorkloadBack) {
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 2));
-  const Kubectl lost = kubectl_;
+  Kubectl lost = kubectl_;
   prefix_ = "e2e/" + lost.ns();
   ASSERT_TRUE(BackedUp("first"));
   kubectl_.Shell("app-0", "echo newer > /data/empty");
@@ -117,12 +119,18 @@ TEST_F(ImportTest, TwoObjectsBringALostWorkloadBack) {
   EXPECT_EQ(imported, "first=Succeeded second=Succeeded ");
   EXPECT_EQ(FindString(kubectl_.Condition("bk", "first", "Ready"), {"reason"}), "Imported");
 
-  kubectl_.Must({"delete", "bk", "first"});
-  kubectl_.Must(
-      {"patch", "bk", "second", "--type=merge", "-p", R"({"spec":{"deletionPolicy":"Delete"}})"});
+  // What is of another namespace stays, whatever is asked for; what is of this one goes when it is.
+  kubectl_.Must({"patch", "bk", "first", "--type=merge", "-p", kDelete});
+  kubectl_.Must({"delete", "bk", "first", "second", "--timeout=60s"});
+  EXPECT_EQ(CountSnapshots(), 3u);
+  lost.Must({"delete", "bk", "second"});
+  lost.Must({"patch", "bkr", "offsite", "--type=merge", "-p", R"({"spec":{"import":{}}})"});
+  std::swap(kubectl_, lost);
+  ASSERT_TRUE(WaitForReason("bk", "second", "Ready", "True", "Imported", seconds(120)));
+  kubectl_.Must({"patch", "bk", "second", "--type=merge", "-p", kDelete});
   kubectl_.Must({"delete", "bk", "second", "--wait=false"});
   ASSERT_TRUE(IsGone("second"));
-  EXPECT_EQ(CountSnapshots(), 2u) << "that of second went, because it was asked for";
+  EXPECT_EQ(CountSnapshots(), 2u);
   lost.Run({"delete", "namespace", lost.ns(), "--wait=false"});
 }
 

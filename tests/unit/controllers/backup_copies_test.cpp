@@ -209,6 +209,13 @@ TEST_F(PolicyCopiesTest, AFailedCopyShowsInTheCondition) {
   EXPECT_THAT(ready->message, HasSubstr("\"second\", which is tried again: the store is full"));
 }
 
+TEST_F(PolicyCopiesTest, ACopyThatIsWantedNoMoreDoesNot) {
+  world_.backup.status.copies[0].state = RunState::kFailed;
+  policy_world_.policy.spec.copy_to.clear();
+  const policy::Plan plan = PolicyDecided();
+  EXPECT_NE(crds::FindCondition(plan.status.conditions, crds::kReady)->reason, reason::kCopyFailed);
+}
+
 TEST_F(PolicyCopiesTest, RetentionForgetsInBothBeforeTheObjectGoes) {
   policy::Plan plan = PolicyDecided();
   ASSERT_THAT(plan.forget, SizeIs(2));

@@ -252,9 +252,8 @@ TEST_F(ImportTest, TheBackupsStatusIsWhatItsSpecSays) {
   EXPECT_THAT(Trimmed(world.backup).spec.imported->volumes, IsEmpty());
 }
 
-TEST_F(ImportTest, DeletionForgetsWhatItWasCalledWhereItWasMade) {
-  settings_.cluster_name = "new";
-  world_.repository.metadata.namespace_ = "store";
+TEST_F(ImportTest, DeletionForgetsUnderTheNameOfThen) {
+  known_.Add(BackupNamed("run").Build());
   backup::DeletionWorld world;
   world.repository = &world_.repository;
   world.backup = Imported({Record("run", 'a')})[0];
@@ -263,6 +262,27 @@ TEST_F(ImportTest, DeletionForgetsWhatItWasCalledWhereItWasMade) {
   EXPECT_THAT(args, Contains("--host=prod"));
   EXPECT_THAT(args, Contains("--as-path=/shop/data-db-0"));
   EXPECT_THAT(args, Contains("--tag=backup=shop/run"));
+}
+
+TEST_F(ImportTest, NoDeletionRemovesWhatIsOfAnotherNamespaceOrCluster) {
+  for (const char* cluster : {"prod", "new"}) {
+    settings_.cluster_name = cluster;
+    world_.repository.metadata.namespace_ = std::string(cluster) == "prod" ? "store" : "shop";
+    backup::DeletionWorld world;
+    world.now = world_.now;
+    world.repository = &world_.repository;
+    world.backup = Imported({Record("run", 'a')})[0];
+    world.backup.status = BackupNamed("run")
+                              .Volume("data-db-0", RunState::kSucceeded, Id('a'))
+                              .Succeeded("2026-07-01T02:05:00Z")
+                              .Build()
+                              .status;
+    world.backup.metadata.deletion_timestamp = world_.now;
+    const backup::DeletionPlan plan = backup::DecideDeletion(world);
+    EXPECT_THAT(plan.start, IsEmpty()) << cluster;
+    EXPECT_TRUE(plan.release);
+    EXPECT_THAT(plan.left, HasSubstr("another cluster or namespace"));
+  }
 }
 
 // Unpinned, one of this policy's own past is counted; one from elsewhere never goes.
