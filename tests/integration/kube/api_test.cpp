@@ -117,7 +117,7 @@ TEST_F(ApiServerTest, AStopEndsASilentWatchPromptly) {
   std::jthread stopper([&] { stop.request_stop(); });
   const auto begin = std::chrono::steady_clock::now();
   const auto end = api_->Watch(
-      kConfigMaps, {ns_, "", "", 500}, "0", std::chrono::seconds(300),
+      kConfigMaps, {ns_, "", "", 500, ""}, "0", std::chrono::seconds(300),
       [](std::string_view) -> Result<void> { return {}; }, stop.get_token());
   EXPECT_EQ(end.error().code, Code::kCancelled);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
@@ -169,7 +169,7 @@ class NewResource {
 TEST_F(ApiServerTest, AVersionFromBeforeAllHistoryIsGone) {
   const NewResource things(*api_, ns_);
   const auto end = api_->Watch(
-      things.Served(), {ns_, "", "", 500}, "1", std::chrono::seconds(300),
+      things.Served(), {ns_, "", "", 500, ""}, "1", std::chrono::seconds(300),
       [](std::string_view line) -> Result<void> {
         const auto event = ParseJson(line);
         return Fail(FindInt(*event, {"object", "code"}) == 410 ? Code::kGone : Code::kInternal,
