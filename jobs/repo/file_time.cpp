@@ -98,8 +98,7 @@ std::string FormatFileTime(FileTime time) {
   put(14, 16, of_day / 60 % 60);
   put(17, 19, of_day % 60);
   put(20, 29, time.nanos);
-  const std::size_t fraction = time.nanos == 0 ? 19 : text.find_last_not_of("0Z") + 1;
-  text.resize(fraction);
+  text.resize(time.nanos == 0 ? 19 : text.find_last_not_of("0Z") + 1);
   text += 'Z';
   return text;
 }

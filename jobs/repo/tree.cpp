@@ -183,7 +183,8 @@ Result<void> TreeBuilder::Add(const Node& node) {
 std::string TreeBuilder::Finish() {
   std::string done = std::move(text_);
   *this = TreeBuilder();
-  return done += "]}\n";
+  done += "]}\n";
+  return done;
 }
 
 std::string EncodeNode(const Node& node) {
