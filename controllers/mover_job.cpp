@@ -385,4 +385,6 @@ std::string JobName(const std::string& base, const std::string& suffix) {
   return name;
 }
 
+std::string RepositoryDigits(const std::string& repository) { return ShortHash(repository, 6); }
+
 }  // namespace holdfast::controllers

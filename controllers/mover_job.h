@@ -65,4 +65,7 @@ protocol::RepositoryArgs FromArgsFor(const crds::BackupRepository& repository,
 // do those with dots, which become dashes.
 std::string JobName(const std::string& base, const std::string& suffix);
 
+// Tells the Jobs for one further repository (copyTo) from those for another, in a suffix.
+std::string RepositoryDigits(const std::string& repository);
+
 }  // namespace holdfast::controllers

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/hash.h"
 #include "base/quantity.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
@@ -21,7 +20,6 @@ constexpr std::chrono::hours kLongestPause{6};
 constexpr std::chrono::minutes kLookAgain{5};
 constexpr int kRetries = 3;
 constexpr std::chrono::hours kDeadline{24};
-constexpr std::size_t kHashDigits = 6;
 
 bool IsDone(const BackupCopy& copy) {
   return copy.state == RunState::kSucceeded || copy.state == RunState::kSkipped;
@@ -33,9 +31,9 @@ std::chrono::seconds PauseAfter(std::int64_t attempts) {
   return std::min<std::chrono::seconds>(pause, kLongestPause);
 }
 
-std::vector<std::string> SnapshotsOf(const crds::Backup& backup) {
+std::vector<std::string> SnapshotsOf(const crds::BackupStatus& status) {
   std::vector<std::string> snapshots;
-  for (const crds::VolumeBackup& volume : backup.status.volumes)
+  for (const crds::VolumeBackup& volume : status.volumes)
     if (volume.state == RunState::kSucceeded && !volume.snapshot.empty())
       snapshots.push_back(volume.snapshot);
   return snapshots;
@@ -103,10 +101,7 @@ void Follow(const World& world, const CopyWorld& seen, BackupCopy& copy, Plan& p
 }  // namespace
 
 void OweCopies(const crds::BackupPolicy& policy, crds::BackupStatus& status) {
-  const bool any = std::ranges::any_of(status.volumes, [](const crds::VolumeBackup& volume) {
-    return volume.state == RunState::kSucceeded && !volume.snapshot.empty();
-  });
-  if (!any) return;
+  if (SnapshotsOf(status).empty()) return;
   for (const std::string& repository : policy.spec.copy_to) {
     BackupCopy copy;
     copy.repository = repository;
@@ -138,7 +133,7 @@ void DecideCopies(const World& world, Plan& plan) {
 
 std::string CopyJobName(const crds::Backup& backup, const BackupCopy& copy) {
   return JobName(backup.metadata.name,
-                 "copy-" + ShortHash(copy.repository, kHashDigits) + "-" +
+                 "copy-" + RepositoryDigits(copy.repository) + "-" +
                      std::to_string(std::max<std::int64_t>(copy.attempts, 1)));
 }
 
@@ -149,7 +144,7 @@ Result<Json> BuildCopyJob(const crds::Backup& backup, const BackupCopy& copy,
   args.repository = RepositoryArgsFor(destination, settings);
   args.from = FromArgsFor(source, settings);
   args.repository.download_per_second = args.from.download_per_second;  // what is read comes there
-  args.snapshots = SnapshotsOf(backup);
+  args.snapshots = SnapshotsOf(backup.status);
 
   MoverJob job;
   job.key = {backup.metadata.namespace_, CopyJobName(backup, copy)};

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <set>
 
-#include "base/hash.h"
 #include "controllers/backup/imported.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
@@ -17,8 +16,6 @@ constexpr int kRetries = 3;
 constexpr std::chrono::minutes kDeadline{30};
 
 using Snapshots = std::map<Whereabouts, std::vector<std::string>>;
-
-constexpr std::size_t kRepositoryDigits = 6;
 
 // Where something was or may have been copied to.
 void AddCopies(const DeletionWorld& world, Snapshots& snapshots) {
@@ -114,7 +111,7 @@ DeletionPlan DecideDeletion(const DeletionWorld& world) {
 
 std::string ForgetJobName(const crds::Backup& backup, const Whereabouts& where) {
   std::string suffix = "forget";
-  if (!where.copies_in.empty()) suffix += "-" + ShortHash(where.copies_in, kRepositoryDigits);
+  if (!where.copies_in.empty()) suffix += "-" + RepositoryDigits(where.copies_in);
   return JobName(backup.metadata.name + "-" + where.claim, suffix);
 }
 

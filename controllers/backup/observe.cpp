@@ -46,6 +46,17 @@ bool OlderThan(const crds::Backup& a, const crds::Backup& b) {
          std::tie(b.metadata.creation_timestamp, b.metadata.name);
 }
 
+// The oldest of `backups`, at most `count`, in their order.
+std::vector<kube::ObjectKey> Oldest(std::vector<kube::Cache<crds::Backup>::Entry> backups,
+                                    std::size_t count) {
+  const auto end = backups.begin() + static_cast<std::ptrdiff_t>(std::min(count, backups.size()));
+  std::ranges::partial_sort(backups, end,
+                            [](const auto& a, const auto& b) { return OlderThan(*a, *b); });
+  std::vector<kube::ObjectKey> keys;
+  for (auto it = backups.begin(); it != end; ++it) keys.push_back(KeyOf((*it)->metadata));
+  return keys;
+}
+
 // In a repository's queue: no mover was made for it yet.
 bool IsQueued(const crds::VolumeBackup& volume) {
   return volume.state == crds::RunState::kPending && volume.job.empty();
@@ -489,13 +500,8 @@ std::vector<kube::ObjectKey> HeadOfQueue(const Caches& caches, const kube::Objec
     if (!backup->metadata.deletion_timestamp &&
         std::ranges::any_of(backup->status.volumes, IsQueued))
       queue.push_back(backup);
-  const auto head_size = static_cast<std::size_t>(found->spec.limits.concurrent_movers + 1);
-  const auto end = queue.begin() + static_cast<std::ptrdiff_t>(std::min(head_size, queue.size()));
-  std::ranges::partial_sort(queue, end,
-                            [](const auto& a, const auto& b) { return OlderThan(*a, *b); });
-  std::vector<kube::ObjectKey> head;
-  for (auto it = queue.begin(); it != end; ++it) head.push_back(KeyOf((*it)->metadata));
-  return head;
+  return Oldest(std::move(queue),
+                static_cast<std::size_t>(found->spec.limits.concurrent_movers + 1));
 }
 
 std::vector<kube::ObjectKey> HeadOfCopies(const Caches& caches, const kube::ObjectKey& repository,
@@ -509,13 +515,7 @@ std::vector<kube::ObjectKey> HeadOfCopies(const Caches& caches, const kube::Obje
   std::vector<kube::Cache<crds::Backup>::Entry> owing;
   for (const auto& [key, backup] : caches.backups.Find(index::kCopies, kube::ToString(repository)))
     if (std::ranges::any_of(backup->status.copies, is_due)) owing.push_back(backup);
-  const auto slots = static_cast<std::size_t>(found->spec.limits.concurrent_movers);
-  const auto end = owing.begin() + static_cast<std::ptrdiff_t>(std::min(slots, owing.size()));
-  std::ranges::partial_sort(owing, end,
-                            [](const auto& a, const auto& b) { return OlderThan(*a, *b); });
-  std::vector<kube::ObjectKey> head;
-  for (auto it = owing.begin(); it != end; ++it) head.push_back(KeyOf((*it)->metadata));
-  return head;
+  return Oldest(std::move(owing), static_cast<std::size_t>(found->spec.limits.concurrent_movers));
 }
 
 std::string JobNameFor(const crds::Backup& backup, const std::string& claim) {

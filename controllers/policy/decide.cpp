@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/hash.h"
 #include "base/quantity.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
@@ -112,11 +111,9 @@ std::string ReadyText(const World& world) {
 
 // --- Retention ---
 
-constexpr std::size_t kRepositoryDigits = 6;
-
 std::string JobNameFor(const World& world, const ForgetStart& start) {
   std::string suffix = "forget-" + start.round;
-  if (!start.copies_in.empty()) suffix += "-" + ShortHash(start.copies_in, kRepositoryDigits);
+  if (!start.copies_in.empty()) suffix += "-" + RepositoryDigits(start.copies_in);
   return JobName(world.policy.metadata.name + "-" + start.claim, suffix);
 }
 
