@@ -210,6 +210,20 @@ std::string EndToEnd::DataDigest(const std::string& pod) const {
       "find . -type l -exec readlink {} + | sort | md5sum");
 }
 
+Output EndToEnd::Restic(std::vector<std::string> words, const std::string& prefix) const {
+  std::vector<std::string> line = {"env",
+                                   "AWS_ACCESS_KEY_ID=" + store_.access_key,
+                                   "AWS_SECRET_ACCESS_KEY=" + store_.secret_key,
+                                   "RESTIC_PASSWORD=correct horse battery staple",
+                                   "restic",
+                                   "--no-cache",
+                                   "--cacert=" + store_.ca_file,
+                                   "--repo=s3:" + store_.endpoint + "/" + store_.bucket + "/" +
+                                       (prefix.empty() ? "e2e/" + kubectl_.ns() : prefix)};
+  line.insert(line.end(), words.begin(), words.end());
+  return RunProgram(line);
+}
+
 bool EndToEnd::WaitForPhase(const std::string& kind, const std::string& name,
                             const std::string& phase, seconds limit) const {
   std::string now;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -41,6 +42,10 @@ class EndToEnd : public ::testing::Test {
   void MakeProtectedApp(int replicas, int megabytes, const std::string& limits = "");
   // A digest over every path, mode, owner, link target and content below /data of a pod.
   std::string DataDigest(const std::string& pod) const;
+
+  // Stock restic with a repository in the test's store: this namespace's unless `prefix` names
+  // another.
+  Output Restic(std::vector<std::string> words, const std::string& prefix = "") const;
 
   bool WaitForPhase(const std::string& kind, const std::string& name, const std::string& phase,
                     std::chrono::seconds limit) const;

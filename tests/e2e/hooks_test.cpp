@@ -49,20 +49,6 @@ class HooksTest : public EndToEnd {
       return false;
     });
   }
-  std::string Restic(std::vector<std::string> words) const {
-    std::vector<std::string> line = {
-        "env",
-        "AWS_ACCESS_KEY_ID=" + store_.access_key,
-        "AWS_SECRET_ACCESS_KEY=" + store_.secret_key,
-        "RESTIC_PASSWORD=correct horse battery staple",
-        "restic",
-        "--no-cache",
-        "--quiet",
-        "--cacert=" + store_.ca_file,
-        "--repo=s3:" + store_.endpoint + "/" + store_.bucket + "/e2e/" + kubectl_.ns()};
-    line.insert(line.end(), words.begin(), words.end());
-    return RunProgram(line).text;
-  }
 };
 
 TEST_F(HooksTest, RunInOrderAndTellHowTheyEnded) {
@@ -76,7 +62,8 @@ TEST_F(HooksTest, RunInOrderAndTellHowTheyEnded) {
     const std::string pod = std::string("app-") + ordinal;
     const std::string snapshot = FindString(status["volumes"][std::stoul(ordinal)], {"snapshot"});
     const std::string path = "/" + kubectl_.ns() + "/data-" + pod + "/state";
-    EXPECT_EQ(Restic({"dump", snapshot, path}), "frozen\n") << "read between pre and post";
+    EXPECT_EQ(Restic({"--quiet", "dump", snapshot, path}).text, "frozen\n")
+        << "read between pre and post";
     EXPECT_EQ(In(pod, "state"), "thawed\n");
   }
   const Json runs = Runs("well");

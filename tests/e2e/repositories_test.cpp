@@ -48,21 +48,8 @@ class ImportTest : public RepositoriesTest {
  protected:
   static constexpr const char* kDelete = R"({"spec":{"deletionPolicy":"Delete"}})";
 
-  Output Restic(std::vector<std::string> words) const {
-    std::vector<std::string> line = {
-        "env",
-        "AWS_ACCESS_KEY_ID=" + store_.access_key,
-        "AWS_SECRET_ACCESS_KEY=" + store_.secret_key,
-        "RESTIC_PASSWORD=correct horse battery staple",
-        "restic",
-        "--no-cache",
-        "--cacert=" + store_.ca_file,
-        "--repo=s3:" + store_.endpoint + "/" + store_.bucket + "/" + prefix_};
-    line.insert(line.end(), words.begin(), words.end());
-    return RunProgram(line);
-  }
   std::size_t CountSnapshots() const {
-    const Output output = Restic({"snapshots", "--json", "--no-lock"});
+    const Output output = Restic({"snapshots", "--json", "--no-lock"}, prefix_);
     EXPECT_TRUE(output.ok()) << output.text;
     return ParseJson(output.text).value_or(Json::array()).size();
   }
@@ -95,7 +82,7 @@ TEST_F(ImportTest, TwoObjectsBringALostWorkloadBack) {
   kubectl_.Shell("app-0", "echo newer > /data/empty");
   const std::string before = DataDigest("app-0");
   ASSERT_TRUE(BackedUp("second"));
-  const Output others = Restic({"backup", "--host=somebody", "examples"});
+  const Output others = Restic({"backup", "--host=somebody", "examples"}, prefix_);
   ASSERT_TRUE(others.ok()) << others.text;
   ASSERT_EQ(CountSnapshots(), 3u);
 
@@ -205,7 +192,7 @@ TEST_F(CopiesTest, EveryBackupIsCopiedAndRetentionHoldsInBoth) {
   ASSERT_TRUE(IsCopied("second"));
   ASSERT_TRUE(IsGone("first"));
   EXPECT_EQ(CountSnapshots(), 1u) << "forgotten in both";
-  const Output check = Restic({"check", "--read-data", "--no-lock"});
+  const Output check = Restic({"check", "--read-data", "--no-lock"}, prefix_);
   EXPECT_TRUE(check.ok()) << check.text;
   const Output check_claim =
       RunProgram({"env", "RESTIC_PASSWORD=correct horse battery staple", "restic", "--no-cache",

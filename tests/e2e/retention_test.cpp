@@ -27,19 +27,6 @@ class RetentionTest : public EndToEnd {
                      [&] { return kubectl_.Get("bk", backup).is_null(); });
   }
 
-  Output Restic(std::vector<std::string> words) const {
-    std::vector<std::string> line = {
-        "env",
-        "AWS_ACCESS_KEY_ID=" + store_.access_key,
-        "AWS_SECRET_ACCESS_KEY=" + store_.secret_key,
-        "RESTIC_PASSWORD=correct horse battery staple",
-        "restic",
-        "--no-cache",
-        "--cacert=" + store_.ca_file,
-        "--repo=s3:" + store_.endpoint + "/" + store_.bucket + "/e2e/" + kubectl_.ns()};
-    line.insert(line.end(), words.begin(), words.end());
-    return RunProgram(line);
-  }
   // The ids of all snapshots, sorted.
   std::vector<std::string> Snapshots() const {
     const Output output = Restic({"snapshots", "--json", "--no-lock"});
