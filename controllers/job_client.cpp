@@ -6,34 +6,46 @@
 namespace holdfast::controllers {
 namespace {
 
-Result<void> Adopt(const Context& context, const kube::ObjectKey& key, const std::string& owner_uid,
-                   std::stop_token stop) {
-  TRY(const Json stored, context.api.Get(kube::kJobs, key, stop));
-  context.caches.jobs.freshness().Read(key, FindString(stored, {"metadata", "resourceVersion"}));
-  TRY(const JobView job, DecodeJob(stored));
-  if (job.owner.uid != owner_uid)
-    return Fail(Code::kAlreadyExists,
-                "Job " + kube::ToString(key) + " belongs to " +
-                    (job.owner.uid.empty()
-                         ? std::string("nobody that Holdfast knows")
-                         : job.owner.kind + " " + job.owner.name + " (uid " + job.owner.uid + ")") +
-                    "; delete it if nobody needs it");
-  if (job.deleting)
-    return Fail(Code::kUnavailable, "Job " + kube::ToString(key) + " is being deleted");
-  return {};
+Result<Json> Adopt(const Context& context, const kube::Resource& resource,
+                   const kube::ObjectKey& key, const std::string& owner_uid, std::stop_token stop) {
+  TRY(Json stored, context.api.Get(resource, key, stop));
+  if (resource == kube::kJobs)
+    context.caches.jobs.freshness().Read(key, FindString(stored, {"metadata", "resourceVersion"}));
+  const OwnerView owner = DecodeOwner(stored);
+  const std::string name = resource.kind + " " + kube::ToString(key);
+  if (owner.uid != owner_uid)
+    return Fail(
+        Code::kAlreadyExists,
+        name + " belongs to " +
+            (owner.uid.empty() ? std::string("nobody that Holdfast knows")
+                               : owner.kind + " " + owner.name + " (uid " + owner.uid + ")") +
+            "; delete it if nobody needs it");
+  if (Find(stored, {"metadata", "deletionTimestamp"}) != nullptr)
+    return Fail(Code::kUnavailable, name + " is being deleted");
+  return stored;
 }
 
 }  // namespace
 
+Result<Json> EnsureOwned(const Context& context, const kube::Resource& resource, const Json& object,
+                         std::stop_token stop) {
+  const kube::ObjectKey key = {FindString(object, {"metadata", "namespace"}),
+                               FindString(object, {"metadata", "name"})};
+  auto created = context.api.Create(resource, key.ns, object, stop);
+  if (resource == kube::kJobs) NoteWrite(context.caches.jobs.freshness(), key, created);
+  if (created || created.error().code != Code::kAlreadyExists) return created;
+  return Adopt(context, resource, key, DecodeOwner(object).uid, stop);
+}
+
 Result<void> EnsureJob(const Context& context, const Json& job, std::stop_token stop) {
-  const kube::ObjectKey key = {FindString(job, {"metadata", "namespace"}),
-                               FindString(job, {"metadata", "name"})};
-  const auto created = context.api.Create(kube::kJobs, key.ns, job, stop);
-  NoteWrite(context.caches.jobs.freshness(), key, created);
-  if (created) return {};
-  if (created.error().code != Code::kAlreadyExists) return tl::make_unexpected(created.error());
-  TRY(const JobView wanted, DecodeJob(job));
-  return Adopt(context, key, wanted.owner.uid, stop);
+  TRY_VOID(EnsureOwned(context, kube::kJobs, job, stop));
+  return {};
+}
+
+Result<void> ResumeJob(const kube::Api& api, const kube::ObjectKey& key, std::stop_token stop) {
+  const auto patched = api.MergePatch(kube::kJobs, key, {{"spec", {{"suspend", false}}}}, stop);
+  if (!patched && !IsAbsent(patched.error())) return tl::make_unexpected(patched.error());
+  return {};
 }
 
 Result<void> ExpireJob(const kube::Api& api, const kube::ObjectKey& key, std::chrono::seconds keep,

@@ -12,11 +12,17 @@
 
 namespace holdfast::controllers {
 
-// Creates the Job. One of that name that has the same controlling owner (by uid) is success: it is
-// adopted as it is. AlreadyExists when it is another's; Unavailable while it is being deleted.
+// Creates an object that has a controlling owner, and returns it as stored. One of that name that
+// has the same owner (by uid) is success: it is adopted as it is. AlreadyExists when it is
+// another's; Unavailable while it is being deleted.
 //
 // Every Job of ours is made here, so that the cache of Jobs knows which it does not show yet.
+Result<Json> EnsureOwned(const Context& context, const kube::Resource& resource, const Json& object,
+                         std::stop_token stop);
 Result<void> EnsureJob(const Context& context, const Json& job, std::stop_token stop);
+
+// Lets a suspended Job make its pods. A Job that is gone is success.
+Result<void> ResumeJob(const kube::Api& api, const kube::ObjectKey& key, std::stop_token stop);
 
 // Lets Kubernetes remove a finished Job, and its pods and logs, after `keep`. A Job that is gone is
 // success.

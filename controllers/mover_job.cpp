@@ -162,9 +162,12 @@ Mounts MountsOf(const MoverJob& job) {
   MountRepository(job.repository->spec, "", Same, mounts);
   if (job.from != nullptr) MountRepository(job.from->spec, "from-", protocol::FromPath, mounts);
   mounts.Add("tmp", {{"emptyDir", Json::object()}}, "/tmp", false);
-  if (!job.claim.empty())
-    mounts.Add("data", {{"persistentVolumeClaim", {{"claimName", job.claim}}}}, protocol::kDataPath,
+  if (!job.claim.empty()) {
+    Json source = {{"claimName", job.claim}};
+    if (job.claim_is_staged) source["readOnly"] = true;
+    mounts.Add("data", {{"persistentVolumeClaim", std::move(source)}}, protocol::kDataPath,
                job.claim_read_only);
+  }
   return mounts;
 }
 
@@ -341,6 +344,7 @@ Result<Json> BuildMoverJob(const MoverJob& job, const Settings& settings) {
                {"podReplacementPolicy", "Failed"},
                {"podFailurePolicy", FailurePolicy()},
                {"template", {{"metadata", {{"labels", labels}}}, {"spec", std::move(pod)}}}};
+  if (job.claim_is_staged) spec["suspend"] = true;
   if (job.deadline) spec["activeDeadlineSeconds"] = job.deadline->count();
   return Json{{"apiVersion", "batch/v1"},
               {"kind", "Job"},

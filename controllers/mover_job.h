@@ -36,6 +36,10 @@ struct MoverJob {
 
   std::string claim;  // mounted at protocol::kDataPath; empty for none
   bool claim_read_only = true;
+  // The claim is a copy that nobody else uses, made once the Job is there: the Job is suspended
+  // until then (ResumeJob), and the volume itself mounted read-only, so that the kubelet changes no
+  // file's group in it.
+  bool claim_is_staged = false;
   std::string node;  // required by node affinity (kubernetes.io/hostname); empty for none
 
   crds::MoverSecurityContext inherited;  // the workload's user: SecurityOf in workload.h

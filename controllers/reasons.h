@@ -52,6 +52,18 @@ inline constexpr const char* kPolicyNotReady = "PolicyNotReady";
 inline constexpr const char* kWaitingForSlot = "WaitingForSlot";
 // The repository is being pruned, which needs it for itself; the mover starts afterwards.
 inline constexpr const char* kWaitingForPrune = "WaitingForPrune";
+// The cluster serves no VolumeSnapshots, which copyMethod Snapshot needs.
+inline constexpr const char* kSnapshotsNotServed = "SnapshotsNotServed";
+// No VolumeSnapshotClass fits the claim's driver; the message says what to create or to name.
+inline constexpr const char* kNoSnapshotClass = "NoSnapshotClass";
+// No StorageClass from which a staged claim can be made; the message says what to name.
+inline constexpr const char* kNoStagingClass = "NoStagingClass";
+// copyMethod Clone is asked for of storage that is not known to clone.
+inline constexpr const char* kCannotClone = "CannotClone";
+// VolumeSnapshots are being taken or made ready; the movers start afterwards.
+inline constexpr const char* kStaging = "Staging";
+// The API server refused a VolumeSnapshot or a staged claim; the message has its words.
+inline constexpr const char* kStagingRefused = "StagingRefused";
 // Pre hooks are being run in the pods; no volume is read before they have ended.
 inline constexpr const char* kFreezing = "Freezing";
 // The volumes are read, and post hooks are being run in the pods.

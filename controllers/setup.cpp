@@ -4,6 +4,7 @@
 
 #include "controllers/backup/controller.h"
 #include "controllers/backup/copies.h"
+#include "controllers/backup/staging.h"
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/policy/controller.h"
@@ -187,13 +188,14 @@ void Setup::AddTriggers(Informers& informers) {
 
   add(informers.repositories, kRepositories, Self);
   add(informers.policies, kPolicies, Self);
-  // One that is over and has no Job any more is a record: with ten thousand of them, a fresh start
-  // must not look at each. A Job that comes to be known later brings its owner here.
+  // One that is over and has nothing staged and no Job any more is a record: with ten thousand of
+  // them, a fresh start must not look at each. A Job that comes to be known later brings its owner
+  // here.
   add(informers.backups, kBackups, [&caches](const kube::ObjectKey& key) {
     const auto backup = caches.backups.Get(key);
     if (backup == nullptr) return Keys{};
     const bool record = backup::IsOver(backup->status) && !backup::NeedsFinalizer(*backup) &&
-                        !backup::OwesCopies(backup->status) &&
+                        !backup::OwesCopies(backup->status) && !backup::HasStaged(backup->status) &&
                         caches.jobs.Find(index::kOwner, backup->metadata.uid).empty();
     return record ? Keys{} : Keys{key};
   });

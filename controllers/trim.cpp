@@ -22,6 +22,8 @@ crds::VolumeBackup RecordOf(const crds::VolumeBackup& volume) {
   record.pod = volume.pod;
   record.state = volume.state;
   record.snapshot = volume.snapshot;
+  record.copy_method = volume.copy_method;
+  record.volume_snapshot = volume.volume_snapshot;
   record.bytes = volume.bytes;
   return record;
 }

@@ -1,5 +1,7 @@
 #include "controllers/views.h"
 
+#include <span>
+
 #include "controllers/workload.h"
 
 namespace holdfast::controllers {
@@ -11,16 +13,6 @@ std::map<std::string, std::string> Labels(const Json& object) {
     for (const auto& [name, value] : found->items())
       if (value.is_string()) labels[name] = value.get<std::string>();
   return labels;
-}
-
-OwnerView Owner(const Json& object) {
-  const Json* references = Find(object, {"metadata", "ownerReferences"});
-  if (references == nullptr || !references->is_array()) return {};
-  for (const Json& reference : *references)
-    if (reference.value("controller", false))
-      return {FindString(reference, {"kind"}), FindString(reference, {"name"}),
-              FindString(reference, {"uid"})};
-  return {};
 }
 
 int Count(const Json& object, std::initializer_list<std::string_view> path, int missing = 0) {
@@ -80,13 +72,95 @@ void DecodeFirstContainer(const Json& object, PodView& view) {
     DecodeTermination(*before, view);
 }
 
+// The current name of the annotation, and the one before Kubernetes 1.23.
+constexpr const char* kProvisionerAnnotations[] = {"volume.kubernetes.io/storage-provisioner",
+                                                   "volume.beta.kubernetes.io/storage-provisioner"};
+
+std::string AnyOf(const Json& object, std::initializer_list<std::string_view> path,
+                  std::span<const char* const> keys) {
+  const Json* found = Find(object, path);
+  for (const char* key : keys)
+    if (std::string value = found == nullptr ? "" : FindString(*found, {key}); !value.empty())
+      return value;
+  return {};
+}
+
+bool IsForManyNodes(const Json& claim) {
+  for (const Json& mode : Array(claim, {"spec", "accessModes"}))
+    if (mode == "ReadWriteMany" || mode == "ReadOnlyMany") return true;
+  return false;
+}
+
 }  // namespace
+
+OwnerView DecodeOwner(const Json& object) {
+  const Json* references = Find(object, {"metadata", "ownerReferences"});
+  if (references == nullptr || !references->is_array()) return {};
+  for (const Json& reference : *references)
+    if (reference.value("controller", false))
+      return {FindString(reference, {"kind"}), FindString(reference, {"name"}),
+              FindString(reference, {"uid"})};
+  return {};
+}
+
+Result<std::string> DecodeName(const Json& object) {
+  return FindString(object, {"metadata", "name"});
+}
+
+Result<ClaimView> DecodeClaim(const Json& object) {
+  ClaimView view;
+  TRY_VOID(DecodeMeta(object, view));
+  view.owner = DecodeOwner(object);
+  view.created = Created(object);
+  view.storage_class = FindString(object, {"spec", "storageClassName"});
+  view.provisioner = AnyOf(object, {"metadata", "annotations"}, kProvisionerAnnotations);
+  view.capacity = FindString(object, {"status", "capacity", "storage"});
+  if (view.capacity.empty())
+    view.capacity = FindString(object, {"spec", "resources", "requests", "storage"});
+  view.block = FindString(object, {"spec", "volumeMode"}) == "Block";
+  view.many_nodes = IsForManyNodes(object);
+  view.bound = FindString(object, {"status", "phase"}) == "Bound";
+  return view;
+}
+
+Result<VolumeSnapshotView> DecodeVolumeSnapshot(const Json& object) {
+  VolumeSnapshotView view;
+  TRY_VOID(DecodeMeta(object, view));
+  view.owner = DecodeOwner(object);
+  view.created = Created(object);
+  if (const auto cut = ParseTime(FindString(object, {"status", "creationTime"}))) view.cut = *cut;
+  const Json* ready = Find(object, {"status", "readyToUse"});
+  view.ready = ready != nullptr && *ready == true;
+  view.restore_size = FindString(object, {"status", "restoreSize"});
+  view.error = FindString(object, {"status", "error", "message"});
+  return view;
+}
+
+Result<VolumeSnapshotClassView> DecodeVolumeSnapshotClass(const Json& object) {
+  constexpr const char* kDefault[] = {"snapshot.storage.kubernetes.io/is-default-class"};
+  VolumeSnapshotClassView view;
+  view.name = FindString(object, {"metadata", "name"});
+  view.driver = FindString(object, {"driver"});
+  view.is_default = AnyOf(object, {"metadata", "annotations"}, kDefault) == "true";
+  view.retains = FindString(object, {"deletionPolicy"}) == "Retain";
+  return view;
+}
+
+Result<StorageClassView> DecodeStorageClass(const Json& object) {
+  StorageClassView view;
+  view.name = FindString(object, {"metadata", "name"});
+  view.provisioner = FindString(object, {"provisioner"});
+  view.retains = FindString(object, {"reclaimPolicy"}) == "Retain";
+  return view;
+}
 
 Result<JobView> DecodeJob(const Json& object) {
   JobView view;
   TRY_VOID(DecodeMeta(object, view));
-  view.owner = Owner(object);
+  view.owner = DecodeOwner(object);
   view.created = Created(object);
+  const Json* suspended = Find(object, {"spec", "suspend"});
+  view.suspended = suspended != nullptr && *suspended == true;
   view.active = Count(object, {"status", "active"});
   view.failed = Count(object, {"status", "failed"});
   view.expires = Find(object, {"spec", "ttlSecondsAfterFinished"}) != nullptr;
@@ -97,7 +171,7 @@ Result<JobView> DecodeJob(const Json& object) {
 Result<PodView> DecodePod(const Json& object) {
   PodView view;
   TRY_VOID(DecodeMeta(object, view));
-  view.owner = Owner(object);
+  view.owner = DecodeOwner(object);
   view.created = Created(object);
   view.phase = FindString(object, {"status", "phase"});
   view.node = FindString(object, {"spec", "nodeName"});

@@ -28,6 +28,7 @@ struct JobView {
   OwnerView owner;  // the controlling one; empty for none
   TimePoint created{};
   bool deleting = false;
+  bool suspended = false;
   int active = 0;
   int failed = 0;         // pods that failed so far
   bool complete = false;  // condition Complete
@@ -81,6 +82,56 @@ struct StatefulSetView {
   std::map<std::string, crds::MoverSecurityContext> security;
 };
 
+// A PersistentVolumeClaim.
+struct ClaimView {
+  kube::ObjectKey key;
+  std::string uid;
+  std::map<std::string, std::string> labels;
+  OwnerView owner;
+  TimePoint created{};
+  bool deleting = false;
+  std::string storage_class;
+  std::string provisioner;  // as the volume controller noted it; empty for volumes made by hand
+  std::string capacity;     // of the volume; what was asked for while there is none
+  bool block = false;       // volumeMode Block
+  bool many_nodes = false;  // ReadWriteMany or ReadOnlyMany
+  bool bound = false;
+};
+
+struct VolumeSnapshotView {
+  kube::ObjectKey key;
+  std::string uid;
+  std::map<std::string, std::string> labels;
+  OwnerView owner;
+  TimePoint created{};
+  bool deleting = false;
+  std::optional<TimePoint> cut;  // by the storage: what is written later is not in it
+  bool ready = false;            // claims can be made from it
+  std::string restore_size;      // of such a claim, at least; empty while it is not known
+  std::string error;             // of the last attempt
+};
+
+struct VolumeSnapshotClassView {
+  std::string name;
+  std::string driver;
+  bool is_default = false;
+  bool retains = false;  // deletionPolicy Retain
+};
+
+struct StorageClassView {
+  std::string name;
+  std::string provisioner;
+  bool retains = false;  // reclaimPolicy Retain
+};
+
+// The controlling owner; empty for none.
+OwnerView DecodeOwner(const Json& object);
+// Its name alone.
+Result<std::string> DecodeName(const Json& object);
+Result<ClaimView> DecodeClaim(const Json& object);
+Result<VolumeSnapshotView> DecodeVolumeSnapshot(const Json& object);
+Result<VolumeSnapshotClassView> DecodeVolumeSnapshotClass(const Json& object);
+Result<StorageClassView> DecodeStorageClass(const Json& object);
 Result<JobView> DecodeJob(const Json& object);
 Result<PodView> DecodePod(const Json& object);
 Result<StatefulSetView> DecodeStatefulSet(const Json& object);

@@ -8,6 +8,8 @@
 #include "controllers/backup/freeze.h"
 #include "controllers/backup/hook_work.h"
 #include "controllers/backup/job_builder.h"
+#include "controllers/backup/staged_objects.h"
+#include "controllers/backup/staging.h"
 #include "controllers/finalizer.h"
 #include "controllers/job_client.h"
 #include "controllers/labels.h"
@@ -57,10 +59,14 @@ bool MayStartMovers(const crds::Backup& known) {
   return false;
 }
 
+bool IsAboutStaged(const Plan& plan) {
+  return !plan.stop.empty() || !plan.cut.empty() || !plan.claims.empty() || !plan.uncut.empty();
+}
+
 // Then the cache may be believed: were it behind, its news would bring us back.
 bool ChangesNothing(const backup::World& world, const Plan& plan) {
   return plan.status == world.backup.status && plan.start.empty() && plan.start_copies.empty() &&
-         plan.expire.empty();
+         plan.expire.empty() && !IsAboutStaged(plan);
 }
 
 }  // namespace
@@ -74,9 +80,11 @@ Result<Requeue> BackupController::Reconcile(const kube::ObjectKey& key, std::sto
     TRY(const Observed observed, backup::Observe(context_, book_, *cached, stop));
     const Plan plan = backup::Decide(observed.world, context_.settings);
     if (ChangesNothing(observed.world, plan)) return plan.requeue;
-    // What is over stays over, and only its copies and its Jobs, which are to go, are left.
+    // What is over stays over, and only its copies, what is staged and its Jobs, which are to go,
+    // are left.
+    const bool staged = backup::HasStaged(cached->status) || IsAboutStaged(plan);
     const bool same = plan.status == cached->status && plan.start_copies.empty();
-    if (backup::IsOver(cached->status) && same) return Expire(plan, stop);
+    if (backup::IsOver(cached->status) && same && !staged) return Expire(plan, stop);
     if (plan.start.empty() && plan.start_copies.empty()) return Work(key, stop);
   }
   const std::lock_guard lock(slots_[std::hash<std::string>()(key.ns) % slots_.size()]);
@@ -195,21 +203,25 @@ Result<void> BackupController::Forget(const backup::DeletionWorld& world,
   return {};
 }
 
-// One mover that cannot be started does not keep the others from it.
+// What cannot be made for one volume does not keep the others from it.
 Result<void> BackupController::Apply(const Observed& observed, Plan& plan, std::stop_token stop) {
+  const backup::World& world = observed.world;
   Result<void> done;
-  for (const std::string& claim : plan.start)
-    for (const crds::VolumeBackup& volume : plan.status.volumes) {
-      if (volume.claim != claim) continue;
-      const auto started =
-          backup::BuildJob(observed, volume, context_.settings).and_then([&](const Json& job) {
-            return EnsureJob(context_, job, stop);
-          });
-      if (started) continue;
-      backup::AddStartFailure(plan, observed.world, claim, started.error());
-      done = started;
-    }
+  for (std::size_t i = 0; i < world.volumes.size(); ++i) {
+    const crds::VolumeBackup& volume = plan.status.volumes[i];
+    const auto is_in = [&](const std::vector<std::string>& claims) {
+      return std::ranges::find(claims, volume.claim) != claims.end();
+    };
+    Result<void> made;
+    if (is_in(plan.cut)) made = Cut(world, volume, stop);
+    if (is_in(plan.start)) made = Start(observed, i, volume, stop);
+    if (is_in(plan.claims)) made = MakeClaim(world, i, volume, world.volumes[i].job->uid, stop);
+    if (made) continue;
+    backup::AddStartFailure(plan, world, volume.claim, made.error());
+    done = made;
+  }
   TRY_VOID(StartCopies(observed, plan, stop));
+  for (const VolumeSnapshotView& snapshot : plan.uncut) TRY_VOID(Remove(snapshot, stop));
   TRY_VOID(Expire(plan, stop));
   return done;
 }
@@ -228,8 +240,41 @@ Result<void> BackupController::StartCopies(const Observed& observed, const Plan&
     if (std::ranges::find(plan.start_copies, copy.repository) == plan.start_copies.end()) continue;
     TRY(const Json job, backup::BuildCopyJob(world.backup, copy, *world.copy_source,
                                              *world.copies[i].destination, context_.settings));
-    TRY_VOID(EnsureJob(context_, job, stop));
+    TRY_VOID(EnsureOwned(context_, kube::kJobs, job, stop));
   }
+  return {};
+}
+
+Result<void> BackupController::Cut(const backup::World& world, const crds::VolumeBackup& volume,
+                                   std::stop_token stop) {
+  TRY_VOID(EnsureOwned(context_, kube::kVolumeSnapshots, backup::BuildVolumeSnapshot(world, volume),
+                       stop));
+  return {};
+}
+
+// The Job first: the staged claim belongs to it. It makes no pod before the claim is known to be
+// its own.
+Result<void> BackupController::Start(const Observed& observed, std::size_t i,
+                                     const crds::VolumeBackup& volume, std::stop_token stop) {
+  TRY(const Json job, backup::BuildJob(observed, volume, context_.settings));
+  TRY(const Json stored, EnsureOwned(context_, kube::kJobs, job, stop));
+  if (!backup::IsStaged(volume)) return {};
+  return MakeClaim(observed.world, i, volume, FindString(stored, {"metadata", "uid"}), stop);
+}
+
+Result<void> BackupController::MakeClaim(const backup::World& world, std::size_t i,
+                                         const crds::VolumeBackup& volume,
+                                         const std::string& job_uid, std::stop_token stop) {
+  const Json claim = backup::BuildStagedClaim(world, volume, world.volumes[i], job_uid);
+  TRY_VOID(EnsureOwned(context_, kube::kPersistentVolumeClaims, claim, stop));
+  const std::string job = backup::JobNameFor(world.backup, volume.claim);
+  return ResumeJob(context_.api, {world.backup.metadata.namespace_, job}, stop);
+}
+
+Result<void> BackupController::Remove(const VolumeSnapshotView& snapshot, std::stop_token stop) {
+  const auto removed =
+      context_.api.Delete(kube::kVolumeSnapshots, snapshot.key, {.uid = snapshot.uid}, stop);
+  if (!removed && !IsAbsent(removed.error())) return removed;
   return {};
 }
 

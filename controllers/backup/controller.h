@@ -36,6 +36,16 @@ class BackupController final : public Reconciler {
   Result<Requeue> Expire(const backup::Plan& plan, std::stop_token stop);
   Result<void> StartCopies(const backup::Observed& observed, const backup::Plan& plan,
                            std::stop_token stop);
+  // Of volume `i`: its VolumeSnapshot; its mover's Job with what that reads; the staged claim
+  // alone, with which the Job goes on.
+  Result<void> Cut(const backup::World& world, const crds::VolumeBackup& volume,
+                   std::stop_token stop);
+  Result<void> Start(const backup::Observed& observed, std::size_t i,
+                     const crds::VolumeBackup& volume, std::stop_token stop);
+  Result<void> MakeClaim(const backup::World& world, std::size_t i,
+                         const crds::VolumeBackup& volume, const std::string& job_uid,
+                         std::stop_token stop);
+  Result<void> Remove(const VolumeSnapshotView& snapshot, std::stop_token stop);
   // The Backup as it was written, if it was.
   Result<std::optional<crds::Backup>> Record(const crds::Backup& before,
                                              const crds::BackupStatus& after, std::stop_token stop);

@@ -7,6 +7,7 @@
 #include "controllers/backup/copies.h"
 #include "controllers/backup/freeze.h"
 #include "controllers/backup/imported.h"
+#include "controllers/backup/staging.h"
 #include "controllers/backup/totals.h"
 #include "controllers/mover_job.h"
 #include "controllers/policy/check.h"
@@ -25,11 +26,6 @@ constexpr std::chrono::seconds kWaitPeriod{30};
 // Scheduling, attaching the volume, pulling an image that is at hand.
 constexpr std::chrono::seconds kComesUp{10};
 constexpr std::size_t kMaxPaths = 20;
-
-bool IsOver(const VolumeBackup& volume) {
-  return volume.state == RunState::kSucceeded || volume.state == RunState::kFailed ||
-         volume.state == RunState::kSkipped;
-}
 
 std::string Quoted(const std::string& name) { return "\"" + name + "\""; }
 
@@ -179,6 +175,18 @@ void Update(const VolumeWorld& world, VolumeBackup& volume) {
   }
 }
 
+// The pod that mounts the claim went to another node before the mover could start; that one is made
+// again where the pod is now.
+void FollowPod(const VolumeWorld& seen, VolumeBackup& volume, Plan& plan) {
+  const bool moved = !IsStaged(volume) && seen.mover.phase == MoverPhase::kWaiting &&
+                     !volume.node.empty() && !seen.nodes.empty() &&
+                     !seen.nodes.contains(volume.node);
+  if (!moved || seen.job->deleting) return;
+  volume.message = "the pod that mounts the volume is on node " + *seen.nodes.begin() +
+                   " now; the mover follows";
+  plan.stop.push_back(*seen.job);
+}
+
 void GuardAgainstShrinking(const World& world, const VolumeWorld& seen, VolumeBackup& volume) {
   if (volume.state != RunState::kSucceeded || world.policy == nullptr) return;
   const std::string& guard = world.policy->spec.failure_policy.shrink_guard;
@@ -198,7 +206,7 @@ void StartVolumes(const World& world, Plan& plan, Wait& wait) {
   for (std::size_t i = 0; i < world.volumes.size(); ++i) {
     VolumeBackup& volume = plan.status.volumes[i];
     const VolumeWorld& seen = world.volumes[i];
-    if (IsOver(volume) || seen.job || seen.job_is_coming) continue;
+    if (IsOver(volume) || seen.job || seen.job_is_coming || IsBeingStaged(world, plan, i)) continue;
     if (!seen.claim_exists) {
       Fail(volume, "PersistentVolumeClaim " + Quoted(volume.claim) + " does not exist");
     } else if (!world.pruning.empty()) {
@@ -211,8 +219,8 @@ void StartVolumes(const World& world, Plan& plan, Wait& wait) {
       --slots;
       // Hooks go by the pod that was resolved.
       if (!seen.pod.empty() && plan.status.hooks.runs.empty()) volume.pod = seen.pod;
-      volume.node = seen.node;
-      volume.job = JobName(world.backup.metadata.name, volume.claim);
+      volume.node = IsStaged(volume) ? "" : seen.node;
+      volume.job = JobNameFor(world.backup, volume.claim);
       volume.message = "its mover is being started";
       plan.start.push_back(volume.claim);
     } else {
@@ -231,6 +239,7 @@ void UpdateVolumes(const World& world, Plan& plan, Wait& wait) {
     if (IsOver(volume) || !world.volumes[i].job) continue;
     if (IsComingUp(world, world.volumes[i], volume)) continue;
     Update(world.volumes[i], volume);
+    FollowPod(world.volumes[i], volume, plan);
     GuardAgainstShrinking(world, world.volumes[i], volume);
     const MoverState& mover = world.volumes[i].mover;
     if (!IsOver(volume) && !mover.reason.empty() && wait.reason.empty())
@@ -328,27 +337,37 @@ void TellOfHooks(const BackupStatus& status, Wait& wait) {
 
 // When to look again at a run that goes on.
 TimePoint NextLook(const World& world, const Plan& plan, std::chrono::seconds period) {
+  if (BecameReady(world, plan)) return world.now;  // slots are counted for what is stored as ready
   TimePoint next = world.now + period;
+  for (const VolumeBackup& volume : plan.status.volumes)
+    if (AwaitsSnapshot(plan.status, volume)) next = std::min(next, world.now + kStagingPeriod);
   const bool owes = OwesThaw(plan.status);
   for (const auto& time : {hooks::NextTry(plan.status.hooks), hooks::ThawTime(plan.status.hooks)})
     if (owes && time && *time > world.now) next = std::min(next, *time);
   return next;
 }
 
+void Stage(const World& world, Plan& plan, Wait& wait) {
+  const std::string waits = StageVolumes(world, plan);
+  if (!waits.empty() && wait.reason.empty()) wait = {reason::kStaging, waits};
+}
+
 Plan Run(const World& world, const Settings& settings, Plan plan) {
   Wait wait;
   TakeHookNews(world, plan);
   UpdateVolumes(world, plan, wait);
+  FollowStagedClaims(world, plan);
+  const bool copies = CanStartMovers(world) && MayCopy(plan.status);
+  if (copies) Stage(world, plan, wait);
   KeepDeadline(world, plan);
-  if (!CanStartMovers(world))
-    FailUnstarted(world, plan);
-  else if (MayCopy(plan.status))
-    StartVolumes(world, plan, wait);
+  if (!CanStartMovers(world)) FailUnstarted(world, plan);
+  if (copies) StartVolumes(world, plan, wait);
   StartHooks(world, plan);
   TellOfHooks(plan.status, wait);
   const bool any_job =
       std::ranges::any_of(world.volumes, [](const auto& v) { return v.job || v.job_is_coming; });
-  const bool moves = any_job || !plan.start.empty() || !plan.hooks.start.empty();
+  const bool moves =
+      any_job || !plan.start.empty() || !plan.cut.empty() || !plan.hooks.start.empty();
   if (!plan.status.start_time && moves)
     plan.status.start_time = std::chrono::floor<std::chrono::seconds>(world.now);
   if (CountOver(plan.status) == static_cast<int>(plan.status.volumes.size()) &&
@@ -358,6 +377,8 @@ Plan Run(const World& world, const Settings& settings, Plan plan) {
   }
   Continue(world, wait, plan.status);
   plan.requeue = RequeueAt(NextLook(world, plan, moves ? settings.progress_period : kWaitPeriod));
+  if (const auto left = RemoveStaged(world, plan))
+    plan.requeue = Sooner(plan.requeue, RequeueAt(*left));
   return plan;
 }
 
@@ -376,7 +397,9 @@ Plan Block(const World& world, const Blocker& blocker, Plan plan) {
 Plan Prepare(const World& world, const Settings& settings, Plan plan) {
   if (const std::string many = TooManyRuns(world, plan.status); !many.empty())
     return Block(world, {{reason::kInvalidSpec, many}}, std::move(plan));
-  if (TakeHooks(world, plan)) {
+  if (const auto finding = ChooseCopyMethods(world, plan))
+    return Block(world, {*finding}, std::move(plan));
+  if (TakeHooks(world, plan) || !IsStored(world, plan)) {
     plan.requeue = RequeueAt(world.now);
     return plan;
   }
@@ -396,11 +419,21 @@ bool IsRecorded(const World& world, const JobView& job) {
   return true;
 }
 
+// A claim cannot go while a pod that mounts it exists, so staged ones take their mover's Job along.
+bool ReadsStaged(const World& world, const JobView& job) {
+  return std::ranges::any_of(world.backup.status.volumes, [&](const VolumeBackup& volume) {
+    return IsStaged(volume) && JobNameFor(world.backup, volume.claim) == job.key.name;
+  });
+}
+
 Plan CleanUp(const World& world, Plan plan) {
   for (const JobView& job : world.jobs)
-    if (job.Finished() && !job.expires && !job.deleting && IsRecorded(world, job))
+    if (job.Finished() && !job.expires && !job.deleting && IsRecorded(world, job) &&
+        !ReadsStaged(world, job))
       plan.expire.push_back(job);
   DecideCopies(world, plan);
+  if (const auto left = RemoveStaged(world, plan))
+    plan.requeue = Sooner(plan.requeue, RequeueAt(*left));
   return plan;
 }
 
@@ -485,14 +518,20 @@ std::vector<std::string> MissingClaims(const crds::BackupPolicy& policy,
   return missing;
 }
 
+std::string JobNameFor(const crds::Backup& backup, const std::string& claim) {
+  return JobName(backup.metadata.name, claim);
+}
+
 void AddStartFailure(Plan& plan, const World& world, const std::string& claim, const Error& error) {
   const auto volume = std::ranges::find(plan.status.volumes, claim, &VolumeBackup::claim);
+  const bool job = std::ranges::find(plan.start, claim) != plan.start.end();
   if (volume != plan.status.volumes.end()) {
-    volume->job.clear();
+    if (job) volume->job.clear();
     volume->message = error.message;
   }
-  const char* word =
-      error.code == Code::kAlreadyExists ? reason::kJobNameTaken : reason::kJobRefused;
+  const char* word = !job                                 ? reason::kStagingRefused
+                     : error.code == Code::kAlreadyExists ? reason::kJobNameTaken
+                                                          : reason::kJobRefused;
   crds::SetReconciling(plan.status.conditions,
                        {world.backup.metadata.generation, word, claim + ": " + error.message},
                        world.now);

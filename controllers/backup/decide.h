@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "controllers/backup/copy_method.h"
 #include "controllers/backup/shrink_guard.h"
 #include "controllers/hooks/runs.h"
 #include "controllers/mover_state.h"
@@ -26,6 +27,12 @@ struct VolumeWorld {
   bool claim_exists = true;  // asked only for volumes that have no Job
   std::string pod;           // that mounts the claim now, and where; empty for none
   std::string node;
+  std::set<std::string>
+      nodes;  // where pods mount the claim; asked only for a mover that waits long
+  // The claim; asked only for volumes that have no Job or lack their staged claim.
+  ClaimView source;
+  std::optional<VolumeSnapshotView> snapshot;  // what is staged for it (staging.h)
+  std::optional<ClaimView> staged;
   std::optional<JobView> job;
   bool job_is_coming = false;  // it was made, and is not in the cache yet
   MoverState mover;            // of the Job, when there is one
@@ -55,6 +62,7 @@ struct World {
   std::vector<VolumeWorld> volumes;  // one for each of status.volumes
   std::vector<JobView> jobs;         // all of this Backup's
   int free_slots = 0;                // movers that the repository can still take
+  StorageView storage;               // asked only while copy methods are open
   std::string pruning;               // the Job that prunes the repository now; empty for none
   bool hooks_enabled = false;        // by who installed the operator
   hooks::News hook_news;             // of this Backup
@@ -77,8 +85,13 @@ struct Plan {
   HookPlan hooks;
   std::vector<std::string> start;         // claims whose movers are to be started
   std::vector<std::string> start_copies;  // repositories that a copy is to be started to
-  std::vector<JobView> stop;              // movers whose volume was given up
-  std::vector<JobView> expire;            // finished Jobs whose outcome is recorded
+  std::vector<JobView> stop;  // movers that are not needed any more, or not where they are
+  // What is staged (staging.h): VolumeSnapshots to make and to remove, claims to make for Jobs that
+  // wait for them.
+  std::vector<std::string> cut;
+  std::vector<VolumeSnapshotView> uncut;
+  std::vector<std::string> claims;
+  std::vector<JobView> expire;  // finished Jobs whose outcome is recorded
   Requeue requeue;
 };
 
@@ -97,6 +110,9 @@ std::vector<std::string> MissingClaims(const crds::BackupPolicy& policy,
                                        const StatefulSetView& stateful_set,
                                        const std::set<std::string>& claims);
 
+// "<backup>-<claim>", within a Job name's length: the mover's Job, and what is staged for it.
+std::string JobNameFor(const crds::Backup& backup, const std::string& claim);
+
 // Says in the plan that `claim`'s mover could not be started.
 void AddStartFailure(Plan& plan, const World& world, const std::string& claim, const Error& error);
 
@@ -104,6 +120,10 @@ inline bool IsOver(const crds::BackupStatus& status) {
   return status.phase == crds::BackupPhase::kSucceeded ||
          status.phase == crds::BackupPhase::kPartiallyFailed ||
          status.phase == crds::BackupPhase::kFailed;
+}
+
+inline bool IsOver(const crds::VolumeBackup& volume) {
+  return volume.state != crds::RunState::kPending && volume.state != crds::RunState::kRunning;
 }
 
 }  // namespace holdfast::controllers::backup

@@ -1,8 +1,11 @@
 #include "controllers/backup/freeze.h"
 
 #include <algorithm>
+#include <functional>
 
 #include <spdlog/fmt/fmt.h>
+
+#include "controllers/backup/staging.h"
 
 namespace holdfast::controllers::backup {
 namespace {
@@ -11,14 +14,15 @@ using crds::BackupStatus;
 using crds::RunState;
 using crds::VolumeBackup;
 
-bool IsOver(const VolumeBackup& volume) {
-  return volume.state != RunState::kPending && volume.state != RunState::kRunning;
-}
-
+// Nothing of the pod has to be held any more.
 bool IsCopied(const BackupStatus& status, const std::string& pod) {
   return std::ranges::all_of(status.volumes, [&](const VolumeBackup& volume) {
-    return volume.pod != pod || IsOver(volume);
+    return volume.pod != pod || IsOver(volume) || IsCut(volume);
   });
+}
+
+bool IsCutWithoutMover(const VolumeBackup& volume) {
+  return volume.copy_method == crds::CopyMethod::kSnapshot;
 }
 
 // A snapshot that is there already stays, and is kept apart: the run counts as failed.
@@ -86,7 +90,9 @@ std::string WaitsForSlots(const World& world, const BackupStatus& status) {
     return "";
   if (!world.pruning.empty()) return "waits with its hooks until the repository is pruned";
   const auto limit = static_cast<std::size_t>(world.repository->spec.limits.concurrent_movers);
-  const std::size_t wanted = std::min(limit, status.volumes.size());
+  const auto held_by_movers = static_cast<std::size_t>(
+      std::ranges::count_if(status.volumes, std::not_fn(IsCutWithoutMover)));
+  const std::size_t wanted = std::clamp<std::size_t>(held_by_movers, 1, limit);
   if (static_cast<std::size_t>(world.free_slots) >= wanted) return "";
   return fmt::format(
       "waits with its hooks for {} slots of BackupRepository \"{}\" (spec.limits."
@@ -106,7 +112,7 @@ void KeepDeadline(const World& world, Plan& plan) {
     return;
   for (std::size_t i = 0; i < plan.status.volumes.size(); ++i) {
     const VolumeBackup& volume = plan.status.volumes[i];
-    if (IsOver(volume) || volume.pod.empty()) continue;
+    if (IsOver(volume) || IsCut(volume) || volume.pod.empty()) continue;
     GiveUp(world, plan, i,
            fmt::format("pod {} was held for {} and the volume was not copied by then; it was let "
                        "go (spec.hooks.deadline of the policy)",

@@ -1,9 +1,9 @@
 // Hooks and the volumes of a run: what they hold still is copied and let go. Pure.
 //
 // All pods are frozen before the first volume is read, so that the volumes of a StatefulSet are of
-// one moment; each pod is thawed as soon as its own volumes are copied. A hook that fails, or a pod
-// that restarts meanwhile, costs the volumes of its pod, unless onError says otherwise. Beyond
-// hooks.deadline everything is thawed, come what may.
+// one moment; each pod is thawed as soon as its own volumes are copied, or cut (staging.h). A hook
+// that fails, or a pod that restarts meanwhile, costs the volumes of its pod, unless onError says
+// otherwise. Beyond hooks.deadline everything is thawed, come what may.
 #pragma once
 
 #include <optional>

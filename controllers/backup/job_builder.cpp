@@ -1,5 +1,6 @@
 #include "controllers/backup/job_builder.h"
 
+#include "controllers/backup/staging.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 
@@ -61,7 +62,8 @@ Result<Json> BuildJob(const Observed& observed, const crds::VolumeBackup& volume
                 {kClaimLabel, volume.claim}};
   job.command_line = protocol::CommandLine(ArgsOf(world, volume, settings));
   job.repository = world.repository;
-  job.claim = volume.claim;
+  job.claim = IsStaged(volume) ? job.key.name : volume.claim;
+  job.claim_is_staged = IsStaged(volume);
   job.node = volume.node;
   if (const auto found = observed.security.find(volume.claim); found != observed.security.end())
     job.inherited = found->second;

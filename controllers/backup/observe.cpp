@@ -7,6 +7,7 @@
 
 #include "controllers/backup/copies.h"
 #include "controllers/backup/freeze.h"
+#include "controllers/backup/staging.h"
 #include "controllers/finalizer.h"
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
@@ -23,6 +24,9 @@ namespace {
 constexpr std::chrono::minutes kUnreadablePause{1};
 // kube::ListOptions::not_older_than: what only etcd knows for certain.
 constexpr const char* kTheLatest = "";
+
+// A mover that has not started by then may be held up where it is.
+constexpr std::chrono::seconds kLongWait{10};
 
 kube::ListOptions In(const std::string& ns, std::string label_selector = "") {
   kube::ListOptions options;
@@ -57,9 +61,15 @@ std::vector<kube::ObjectKey> Oldest(std::vector<kube::Cache<crds::Backup>::Entry
   return keys;
 }
 
-// In a repository's queue: no mover was made for it yet.
-bool IsQueued(const crds::VolumeBackup& volume) {
-  return volume.state == crds::RunState::kPending && volume.job.empty();
+// In a repository's queue: no mover was made for it yet, and one could be.
+bool IsQueued(const crds::BackupStatus& status, const crds::VolumeBackup& volume) {
+  return volume.state == crds::RunState::kPending && volume.job.empty() &&
+         !AwaitsSnapshot(status, volume);
+}
+
+std::int64_t CountQueued(const crds::BackupStatus& status) {
+  return std::ranges::count_if(status.volumes,
+                               [&](const auto& volume) { return IsQueued(status, volume); });
 }
 
 // The volumes that wait for a slot of `repository`: those of Backups older than `backup`, or all.
@@ -68,8 +78,14 @@ std::int64_t VolumesBefore(const Caches& caches, const kube::ObjectKey& reposito
   std::int64_t before = 0;
   for (const auto& [key, other] : caches.backups.Find(index::kQueue, kube::ToString(repository)))
     if (!other->metadata.deletion_timestamp && (backup == nullptr || OlderThan(*other, *backup)))
-      before += std::ranges::count_if(other->status.volumes, IsQueued);
+      before += CountQueued(other->status);
   return before;
+}
+
+bool NeedsChoice(const World& world) {
+  return world.policy != nullptr && world.policy->spec.copy_method != crds::CopyMethod::kDirect &&
+         std::ranges::any_of(world.backup.status.volumes,
+                             [](const auto& volume) { return !volume.copy_method; });
 }
 
 class Observer {
@@ -85,13 +101,15 @@ class Observer {
     world.hook_news = context_.hooks.Look(world.backup.metadata.uid);
     LookUpReferences();
     LookAtJobs();
+    NameVolumes();
+    if (!IsOver(world.backup.status)) TRY_VOID(LookAtMovers());
+    if (ConcernsStaged()) TRY_VOID(LookAtStaged());
     if (IsOver(world.backup.status)) {
       TRY_VOID(LookAtCopies());
       return std::move(observed_);
     }
     LookForOlder();
     LookForRestore();
-    TRY_VOID(LookAtMovers());
     const bool some_wait =
         std::ranges::any_of(world.volumes, [this](const auto& volume) { return Waits(volume); });
     if (some_wait && world.repository != nullptr) TRY_VOID(LookAtStart());
@@ -108,8 +126,8 @@ class Observer {
   bool Waits(const VolumeWorld& seen) const {
     const auto& volumes = observed_.world.backup.status.volumes;
     const auto volume = std::ranges::find(volumes, seen.claim, &crds::VolumeBackup::claim);
-    return !seen.job && !seen.job_is_coming && volume != volumes.end() &&
-           (volume->state == crds::RunState::kPending || volume->state == crds::RunState::kRunning);
+    return !seen.job && !seen.job_is_coming && volume != volumes.end() && !IsOver(*volume) &&
+           !AwaitsSnapshot(observed_.world.backup.status, *volume);
   }
 
   // A StatefulSet without replicas is told by its claims.
@@ -200,19 +218,91 @@ class Observer {
     }
   }
 
-  Result<void> LookAtMovers() {
+  void NameVolumes() {
     for (const crds::VolumeBackup& volume : observed_.world.backup.status.volumes) {
-      VolumeWorld seen;
+      VolumeWorld& seen = observed_.world.volumes.emplace_back();
       seen.claim = volume.claim;
       const std::string name = JobNameFor(observed_.world.backup, volume.claim);
       for (const JobView& job : observed_.world.jobs)
         if (job.key.name == name) seen.job = job;
-      if (seen.job) TRY_VOID(LookAtMover(seen));
       seen.job_is_coming =
           !seen.job && context_.caches.jobs.freshness().Awaits({Namespace(), name});
-      observed_.world.volumes.push_back(std::move(seen));
+    }
+  }
+
+  // While movers read what is staged, nothing has to be known of it.
+  bool ConcernsStaged() const {
+    const World& world = observed_.world;
+    for (std::size_t i = 0; i < world.volumes.size(); ++i) {
+      const crds::VolumeBackup& volume = world.backup.status.volumes[i];
+      const VolumeWorld& seen = world.volumes[i];
+      const bool is_read = seen.job && seen.mover.phase == MoverPhase::kRunning;
+      const bool is_gone = IsOver(volume) && volume.volume_snapshot.empty() && !seen.job;
+      if (IsStaged(volume) && !is_read && !is_gone) return true;
+    }
+    return false;
+  }
+
+  // Without a watch: the API that has VolumeSnapshots may come and go.
+  Result<void> LookAtStaged() {
+    World& world = observed_.world;
+    const kube::ListOptions ours =
+        In(Namespace(), std::string(kManagedSelector) + "," + kBackupLabel + "=" +
+                            LabelValue(world.backup.metadata.name));
+    auto snapshots = ListAll<VolumeSnapshotView>(context_.api, kube::kVolumeSnapshots, ours,
+                                                 DecodeVolumeSnapshot, stop_);
+    if (!snapshots && !IsAbsent(snapshots.error())) return tl::make_unexpected(snapshots.error());
+    TRY(const auto claims,
+        ListAll<ClaimView>(context_.api, kube::kPersistentVolumeClaims, ours, DecodeClaim, stop_));
+    for (std::size_t i = 0; i < world.volumes.size(); ++i) {
+      VolumeWorld& seen = world.volumes[i];
+      const std::string name = JobNameFor(world.backup, seen.claim);
+      if (snapshots)
+        for (const VolumeSnapshotView& snapshot : *snapshots)
+          if (snapshot.key.name == name) seen.snapshot = snapshot;
+      for (const ClaimView& claim : claims)
+        if (claim.key.name == name && (!seen.job || claim.owner.uid == seen.job->uid))
+          seen.staged = claim;
+      const bool lacks_claim =
+          seen.job && !seen.job->Finished() && (!seen.staged || seen.job->suspended);
+      if (lacks_claim && IsStaged(world.backup.status.volumes[i])) TRY_VOID(LookAtSource(seen));
     }
     return {};
+  }
+
+  Result<void> LookAtSource(VolumeWorld& seen) {
+    const auto claim =
+        context_.api.Get(kube::kPersistentVolumeClaims, {Namespace(), seen.claim}, stop_);
+    if (!claim && !IsAbsent(claim.error())) return tl::make_unexpected(claim.error());
+    seen.claim_exists = claim.has_value();
+    if (!claim) return {};
+    TRY(seen.source, DecodeClaim(*claim));
+    return {};
+  }
+
+  Result<void> LookAtMovers() {
+    bool waits = false;
+    for (VolumeWorld& seen : observed_.world.volumes) {
+      if (!seen.job) continue;
+      TRY_VOID(LookAtMover(seen));
+      waits = waits || WaitsLong(seen);
+    }
+    return waits ? LookWherePodsAre() : Result<void>();
+  }
+
+  bool WaitsLong(const VolumeWorld& seen) const {
+    return seen.mover.phase == MoverPhase::kWaiting && !seen.job->deleting &&
+           observed_.world.now - seen.job->created >= kLongWait;
+  }
+
+  // A pod that is about to go is about to be elsewhere.
+  Result<void> LookWherePodsAre() {
+    return ListPods([this](const PodView& pod, const Json&) {
+      if (pod.node.empty() || pod.deleting) return;
+      for (VolumeWorld& seen : observed_.world.volumes)
+        if (std::ranges::find(pod.claims, seen.claim) != pod.claims.end())
+          seen.nodes.insert(pod.node);
+    });
   }
 
   Result<void> LookAtMover(VolumeWorld& seen) {
@@ -269,7 +359,7 @@ class Observer {
     TRY_VOID(CountSlots(slots));
     if (world.free_slots <= 0) return {};
     InheritFromTemplate();
-    TRY_VOID(LookAtPods());
+    TRY_VOID(ListPods([this](const PodView& pod, const Json& spec) { NoteMounts(pod, spec); }));
     // A claim that a pod on a node mounts exists.
     for (VolumeWorld& volume : world.volumes)
       volume.claim_exists = !Waits(volume) || !volume.node.empty();
@@ -279,7 +369,60 @@ class Observer {
       for (VolumeWorld& volume : world.volumes)
         if (claims.contains(volume.claim)) volume.claim_exists = true;
     }
+    return LookAtStorage();
+  }
+
+  // What copy methods are chosen by, and what staged claims are made like.
+  Result<void> LookAtStorage() {
+    World& world = observed_.world;
+    if (NeedsChoice(world)) {
+      TRY(world.storage, ReadStorage());
+    }
+    const bool stages = std::ranges::any_of(world.backup.status.volumes, [](const auto& volume) {
+      return IsStaged(volume) && !IsOver(volume);
+    });
+    const bool may_stage =
+        world.storage.snapshots_served || (NeedsChoice(world) && AsksForClones());
+    if (!may_stage && !stages) return {};
+    TRY(const auto claims, ListAll<ClaimView>(context_.api, kube::kPersistentVolumeClaims,
+                                              In(Namespace()), DecodeClaim, stop_));
+    for (const ClaimView& claim : claims)
+      for (VolumeWorld& seen : world.volumes)
+        if (seen.claim == claim.key.name) seen.source = claim;
     return {};
+  }
+
+  bool AsksForClones() const {
+    return observed_.world.policy->spec.copy_method == crds::CopyMethod::kClone;
+  }
+
+  // All of a kind that belongs to the cluster; nullopt when it may not be read.
+  template <typename View>
+  Result<std::optional<std::vector<View>>> ListReadable(const kube::Resource& resource,
+                                                        Result<View> (*decode)(const Json&)) const {
+    kube::ListOptions options;
+    options.not_older_than = kube::kAnyVersion;
+    auto views = ListAll<View>(context_.api, resource, options, decode, stop_);
+    if (views) return std::optional(*std::move(views));
+    if (views.error().code == Code::kDenied) return std::nullopt;
+    return tl::make_unexpected(views.error());
+  }
+
+  Result<StorageView> ReadStorage() const {
+    StorageView storage;
+    if (AsksForClones()) {
+      TRY(storage.csi_drivers, ListReadable<std::string>(kube::kCsiDrivers, DecodeName));
+    } else {
+      auto classes = ListReadable<VolumeSnapshotClassView>(kube::kVolumeSnapshotClasses,
+                                                           DecodeVolumeSnapshotClass);
+      if (!classes && !IsAbsent(classes.error())) return tl::make_unexpected(classes.error());
+      if (!classes) return storage;  // the others are of no use without
+      storage.snapshots_served = true;
+      storage.snapshot_classes = *std::move(classes);
+    }
+    TRY(storage.storage_classes,
+        ListReadable<StorageClassView>(kube::kStorageClasses, DecodeStorageClass));
+    return storage;
   }
 
   Result<std::set<std::string>> ListClaims(const char* not_older_than) const {
@@ -314,7 +457,7 @@ class Observer {
   }
 
   // Those that run and have a claim; movers aside.
-  Result<void> LookAtPods() {
+  Result<void> ListPods(const std::function<void(const PodView&, const Json& spec)>& visit) const {
     kube::ListOptions options = In(Namespace());
     options.not_older_than = kube::kAnyVersion;
     TRY_VOID(context_.api.List(
@@ -322,7 +465,7 @@ class Observer {
         [&](const Json& object) -> Result<void> {
           const auto pod = DecodePod(object);
           if (pod && !pod->Finished() && !pod->labels.contains(kVerbLabel))
-            NoteMounts(*pod, *Find(object, {"spec"}));
+            visit(*pod, *Find(object, {"spec"}));
           return {};
         },
         stop_));
@@ -484,7 +627,7 @@ bool NeedsFinalizer(const crds::Backup& backup) {
 bool IsFarBack(const Caches& caches, const crds::Backup& backup) {
   const crds::Condition* ready = crds::FindCondition(backup.status.conditions, crds::kReady);
   if (ready == nullptr || ready->reason != reason::kWaitingForSlot) return false;
-  const auto started = [](const auto& volume) { return !IsQueued(volume); };
+  const auto started = [&](const auto& volume) { return !IsQueued(backup.status, volume); };
   if (std::ranges::any_of(backup.status.volumes, started)) return false;
   const kube::ObjectKey key = {backup.metadata.namespace_, backup.status.repository};
   const auto repository = caches.repositories.Get(key);
@@ -497,8 +640,7 @@ std::vector<kube::ObjectKey> HeadOfQueue(const Caches& caches, const kube::Objec
   if (found == nullptr) return {};
   std::vector<kube::Cache<crds::Backup>::Entry> queue;
   for (const auto& [key, backup] : caches.backups.Find(index::kQueue, kube::ToString(repository)))
-    if (!backup->metadata.deletion_timestamp &&
-        std::ranges::any_of(backup->status.volumes, IsQueued))
+    if (!backup->metadata.deletion_timestamp && CountQueued(backup->status) > 0)
       queue.push_back(backup);
   return Oldest(std::move(queue),
                 static_cast<std::size_t>(found->spec.limits.concurrent_movers + 1));
@@ -516,10 +658,6 @@ std::vector<kube::ObjectKey> HeadOfCopies(const Caches& caches, const kube::Obje
   for (const auto& [key, backup] : caches.backups.Find(index::kCopies, kube::ToString(repository)))
     if (std::ranges::any_of(backup->status.copies, is_due)) owing.push_back(backup);
   return Oldest(std::move(owing), static_cast<std::size_t>(found->spec.limits.concurrent_movers));
-}
-
-std::string JobNameFor(const crds::Backup& backup, const std::string& claim) {
-  return JobName(backup.metadata.name, claim);
 }
 
 }  // namespace holdfast::controllers::backup

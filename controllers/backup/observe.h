@@ -76,7 +76,4 @@ std::vector<kube::ObjectKey> HeadOfQueue(const Caches& caches, const kube::Objec
 std::vector<kube::ObjectKey> HeadOfCopies(const Caches& caches, const kube::ObjectKey& repository,
                                           TimePoint now);
 
-// "<backup>-<claim>", within a Job name's length.
-std::string JobNameFor(const crds::Backup& backup, const std::string& claim);
-
 }  // namespace holdfast::controllers::backup

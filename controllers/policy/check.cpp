@@ -26,16 +26,6 @@ std::optional<Finding> CheckContinuous(const Spec& spec) {
   return std::nullopt;
 }
 
-std::optional<Finding> CheckCopyMethod(const Spec& spec) {
-  if (spec.copy_method == crds::CopyMethod::kSnapshot ||
-      spec.copy_method == crds::CopyMethod::kClone)
-    return NotServed("spec.copyMethod " + std::string(NameOf(spec.copy_method)),
-                     "write Direct, or Auto, which reads the volume in place");
-  if (!spec.volume_snapshot_class.empty())
-    return NotServed("spec.volumeSnapshotClass", "remove it");
-  return std::nullopt;
-}
-
 std::optional<Finding> CheckHooks(const Spec& spec, bool enabled) {
   if (enabled || (spec.hooks.pre.empty() && spec.hooks.post.empty())) return std::nullopt;
   return Finding{
@@ -76,6 +66,7 @@ std::optional<Finding> CheckDurations(const Spec& spec) {
   const std::pair<const char*, const std::string*> fields[] = {
       {"spec.jitter", &spec.jitter},
       {"spec.startingDeadline", &spec.starting_deadline},
+      {"spec.staging.deadline", &spec.staging.deadline},
       {"spec.retention.keepWithin", &spec.retention.keep_within},
       {"spec.failurePolicy.deadline", &spec.failure_policy.deadline}};
   for (const auto& [name, text] : fields)
@@ -111,8 +102,7 @@ Finding TooManyVolumes(const std::string& stateful_set, std::size_t volumes) {
 }
 
 std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy, bool hooks_enabled) {
-  for (const auto check :
-       {CheckTargetKind, CheckContinuous, CheckCopyMethod, CheckDurations, CheckHookDurations})
+  for (const auto check : {CheckTargetKind, CheckContinuous, CheckDurations, CheckHookDurations})
     if (auto finding = check(policy.spec)) return finding;
   if (auto finding = CheckHooks(policy.spec, hooks_enabled)) return finding;
   return CheckSchedules(policy);

@@ -104,6 +104,12 @@ struct VolumeBackup {
   std::string pod;
   std::string node;
   std::string job;
+  std::optional<CopyMethod> copy_method;  // never Auto; absent until it is decided
+  std::string copy_reason;                // why, where the policy left it open (Auto)
+  std::string volume_snapshot_class;      // empty: the cluster's default
+  std::string volume_snapshot;            // while there may be one
+  std::optional<TimePoint> cut_time;      // when VolumeSnapshot or clone was taken
+  std::optional<TimePoint> ready_time;    // when the VolumeSnapshot could be read from
   RunState state = RunState::kPending;
   std::string progress;  // "63%"
   std::string message;
@@ -123,6 +129,12 @@ struct VolumeBackup {
     visit("pod", &VolumeBackup::pod);
     visit("node", &VolumeBackup::node);
     visit("job", &VolumeBackup::job);
+    visit("copyMethod", &VolumeBackup::copy_method);
+    visit("copyReason", &VolumeBackup::copy_reason);
+    visit("volumeSnapshotClass", &VolumeBackup::volume_snapshot_class);
+    visit("volumeSnapshot", &VolumeBackup::volume_snapshot);
+    visit("cutTime", &VolumeBackup::cut_time);
+    visit("readyTime", &VolumeBackup::ready_time);
     visit("state", &VolumeBackup::state);
     visit("progress", &VolumeBackup::progress);
     visit("message", &VolumeBackup::message);

@@ -85,10 +85,19 @@ struct Continuous {
   friend bool operator==(const Continuous&, const Continuous&) = default;
 };
 
-enum class CopyMethod : std::uint8_t { kAuto, kSnapshot, kClone, kDirect };
-constexpr auto Names(CopyMethod) {
-  return std::array<std::string_view, 4>{"Auto", "Snapshot", "Clone", "Direct"};
-}
+// What stands between a VolumeSnapshot or clone and the mover that reads it.
+struct Staging {
+  std::string storage_class;  // of staged claims; empty: the claim's own
+  std::string deadline =
+      "1h";  // for a VolumeSnapshot to be ready, and for a staged claim to be bound
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("storageClass", &Staging::storage_class);
+    visit("deadline", &Staging::deadline);
+  }
+  friend bool operator==(const Staging&, const Staging&) = default;
+};
 
 enum class UnreadableFiles : std::uint8_t { kFail, kWarn };
 constexpr auto Names(UnreadableFiles) { return std::array<std::string_view, 2>{"Fail", "Warn"}; }
@@ -122,6 +131,7 @@ struct BackupPolicySpec {
   std::optional<Continuous> continuous;
   CopyMethod copy_method = CopyMethod::kAuto;
   std::string volume_snapshot_class;
+  Staging staging;
   FreezeHooks hooks;
   Retention retention;
   std::int64_t failed_history_limit = 3;  // failed Backup objects kept
@@ -142,6 +152,7 @@ struct BackupPolicySpec {
     visit("continuous", &BackupPolicySpec::continuous);
     visit("copyMethod", &BackupPolicySpec::copy_method);
     visit("volumeSnapshotClass", &BackupPolicySpec::volume_snapshot_class);
+    visit("staging", &BackupPolicySpec::staging);
     visit("hooks", &BackupPolicySpec::hooks);
     visit("retention", &BackupPolicySpec::retention);
     visit("failedHistoryLimit", &BackupPolicySpec::failed_history_limit);

@@ -22,6 +22,12 @@ struct SecretRef {
   friend bool operator==(const SecretRef&, const SecretRef&) = default;
 };
 
+// How a view of a volume is had that a mover can read.
+enum class CopyMethod : std::uint8_t { kAuto, kSnapshot, kClone, kDirect };
+constexpr auto Names(CopyMethod) {
+  return std::array<std::string_view, 4>{"Auto", "Snapshot", "Clone", "Direct"};
+}
+
 enum class OnError : std::uint8_t { kFail, kContinue };
 constexpr auto Names(OnError) { return std::array<std::string_view, 2>{"Fail", "Continue"}; }
 

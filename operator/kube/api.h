@@ -82,7 +82,8 @@ class Api {
   Transport& transport_;
 };
 
-// The built-in resources that Holdfast touches.
+// The resources of others that Holdfast touches. Those of snapshot.storage.k8s.io need not be
+// served.
 extern const Resource kPods;
 extern const Resource kPersistentVolumeClaims;
 extern const Resource kPersistentVolumes;
@@ -90,5 +91,9 @@ extern const Resource kStatefulSets;
 extern const Resource kJobs;
 extern const Resource kEvents;
 extern const Resource kLeases;
+extern const Resource kStorageClasses;
+extern const Resource kCsiDrivers;
+extern const Resource kVolumeSnapshots;
+extern const Resource kVolumeSnapshotClasses;
 
 }  // namespace holdfast::kube

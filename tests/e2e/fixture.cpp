@@ -79,7 +79,8 @@ void EndToEnd::SetUp() {
 
 void EndToEnd::TearDown() {
   if (HasFailure()) {
-    Show("objects", kubectl_.Run({"get", "bkr,bkp,bk,rst,sts,jobs,pods,pvc", "-o", "wide"}));
+    Show("objects",
+         kubectl_.Run({"get", "bkr,bkp,bk,rst,sts,jobs,pods,pvc,volumesnapshots", "-o", "wide"}));
     Show("holdfast objects", kubectl_.Run({"get", "bkr,bkp,bk,rst", "-o", "yaml"}));
     Show("pods", kubectl_.Run({"describe", "pods"}));
     Show("events", kubectl_.Run({"get", "events", "--sort-by=.metadata.creationTimestamp"}));
@@ -182,6 +183,14 @@ std::string EndToEnd::BackupYaml(const std::string& name) {
          name +
          "}\n"
          "spec: {policy: app, type: Incremental}\n";
+}
+
+std::string EndToEnd::Example(const std::string& path) const {
+  std::string yaml = ReadFile("examples/" + path);
+  const std::string from = "namespace: shop";
+  for (std::size_t at = 0; (at = yaml.find(from, at)) != yaml.npos;)
+    yaml.replace(at, from.size(), "namespace: " + kubectl_.ns());
+  return yaml;
 }
 
 void EndToEnd::MakeProtectedApp(int replicas, int megabytes, const std::string& limits) {

@@ -73,10 +73,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - apiGroups: [apps]
   resources: [statefulsets/scale]
   verbs: [get, patch]
-# A lost claim of a StatefulSet is made again before it is restored.
+# A lost claim of a StatefulSet is made again before it is restored; copies of a claim are made to be
+# read, and go with the Job that reads them.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [get, list, create]
+- apiGroups: [snapshot.storage.k8s.io]
+  resources: [volumesnapshots]
+  verbs: [get, list, create, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

@@ -177,18 +177,16 @@ TEST_P(BlockedTest, SaysWhyAndHealsByItself) {
 const StatefulSetView kNoTemplates = StatefulSetOf(1, {});
 const crds::BackupRepository kUnreachable =
     RepositoryNamed("offsite").NotReadyBecause("the endpoint does not answer").Build();
-const crds::BackupPolicy kSnapshotPolicy =
-    PolicyNamed("nightly")
-        .With([](auto& p) { p.spec.copy_method = crds::CopyMethod::kSnapshot; })
-        .Build();
+const crds::BackupPolicy kCopyingPolicy =
+    PolicyNamed("nightly").With([](auto& p) { p.spec.copy_to = {"second"}; }).Build();
 
 INSTANTIATE_TEST_SUITE_P(
     Checks, BlockedTest,
     ::testing::Values(
         BlockCase{"NoPolicy", [](World& w) { w.policy = nullptr; }, reason::kPolicyNotFound,
                   "there is no BackupPolicy \"nightly\" in namespace shop; create it", true},
-        BlockCase{"BadPolicy", [](World& w) { w.policy = &kSnapshotPolicy; },
-                  reason::kPolicyNotReady, "spec.copyMethod Snapshot", true},
+        BlockCase{"BadPolicy", [](World& w) { w.policy = &kCopyingPolicy; },
+                  reason::kPolicyNotReady, "spec.copyTo", true},
         BlockCase{"NoStatefulSet", [](World& w) { w.stateful_set = nullptr; },
                   reason::kStatefulSetNotFound, "there is no StatefulSet \"db\"", true},
         BlockCase{"NoTemplates", [](World& w) { w.stateful_set = &kNoTemplates; },
@@ -236,6 +234,33 @@ TEST_F(BackupDecideTest, AStuckMoverIsTheCondition) {
   EXPECT_EQ(Ready(plan).reason, reason::kUnschedulable);
   EXPECT_EQ(Ready(plan).message, "data-db-0: no node can take pod x: 0/1 nodes are available");
   EXPECT_EQ(plan.status.volumes[0].state, RunState::kPending);
+}
+
+TEST_F(BackupDecideTest, AMoverThatWaitsFollowsThePodToAnotherNode) {
+  Resolved({"data-db-0"});
+  world_.backup.status.volumes[0].node = "node-a";
+  VolumeWorld& seen = HasJob(0, MoverPhase::kWaiting);
+  seen.nodes = {"node-a", "node-b"};
+  EXPECT_THAT(Decided().stop, IsEmpty()) << "it is mounted there as well";
+  seen.nodes = {"node-b"};
+  const Plan plan = Decided();
+  ASSERT_EQ(plan.stop.size(), 1u);
+  EXPECT_EQ(plan.status.volumes[0].state, RunState::kPending);
+  EXPECT_EQ(plan.status.volumes[0].message,
+            "the pod that mounts the volume is on node node-b now; the mover follows");
+  seen.job->deleting = true;
+  EXPECT_THAT(Decided().stop, IsEmpty()) << "once";
+  seen.job.reset();
+  seen.node = "node-b";
+  EXPECT_EQ(Decided().status.volumes[0].node, "node-b");
+  EXPECT_THAT(Decided().start, ElementsAre("data-db-0"));
+}
+
+TEST_F(BackupDecideTest, AMoverThatReadsStaysWhereItIs) {
+  Resolved({"data-db-0"});
+  world_.backup.status.volumes[0].node = "node-a";
+  HasJob(0, MoverPhase::kRunning).nodes = {"node-b"};
+  EXPECT_THAT(Decided().stop, IsEmpty());
 }
 
 TEST_F(BackupDecideTest, AllGoodIsSucceeded) {

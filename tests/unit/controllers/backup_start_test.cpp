@@ -24,7 +24,9 @@ using ::testing::UnorderedElementsAre;
 class BackupStartTest : public builders::ContextTest {
  protected:
   BackupStartTest() {
-    caches_.Add(builders::PolicyNamed("nightly").Build());
+    caches_.Add(builders::PolicyNamed("nightly")
+                    .With([](auto& policy) { policy.spec.copy_method = crds::CopyMethod::kDirect; })
+                    .Build());
     caches_.Add(builders::RepositoryNamed("offsite").WithSlots(4).Build());
     SetOf(1);
     server_.AnswerAll([this](const kube::Request& request) { return Answer(request); });

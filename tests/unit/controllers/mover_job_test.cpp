@@ -56,6 +56,16 @@ TEST_F(MoverJobTest, IsTheGoldenOne) {
   EXPECT_EQ(text, golden.str());
 }
 
+TEST_F(MoverJobTest, OneOfAStagedClaimWaitsForItAndMountsItReadOnly) {
+  job_.claim_is_staged = true;
+  EXPECT_EQ(Built()["spec"]["suspend"], true);
+  for (const Json& volume : Pod()["volumes"]) {
+    if (volume["name"] != "data") continue;
+    EXPECT_EQ(volume["persistentVolumeClaim"],
+              (Json{{"claimName", "data-db-0"}, {"readOnly", true}}));
+  }
+}
+
 TEST_F(MoverJobTest, HasNoCredentialAndNoPrivilege) {
   EXPECT_EQ(Pod()["automountServiceAccountToken"], false);
   EXPECT_EQ(Pod()["enableServiceLinks"], false);

@@ -212,17 +212,12 @@ TEST_P(NotSupportedTest, NamesTheField) {
   EXPECT_THAT(finding->message, HasSubstr(std::string(GetParam().field) + " is not supported"));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Fields, NotSupportedTest,
-    ::testing::Values(FieldCase{"spec.continuous", [](auto& p) { p.spec.continuous.emplace(); }},
-                      FieldCase{"spec.copyMethod Snapshot",
-                                [](auto& p) { p.spec.copy_method = crds::CopyMethod::kSnapshot; }},
-                      FieldCase{"spec.copyMethod Clone",
-                                [](auto& p) { p.spec.copy_method = crds::CopyMethod::kClone; }},
-                      FieldCase{"spec.volumeSnapshotClass",
-                                [](auto& p) { p.spec.volume_snapshot_class = "fast"; }},
-                      FieldCase{"spec.target.selector",
-                                [](auto& p) { p.spec.target.selector.emplace(); }}));
+INSTANTIATE_TEST_SUITE_P(Fields, NotSupportedTest,
+                         ::testing::Values(FieldCase{"spec.continuous",
+                                                     [](auto& p) { p.spec.continuous.emplace(); }},
+                                           FieldCase{"spec.target.selector", [](auto& p) {
+                                                       p.spec.target.selector.emplace();
+                                                     }}));
 
 TEST(CheckPolicyTest, AWrongScheduleIsNamed) {
   const auto finding =

@@ -122,6 +122,7 @@ TEST(Trim, ARecordKeepsWhatDecisionsRead) {
   backup.status.bytes_added = 3;
   backup.status.unreadable = 2;
   backup.status.volumes[0].message = "told";
+  backup.status.volumes[0].volume_snapshot = "b-data-db-0";
   crds::SetReady(backup.status.conditions, {1, "Succeeded", "all is well"},
                  At("2026-06-01T11:00:00Z"));
   const crds::Backup record = Trimmed(backup);
@@ -139,6 +140,7 @@ TEST(Trim, ARecordKeepsWhatDecisionsRead) {
   EXPECT_EQ(crds::FindCondition(record.status.conditions, crds::kReady)->message, "all is well");
   EXPECT_EQ(record.status.volumes[0].snapshot, std::string(64, 'a'));
   EXPECT_EQ(record.status.volumes[0].message, "");
+  EXPECT_EQ(record.status.volumes[0].volume_snapshot, "b-data-db-0") << "which is left to remove";
   EXPECT_EQ(record.metadata.labels, (crds::StringMap{{kScheduleLabel, "night"}}));
 }
 

@@ -1,0 +1,79 @@
+#include "controllers/backup/staged_objects.h"
+
+#include "base/quantity.h"
+#include "controllers/kinds.h"
+#include "controllers/labels.h"
+#include "crds/types/kinds.h"
+
+namespace holdfast::controllers::backup {
+namespace {
+
+Json Metadata(const World& world, const std::string& claim, const kube::Resource& owner,
+              const std::string& owner_name, const std::string& owner_uid) {
+  const crds::ObjectMeta& backup = world.backup.metadata;
+  return {{"name", JobNameFor(world.backup, claim)},
+          {"namespace", backup.namespace_},
+          {"labels",
+           {{kManagedBy, kManagedByHoldfast},
+            {"app.kubernetes.io/name", "holdfast"},
+            {kBackupLabel, LabelValue(backup.name)},
+            {kPolicyLabel, LabelValue(world.backup.spec.policy)},
+            {kClaimLabel, LabelValue(claim)}}},
+          {"ownerReferences",
+           {{{"apiVersion", owner.ApiVersion()},
+             {"kind", owner.kind},
+             {"name", owner_name},
+             {"uid", owner_uid},
+             {"controller", true},
+             {"blockOwnerDeletion", owner != kube::kJobs}}}}};
+}
+
+Json SourceOf(const crds::VolumeBackup& volume) {
+  if (volume.copy_method == crds::CopyMethod::kClone)
+    return {{"kind", kube::kPersistentVolumeClaims.kind}, {"name", volume.claim}};
+  return {{"apiGroup", kube::kVolumeSnapshots.group},
+          {"kind", kube::kVolumeSnapshots.kind},
+          {"name", volume.volume_snapshot}};
+}
+
+// Storage that serves many nodes at once can often hand out a snapshot read-only without copying
+// it.
+const char* AccessModeFor(const crds::VolumeBackup& volume, const ClaimView& source) {
+  return volume.copy_method == crds::CopyMethod::kSnapshot && source.many_nodes ? "ReadOnlyMany"
+                                                                                : "ReadWriteOnce";
+}
+
+// A claim may not be smaller than what it is made from.
+std::string SizeFor(const VolumeWorld& seen) {
+  const std::string& whole = seen.source.capacity;
+  const std::string restored = seen.snapshot ? seen.snapshot->restore_size : "";
+  return ParseQuantity(restored).value_or(0) > ParseQuantity(whole).value_or(0) ? restored : whole;
+}
+
+}  // namespace
+
+Json BuildVolumeSnapshot(const World& world, const crds::VolumeBackup& volume) {
+  Json spec = {{"source", {{"persistentVolumeClaimName", volume.claim}}}};
+  if (!volume.volume_snapshot_class.empty())
+    spec["volumeSnapshotClassName"] = volume.volume_snapshot_class;
+  return {{"apiVersion", kube::kVolumeSnapshots.ApiVersion()},
+          {"kind", kube::kVolumeSnapshots.kind},
+          {"metadata", Metadata(world, volume.claim, ResourceOf<crds::Backup>(),
+                                world.backup.metadata.name, world.backup.metadata.uid)},
+          {"spec", std::move(spec)}};
+}
+
+Json BuildStagedClaim(const World& world, const crds::VolumeBackup& volume, const VolumeWorld& seen,
+                      const std::string& job_uid) {
+  return {{"apiVersion", kube::kPersistentVolumeClaims.ApiVersion()},
+          {"kind", kube::kPersistentVolumeClaims.kind},
+          {"metadata", Metadata(world, volume.claim, kube::kJobs,
+                                JobNameFor(world.backup, volume.claim), job_uid)},
+          {"spec",
+           {{"accessModes", {AccessModeFor(volume, seen.source)}},
+            {"storageClassName", StagingClassOf(world.policy->spec, seen.source)},
+            {"resources", {{"requests", {{"storage", SizeFor(seen)}}}}},
+            {"dataSourceRef", SourceOf(volume)}}}};
+}
+
+}  // namespace holdfast::controllers::backup

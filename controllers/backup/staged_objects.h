@@ -1,0 +1,19 @@
+// The objects that staging makes (staging.h). Pure.
+#pragma once
+
+#include <string>
+
+#include "base/json.h"
+#include "controllers/backup/decide.h"
+
+namespace holdfast::controllers::backup {
+
+// Of the volume's claim, named and classed as the status says; it belongs to the Backup.
+Json BuildVolumeSnapshot(const World& world, const crds::VolumeBackup& volume);
+
+// The claim that the mover reads, made from the VolumeSnapshot or from the claim itself. It belongs
+// to the mover's Job, which has its name.
+Json BuildStagedClaim(const World& world, const crds::VolumeBackup& volume, const VolumeWorld& seen,
+                      const std::string& job_uid);
+
+}  // namespace holdfast::controllers::backup

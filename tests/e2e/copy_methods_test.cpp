@@ -1,0 +1,299 @@
+// Copy methods on real VolumeSnapshots: the snapshot controller, the CSI sidecars and a driver
+// whose copies are taken while the file system is frozen. What is staged leaves nothing behind.
+#include <algorithm>
+
+#include "tests/e2e/fixture.h"
+
+namespace holdfast::e2e {
+namespace {
+
+using std::chrono::seconds;
+
+// A mover so slow that a test can step in while it reads.
+constexpr const char* kSlow = "{uploadPerSecond: 4Mi, downloadPerSecond: 4Mi}";
+
+// The writer counts in both volumes in lock step; it holds still while /dev/shm/hold is there. As
+// in examples/policy-snapshot.yaml.
+constexpr const char* kHooks = R"(  hooks:
+    pre: [{command: [sh, -c, 'touch /dev/shm/hold; until [ -e /dev/shm/held ]; do sleep 0.05; done; cat /data/count']}]
+    post: [{command: [sh, -c, 'rm -f /dev/shm/hold']}]
+)";
+
+class CopyMethodsTest : public EndToEnd {
+ protected:
+  // One pod with two claims, a large file in the first and a counter in both.
+  void MakeApp(const std::string& limits = "", const std::string& of_data = "csi",
+               const std::string& of_log = "csi") {
+    MakeSecrets();
+    kubectl_.Apply(RepositoryYaml(limits));
+    kubectl_.Apply(AppYaml(of_data, of_log));
+    kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
+    kubectl_.Shell("app-0", "dd if=/dev/urandom of=/data/big bs=1M count=16 2>/dev/null && sync");
+    ASSERT_TRUE(WaitForReason("bkr", "offsite", "Ready", "True", "", seconds(60)));
+  }
+
+  static std::string AppYaml(const std::string& of_data, const std::string& of_log) {
+    return R"(apiVersion: v1
+kind: Service
+metadata: {name: app}
+spec: {clusterIP: None, selector: {app: app}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: app}
+spec:
+  replicas: 1
+  serviceName: app
+  selector: {matchLabels: {app: app}}
+  template:
+    metadata: {labels: {app: app}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      securityContext:
+        {runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000,
+         seccompProfile: {type: RuntimeDefault}}
+      containers:
+        - name: app
+          image: localhost/busybox:dev
+          imagePullPolicy: IfNotPresent
+          command:
+            - sh
+            - -c
+            - |
+              i=0
+              while :; do
+                if [ -e /dev/shm/hold ]; then touch /dev/shm/held; sleep 0.05; continue; fi
+                rm -f /dev/shm/held
+                i=$((i+1))
+                for folder in /data /log; do echo $i >$folder/next; mv $folder/next $folder/count; done
+              done
+          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+          volumeMounts: [{name: data, mountPath: /data}, {name: log, mountPath: /log}]
+  volumeClaimTemplates:
+    - metadata: {name: data}
+      spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 64Mi}}, storageClassName: )" +
+           of_data + R"(}
+    - metadata: {name: log}
+      spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 64Mi}}, storageClassName: )" +
+           of_log + "}\n";
+  }
+
+  void Policy(const std::string& more) const { kubectl_.Apply(PolicyYaml(more)); }
+  void BackUp(const std::string& name) const { kubectl_.Apply(BackupYaml(name)); }
+  // By a policy of its own, which goes to no other's turn.
+  void BackUpBy(const std::string& name, const std::string& more) const {
+    std::string policy = PolicyYaml(more);
+    policy.replace(policy.find("{name: app}"), 11, "{name: " + name + "}");
+    std::string backup = BackupYaml(name);
+    backup.replace(backup.find("policy: app"), 11, "policy: " + name);
+    kubectl_.Apply(policy);
+    kubectl_.Apply(backup);
+  }
+  Json Status(const std::string& backup) const {
+    const Json object = kubectl_.Get("bk", backup);
+    return object.is_null() ? Json::object() : object.value("status", Json::object());
+  }
+  Json Volume(const std::string& backup, std::size_t i) const {
+    return Status(backup).value("volumes", Json::array()).at(i);
+  }
+  int Count() const { return std::stoi(kubectl_.Shell("app-0", "cat /data/count")); }
+
+  std::vector<Json> Items(const std::string& kind) const {
+    return ParseJson(kubectl_.Must({"get", kind, "-o", "json"})).value()["items"];
+  }
+  // What is there beyond the workload's own two claims and their volumes.
+  std::string Staged() const {
+    std::string left;
+    const auto name = [&](const Json& object) {
+      left += FindString(object, {"kind"}) + "/" + FindString(object, {"metadata", "name"}) + " ";
+    };
+    for (const Json& object : Items("volumesnapshots,jobs"))
+      if (FindString(object, {"metadata", "labels", "holdfast.dev/verb"}) != "probe") name(object);
+    for (const Json& claim : Items("pvc"))
+      if (!FindString(claim, {"metadata", "name"}).ends_with("-app-0") ||
+          Find(claim, {"metadata", "ownerReferences"}) != nullptr)
+        name(claim);
+    for (const Json& content : Items("volumesnapshotcontents"))
+      if (FindString(content, {"spec", "volumeSnapshotRef", "namespace"}) == kubectl_.ns())
+        name(content);
+    for (const Json& volume : Items("pv"))
+      if (FindString(volume, {"spec", "claimRef", "namespace"}) == kubectl_.ns() &&
+          !FindString(volume, {"spec", "claimRef", "name"}).ends_with("-app-0"))
+        name(volume);
+    return left;
+  }
+  void ExpectNothingLeft(const std::string& after) const {
+    std::string left;
+    EXPECT_TRUE(WaitUntil("nothing is left after " + after, seconds(60), [&] {
+      return (left = Staged()).empty();
+    })) << left;
+  }
+  bool AwaitReading(const std::string& backup) const {
+    return WaitUntil("a mover of " + backup + " reads", seconds(60), [&] {
+      for (const Json& volume : Status(backup).value("volumes", Json::array()))
+        if (FindString(volume, {"state"}) == "Running") return true;
+      return false;
+    });
+  }
+  std::string OtherNode() const {
+    const std::string used = FindString(kubectl_.Get("pod", "app-0"), {"spec", "nodeName"});
+    for (const Json& node : Items("nodes"))
+      if (const std::string name = FindString(node, {"metadata", "name"}); name != used)
+        return name;
+    throw std::runtime_error("the test needs two nodes");
+  }
+  std::string Dumped(const std::string& snapshot, const std::string& path) const {
+    return Restic({"--quiet", "dump", snapshot, "/" + kubectl_.ns() + path}).text;
+  }
+};
+
+TEST_F(CopyMethodsTest, SnapshotsOfOneMomentAreReadAnywhereWhileTheWorkloadGoesOn) {
+  ASSERT_NO_FATAL_FAILURE(MakeApp(kSlow));
+  const std::string node = OtherNode();
+  kubectl_.Apply(Example("policy-snapshot.yaml") +
+                 "  suspend: true\n  mover: {nodeSelector: {kubernetes.io/hostname: " + node +
+                 "}}\n");
+  BackUp("first");
+  ASSERT_TRUE(AwaitReading("first"));
+  const Json held = Status("first")["hooks"];
+  const int frozen = std::stoi(FindString(held["runs"][0], {"stdout"}));
+  EXPECT_NE(FindString(held, {"thawedTime"}), "") << "held until the cut, not until all is read";
+  EXPECT_GT(Count(), frozen) << "and it writes while its data is read";
+  ASSERT_TRUE(WaitForPhase("bk", "first", "Succeeded", seconds(90)));
+  for (const auto& [i, claim] : {std::pair(0, "/data-app-0/count"), {1, "/log-app-0/count"}}) {
+    const Json volume = Volume("first", static_cast<std::size_t>(i));
+    EXPECT_EQ(Dumped(FindString(volume, {"snapshot"}), claim), std::to_string(frozen) + "\n");
+    EXPECT_EQ(FindString(volume, {"copyMethod"}), "Snapshot");
+    EXPECT_EQ(FindString(volume, {"volumeSnapshotClass"}), "csi");
+    EXPECT_EQ(FindString(volume, {"node"}), node);
+    EXPECT_LE(FindString(volume, {"cutTime"}), FindString(held, {"thawedTime"}));
+  }
+  ExpectNothingLeft("a good run");
+
+  // The parent is found, and only what changed is read: inodes and times are those of the original.
+  BackUp("second");
+  ASSERT_TRUE(WaitForPhase("bk", "second", "Succeeded", seconds(90)));
+  EXPECT_EQ(FindString(Volume("second", 0), {"parent"}),
+            FindString(Volume("first", 0), {"snapshot"}));
+  EXPECT_LT(FindInt(Volume("second", 0), {"bytesRead"}).value_or(0), 1 << 20);
+  ExpectNothingLeft("an incremental run");
+}
+
+TEST_F(CopyMethodsTest, EachVolumeIsReadAsItsStorageCanOrToldWhyNot) {
+  ASSERT_NO_FATAL_FAILURE(MakeApp("", "csi-wait", "standard"));
+  Policy("");
+  BackUp("auto");
+  ASSERT_TRUE(WaitForPhase("bk", "auto", "Succeeded", seconds(90)));
+  EXPECT_EQ(FindString(Volume("auto", 0), {"copyMethod"}), "Snapshot");
+  EXPECT_EQ(FindString(Volume("auto", 0), {"copyReason"}),
+            "Snapshot, because driver csi.test.holdfast.dev has VolumeSnapshotClass csi");
+  EXPECT_EQ(FindString(Volume("auto", 1), {"copyMethod"}), "Direct");
+  EXPECT_EQ(FindString(Volume("auto", 1), {"copyReason"}),
+            "Direct, because driver rancher.io/local-path of PersistentVolumeClaim log-app-0 has "
+            "no VolumeSnapshotClass");
+
+  Policy("  copyMethod: Snapshot\n");
+  BackUp("asked");
+  ASSERT_TRUE(WaitForReason("bk", "asked", "Stalled", "True", "NoSnapshotClass", seconds(60)));
+  kubectl_.Apply(Example("policy-clone.yaml") + "  suspend: true\n");
+  ASSERT_TRUE(WaitForReason("bk", "asked", "Stalled", "True", "CannotClone", seconds(60)));
+  EXPECT_NE(ConditionMessage("bk", "asked", "Stalled").find("is no CSI driver"), std::string::npos)
+      << ConditionMessage("bk", "asked", "Stalled");
+  Policy("  copyMethod: Direct\n");
+  ASSERT_TRUE(WaitForPhase("bk", "asked", "Succeeded", seconds(90)));
+
+  kubectl_.Must({"patch", "bkp", "app", "--type=merge", "--patch",
+                 R"({"spec": {"copyMethod": "Clone", "target": {"volumeClaims": ["data"]}}})"});
+  BackUp("clone");
+  ASSERT_TRUE(WaitForPhase("bk", "clone", "Succeeded", seconds(90)));
+  EXPECT_EQ(FindString(Volume("clone", 0), {"copyMethod"}), "Clone");
+  EXPECT_NE(FindString(Volume("clone", 0), {"cutTime"}), "");
+  EXPECT_EQ(FindString(Volume("clone", 0), {"parent"}),
+            FindString(Volume("asked", 0), {"snapshot"}))
+      << "it is a backup of the same volume";
+  EXPECT_LT(FindInt(Volume("clone", 0), {"bytesRead"}).value_or(0), 1 << 20);
+  ExpectNothingLeft("a clone");
+}
+
+TEST_F(CopyMethodsTest, FailuresSayWhyHealAndLeaveNothing) {
+  ASSERT_NO_FATAL_FAILURE(MakeApp());
+  const std::string late = "late-" + kubectl_.ns();
+  BackUpBy("missing", "  copyMethod: Snapshot\n  volumeSnapshotClass: " + late + "\n");
+  ASSERT_TRUE(WaitForReason("bk", "missing", "Stalled", "True", "NoSnapshotClass", seconds(60)));
+  EXPECT_NE(ConditionMessage("bk", "missing", "Stalled").find("there is no VolumeSnapshotClass"),
+            std::string::npos);
+  kubectl_.Apply(
+      "apiVersion: snapshot.storage.k8s.io/v1\nkind: VolumeSnapshotClass\nmetadata: {name: " +
+      late + "}\ndriver: csi.test.holdfast.dev\ndeletionPolicy: Delete\n");
+
+  const std::pair<std::string, std::string> failing[] = {
+      {"csi-never-ready", "was not ready within 6s (spec.staging.deadline"},
+      {"csi-full", "the pool is full"}};
+  for (const auto& [name, words] : failing)
+    BackUpBy(name, "  copyMethod: Snapshot\n  staging: {deadline: 6s}\n  volumeSnapshotClass: " +
+                       name + "\n");
+  for (const auto& [name, words] : failing) {
+    ASSERT_TRUE(WaitForPhase("bk", name, "Failed", seconds(60)));
+    EXPECT_NE(FindString(Volume(name, 0), {"message"}).find(words), std::string::npos)
+        << Volume(name, 0);
+  }
+
+  const bool healed = WaitForPhase("bk", "missing", "Succeeded", seconds(90));
+  kubectl_.Must({"delete", "volumesnapshotclass", late});
+  ASSERT_TRUE(healed);
+  ExpectNothingLeft("failures, and one that healed");
+}
+
+// The pod moves to another node before its volume's mover could start; the mover follows.
+TEST_F(CopyMethodsTest, ADirectMoverFollowsThePod) {
+  ASSERT_NO_FATAL_FAILURE(MakeApp());
+  const std::string label = "holdfast-test/" + kubectl_.ns();
+  const std::string from = FindString(kubectl_.Get("pod", "app-0"), {"spec", "nodeName"});
+  const std::string to = OtherNode();
+  Policy("  copyMethod: Direct\n  mover: {nodeSelector: {" + label + ": here}}\n");
+  BackUp("moved");
+  ASSERT_TRUE(WaitForReason("bk", "moved", "Reconciling", "True", "Unschedulable", seconds(60)));
+  const auto placed_on = [&](const std::string& node) {
+    return kubectl_.Get("job", "moved-data-app-0").dump().find("\"values\":[\"" + node + "\"]") !=
+           std::string::npos;
+  };
+  EXPECT_TRUE(placed_on(from));
+  kubectl_.Must({"cordon", from});
+  kubectl_.Must({"delete", "pod", "app-0"});
+  const bool moved =
+      WaitUntil("the mover is placed where the pod is", seconds(90), [&] { return placed_on(to); });
+  kubectl_.Must({"uncordon", from});
+  kubectl_.Must({"label", "node", to, label + "=here"});
+  const bool ended = WaitForPhase("bk", "moved", "Succeeded", seconds(60));
+  kubectl_.Must({"label", "node", to, label + "-"});
+  ASSERT_TRUE(moved && ended);
+  EXPECT_EQ(FindString(Volume("moved", 0), {"node"}), to);
+}
+
+TEST_F(CopyMethodsTest, WhatIsInterruptedLeavesNothing) {
+  ASSERT_NO_FATAL_FAILURE(MakeApp(kSlow));
+  Policy(std::string(kHooks) + "  copyMethod: Snapshot\n");
+  BackUp("killed");
+  ASSERT_TRUE(AwaitReading("killed"));
+  ASSERT_NO_FATAL_FAILURE(KillOperator());
+  ASSERT_TRUE(WaitForPhase("bk", "killed", "Succeeded", seconds(120)));
+  ExpectNothingLeft("a killed operator");
+  WaitForOperator();
+
+  kubectl_.Shell("app-0", "dd if=/dev/urandom of=/data/big bs=1M count=16 2>/dev/null && sync");
+  BackUp("deleted");
+  ASSERT_TRUE(AwaitReading("deleted"));
+  kubectl_.Must({"delete", "bk", "deleted"});
+  ExpectNothingLeft("a deleted Backup");
+
+  Policy("  copyMethod: Snapshot\n  volumeSnapshotClass: csi-never-ready\n");
+  BackUp("early");
+  ASSERT_TRUE(WaitForReason("bk", "early", "Reconciling", "True", "Staging", seconds(60)));
+  ASSERT_NO_FATAL_FAILURE(KillOperator());
+  WaitForOperator();
+  kubectl_.Must({"delete", "bk", "early"});
+  ExpectNothingLeft("one that was deleted while it waited");
+}
+
+}  // namespace
+}  // namespace holdfast::e2e

@@ -1,0 +1,517 @@
+// VolumeSnapshots and staged claims of a run, told as stories: what Decide plans is stored and
+// made, as the controller would; then the storage does something, and it decides again.
+#include <algorithm>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controllers/backup/staged_objects.h"
+#include "controllers/backup/staging.h"
+#include "controllers/reasons.h"
+#include "tests/builders/kinds.h"
+
+namespace holdfast::controllers::backup {
+namespace {
+
+using namespace builders;  // NOLINT(google-build-using-namespace): they are the test's language
+using crds::BackupPhase;
+using crds::CopyMethod;
+using crds::RunState;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+class BackupStagingTest : public ::testing::Test {
+ protected:
+  BackupStagingTest() {
+    policy_.spec.copy_method = CopyMethod::kSnapshot;
+    world_.now = At("2026-06-01T02:00:00Z");
+    world_.backup = BackupNamed("run").Build();
+    world_.policy = &policy_;
+    world_.repository = &repository_;
+    world_.stateful_set = &stateful_set_;
+    world_.hooks_enabled = true;
+    world_.free_slots = 4;
+    world_.storage.snapshots_served = true;
+    world_.storage.snapshot_classes = {VolumeSnapshotClassView{"snap", "csi.example"}};
+    world_.storage.storage_classes = {StorageClassView{"fast", "csi.example"}};
+    world_.storage.csi_drivers = std::vector<std::string>{"csi.example"};
+  }
+
+  // One look: what is planned becomes the truth.
+  Plan Look() {
+    world_.now += seconds(1);
+    Plan plan = Decide(world_, Settings{});
+    for (const std::string& claim : plan.cut) {
+      EXPECT_EQ(Volume(claim).volume_snapshot, "run-" + claim) << "the debt is stored first";
+      Seen(claim).snapshot = MadeOf(claim);
+      did_.push_back("cut " + claim);
+    }
+    world_.backup.status = plan.status;
+    for (const std::size_t i : plan.hooks.start) {
+      world_.hook_news.running.insert(i);
+      did_.push_back(NameOf(i));
+    }
+    for (const hooks::Outcome& outcome : plan.hooks.stored)
+      std::erase_if(world_.hook_news.ended, [&](const auto& o) { return o.run == outcome.run; });
+    for (const std::string& claim : plan.start) StartMover(claim);
+    for (const std::string& claim : plan.claims) did_.push_back("claim " + claim);
+    for (const JobView& job : plan.stop) {
+      did_.push_back("remove " + job.key.name);
+      RemoveMover(job.key.name);
+    }
+    for (const VolumeSnapshotView& snapshot : plan.uncut) {
+      did_.push_back("uncut " + snapshot.key.name);
+      for (VolumeWorld& seen : world_.volumes)
+        if (seen.snapshot && seen.snapshot->key == snapshot.key) seen.snapshot->deleting = true;
+    }
+    if (world_.volumes.empty())
+      for (const auto& volume : plan.status.volumes) AddVolume(volume.claim);
+    return plan;
+  }
+
+  void AddVolume(const std::string& claim) {
+    VolumeWorld& seen = world_.volumes.emplace_back();
+    seen.claim = claim;
+    seen.node = "node-a";
+    seen.source.key = {"shop", claim};
+    seen.source.storage_class = "fast";
+    seen.source.provisioner = "csi.example";
+    seen.source.capacity = "10Gi";
+  }
+  VolumeSnapshotView MadeOf(const std::string& claim) {
+    VolumeSnapshotView snapshot;
+    snapshot.key = {"shop", "run-" + claim};
+    snapshot.owner = {"Backup", "run", "uid-run"};
+    snapshot.created = world_.now;
+    return snapshot;
+  }
+  void StartMover(const std::string& claim) {
+    did_.push_back("copy " + claim);
+    VolumeWorld& seen = Seen(claim);
+    seen.job.emplace().key = {"shop", "run-" + claim};
+    seen.job->created = world_.now;
+    seen.mover.phase = MoverPhase::kWaiting;
+    if (!IsStaged(Volume(claim))) return;
+    seen.staged.emplace().key = seen.job->key;
+    seen.staged->created = world_.now;
+  }
+  void RemoveMover(const std::string& name) {
+    for (VolumeWorld& seen : world_.volumes)
+      if (seen.job && seen.job->key.name == name) {
+        seen.job.reset();
+        seen.staged.reset();
+      }
+  }
+
+  // The storage.
+  void IsCut(const std::string& claim) { Seen(claim).snapshot->cut = At("2026-06-01T02:00:30Z"); }
+  void IsReady(const std::string& claim) {
+    IsCut(claim);
+    Seen(claim).snapshot->ready = true;
+  }
+  void IsRemoved(const std::string& claim) { Seen(claim).snapshot.reset(); }
+
+  void Runs(const std::string& claim) {
+    Seen(claim).staged->bound = true;
+    Seen(claim).mover.phase = MoverPhase::kRunning;
+  }
+  void IsCopied(const std::string& claim) {
+    protocol::MoverResult result;
+    result.snapshot = std::string(64, 'a');
+    Seen(claim).mover.phase = MoverPhase::kSucceeded;
+    Seen(claim).mover.result = result;
+    Seen(claim).job->complete = true;
+  }
+  void Ends(const std::string& name, int exit_code) {
+    for (const std::size_t i : std::set(world_.hook_news.running)) {
+      if (NameOf(i) != name) continue;
+      world_.hook_news.running.erase(i);
+      world_.hook_news.ended.push_back({i, "app", "c1", exit_code, "", "", world_.now});
+      return;
+    }
+    ADD_FAILURE() << name << " does not run";
+  }
+
+  void Freezes() {
+    crds::Hook lock;
+    lock.command = {"lock"};
+    policy_.spec.hooks.pre = {lock};
+    lock.command = {"unlock"};
+    policy_.spec.hooks.post = {lock};
+  }
+  std::string NameOf(std::size_t i) const {
+    const crds::HookRun& run = Status().hooks.runs[i];
+    return hooks::HookOf(Status().hooks, run).command[0] + " " + run.pod;
+  }
+  VolumeWorld& Seen(const std::string& claim) {
+    return *std::ranges::find(world_.volumes, claim, &VolumeWorld::claim);
+  }
+  const crds::BackupStatus& Status() const { return world_.backup.status; }
+  const crds::VolumeBackup& Volume(const std::string& claim) const {
+    return *std::ranges::find(Status().volumes, claim, &crds::VolumeBackup::claim);
+  }
+  const crds::Condition& Ready() const {
+    return *crds::FindCondition(Status().conditions, crds::kReady);
+  }
+  std::vector<std::string> Did() { return std::exchange(did_, {}); }
+
+  // One volume, and its VolumeSnapshot is being taken.
+  void CutOne() {
+    stateful_set_ = StatefulSetOf(1);
+    Look();
+    Look();
+    Look();
+    ASSERT_THAT(Did(), ElementsAre("cut data-db-0"));
+  }
+  // And its mover reads.
+  void ReadOne() {
+    ASSERT_NO_FATAL_FAILURE(CutOne());
+    IsReady("data-db-0");
+    Look();
+    Look();
+    ASSERT_THAT(Did(), ElementsAre("copy data-db-0"));
+    Runs("data-db-0");
+    Look();
+  }
+
+  crds::BackupPolicy policy_ = PolicyNamed("nightly").Build();
+  crds::BackupRepository repository_ = RepositoryNamed("offsite").WithSlots(4).Build();
+  StatefulSetView stateful_set_ = StatefulSetOf(2);
+  World world_;
+  std::vector<std::string> did_;
+};
+
+TEST_F(BackupStagingTest, CutsAllThenReadsWhatIsReadyAndRemovesIt) {
+  Look();
+  Plan plan = Look();
+  EXPECT_THAT(Did(), IsEmpty());
+  EXPECT_EQ(plan.requeue, RequeueAt(world_.now)) << "what will be made is written down first";
+  EXPECT_EQ(Volume("data-db-0").copy_method, CopyMethod::kSnapshot);
+  EXPECT_EQ(Volume("data-db-0").volume_snapshot_class, "snap");
+
+  plan = Look();
+  EXPECT_THAT(Did(), ElementsAre("cut data-db-0", "cut data-db-1"));
+  EXPECT_EQ(Status().phase, BackupPhase::kRunning);
+  EXPECT_EQ(Ready().reason, reason::kStaging);
+  EXPECT_EQ(plan.requeue, RequeueAt(world_.now + kStagingPeriod));
+
+  IsCut("data-db-0");
+  IsReady("data-db-1");
+  plan = Look();
+  EXPECT_EQ(plan.requeue, RequeueAt(world_.now)) << "to count slots";
+  EXPECT_EQ(Volume("data-db-0").message,
+            "VolumeSnapshot run-data-db-0 is taken and being made ready");
+  EXPECT_EQ(Volume("data-db-0").cut_time, At("2026-06-01T02:00:30Z"));
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("copy data-db-1"));
+  EXPECT_EQ(Volume("data-db-1").node, "") << "anywhere";
+
+  Runs("data-db-1");
+  Look();
+  IsCopied("data-db-1");
+  Look();
+  EXPECT_THAT(Did(), IsEmpty()) << "the result is stored before what it was read from goes";
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("remove run-data-db-1"));
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("uncut run-data-db-1"));
+  Look();
+  EXPECT_THAT(Did(), IsEmpty());
+  IsRemoved("data-db-1");
+  Look();
+  EXPECT_EQ(Volume("data-db-1").volume_snapshot, "");
+
+  IsReady("data-db-0");
+  Look();
+  Look();
+  IsCopied("data-db-0");
+  Look();
+  EXPECT_EQ(Status().phase, BackupPhase::kSucceeded);
+  Did();
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("remove run-data-db-0")) << "also once the Backup is over";
+  Look();
+  IsRemoved("data-db-0");
+  plan = Look();
+  EXPECT_FALSE(HasStaged(Status()));
+  EXPECT_EQ(plan.requeue, AwaitChange());
+}
+
+TEST_F(BackupStagingTest, HooksHoldUntilEveryVolumeOfThePodIsCut) {
+  Freezes();
+  Look();
+  Look();
+  EXPECT_FALSE(Status().hooks.runs.empty());
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("lock db-0", "lock db-1"));
+  Ends("lock db-0", 0);
+  Look();
+  EXPECT_THAT(Did(), IsEmpty()) << "nothing is cut before all pods are frozen";
+  Ends("lock db-1", 0);
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("cut data-db-0", "cut data-db-1"));
+  Look();
+  EXPECT_THAT(Did(), IsEmpty());
+  IsCut("data-db-0");
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("unlock db-0")) << "as soon as it is cut, ready or not";
+  IsCut("data-db-1");
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("unlock db-1"));
+  Ends("unlock db-0", 0);
+  Ends("unlock db-1", 0);
+  IsReady("data-db-0");
+  IsReady("data-db-1");
+  Look();
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("copy data-db-0", "copy data-db-1"));
+}
+
+TEST_F(BackupStagingTest, OneSlotIsEnoughToFreezeAndCut) {
+  Freezes();
+  repository_.spec.limits.concurrent_movers = 2;
+  world_.free_slots = 1;
+  Look();
+  Look();
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("lock db-0", "lock db-1"));
+}
+
+TEST_F(BackupStagingTest, TheDeadlineOfHooksIsForWhatIsNotCut) {
+  Freezes();
+  Look();
+  Look();
+  Look();
+  Ends("lock db-0", 0);
+  Ends("lock db-1", 0);
+  Look();
+  IsCut("data-db-0");
+  world_.now += minutes(11);
+  Look();
+  EXPECT_EQ(Volume("data-db-0").state, RunState::kPending);
+  EXPECT_EQ(Volume("data-db-1").state, RunState::kFailed);
+  EXPECT_THAT(Volume("data-db-1").message, HasSubstr("spec.hooks.deadline"));
+}
+
+TEST_F(BackupStagingTest, WithoutAClassItStandsStillAndHeals) {
+  world_.storage.snapshot_classes->clear();
+  Look();
+  Plan plan = Look();
+  EXPECT_TRUE(crds::IsTrue(Status().conditions, crds::kStalled));
+  EXPECT_EQ(Ready().reason, reason::kNoSnapshotClass);
+  EXPECT_EQ(Status().phase, BackupPhase::kPending);
+  EXPECT_TRUE(plan.requeue.at);
+  EXPECT_EQ(Volume("data-db-0").copy_method, std::nullopt);
+  world_.storage.snapshot_classes = {VolumeSnapshotClassView{"snap", "csi.example"}};
+  Look();
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("cut data-db-0", "cut data-db-1"));
+}
+
+TEST_F(BackupStagingTest, NothingIsCutWhileTheRepositoryHasNoSlot) {
+  Look();
+  Look();
+  world_.free_slots = 0;
+  Look();
+  EXPECT_THAT(Did(), IsEmpty());
+  EXPECT_EQ(Ready().reason, reason::kWaitingForSlot);
+  EXPECT_FALSE(AwaitsSnapshot(Status(), Volume("data-db-0"))) << "it queues for a slot";
+}
+
+TEST_F(BackupStagingTest, OneThatIsNeverReadyFailsWithTheStoragesOwnWords) {
+  ASSERT_NO_FATAL_FAILURE(CutOne());
+  EXPECT_TRUE(AwaitsSnapshot(Status(), Volume("data-db-0"))) << "it takes no place in the queue";
+  Seen("data-db-0").snapshot->error = "rpc error: pool is full";
+  Look();
+  EXPECT_EQ(Volume("data-db-0").message,
+            "VolumeSnapshot run-data-db-0 is not ready: rpc error: pool is full");
+  EXPECT_EQ(Ready().message,
+            "data-db-0: VolumeSnapshot run-data-db-0 is not ready: rpc error: pool is full");
+  world_.now += hours(1);
+  Look();
+  EXPECT_EQ(Status().phase, BackupPhase::kFailed);
+  EXPECT_EQ(Volume("data-db-0").message,
+            "VolumeSnapshot run-data-db-0 was not ready within 1h (spec.staging.deadline of the "
+            "policy): rpc error: pool is full");
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("uncut run-data-db-0"));
+}
+
+TEST_F(BackupStagingTest, AClaimThatIsNeverProvisionedFailsAndItsMoverIsStopped) {
+  ASSERT_NO_FATAL_FAILURE(CutOne());
+  IsReady("data-db-0");
+  Look();
+  Look();
+  Did();
+  Seen("data-db-0").mover.message = "no node can take pod x";
+  world_.now += hours(1);
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("remove run-data-db-0"));
+  EXPECT_EQ(Status().phase, BackupPhase::kFailed);
+  EXPECT_THAT(Volume("data-db-0").message,
+              HasSubstr("PersistentVolumeClaim run-data-db-0 could not be provisioned within 1h"));
+  EXPECT_THAT(Volume("data-db-0").message, HasSubstr("no node can take pod x"));
+}
+
+TEST_F(BackupStagingTest, OneThatIsDeletedByOthersOrNotOursCostsTheVolume) {
+  ASSERT_NO_FATAL_FAILURE(CutOne());
+  World deleted = world_;
+  deleted.volumes[0].snapshot->deleting = true;
+  EXPECT_THAT(Decide(deleted, Settings{}).status.volumes[0].message,
+              HasSubstr("was deleted before its data was read"));
+  World foreign = world_;
+  foreign.volumes[0].snapshot->owner.uid = "uid-of-another";
+  const Plan plan = Decide(foreign, Settings{});
+  EXPECT_THAT(plan.status.volumes[0].message, HasSubstr("is not of this Backup"));
+  foreign.backup.status = plan.status;
+  EXPECT_THAT(Decide(foreign, Settings{}).uncut, IsEmpty()) << "and it is left alone";
+  IsCut("data-db-0");
+  Look();
+  IsRemoved("data-db-0");
+  Look();
+  EXPECT_THAT(Volume("data-db-0").message, HasSubstr("is gone, and its data was not read"));
+}
+
+// An operator that was killed between the two writes.
+TEST_F(BackupStagingTest, AStagedClaimThatIsMissingIsMadeAgain) {
+  ASSERT_NO_FATAL_FAILURE(CutOne());
+  IsReady("data-db-0");
+  Look();
+  Look();
+  Did();
+  Seen("data-db-0").staged.reset();
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("claim data-db-0"));
+  Seen("data-db-0").staged.emplace().created = world_.now;
+  Seen("data-db-0").job->suspended = true;
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("claim data-db-0")) << "with which the Job goes on";
+  Seen("data-db-0").job->suspended = false;
+  Look();
+  EXPECT_THAT(Did(), IsEmpty());
+}
+
+TEST_F(BackupStagingTest, AClaimThatIsNeverMadeFailsTheVolume) {
+  ASSERT_NO_FATAL_FAILURE(CutOne());
+  IsReady("data-db-0");
+  Look();
+  Look();
+  Did();
+  Seen("data-db-0").staged.reset();
+  Seen("data-db-0").job->created = world_.now;
+  world_.now += hours(1);
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("remove run-data-db-0"));
+  EXPECT_THAT(Volume("data-db-0").message, HasSubstr("could not be made within 1h"));
+}
+
+// The same name, deleted and made again.
+TEST_F(BackupStagingTest, WhatAnEarlierBackupLeavesIsWaitedFor) {
+  ASSERT_NO_FATAL_FAILURE(CutOne());
+  Seen("data-db-0").snapshot->owner.uid = "uid-of-the-earlier";
+  Seen("data-db-0").snapshot->deleting = true;
+  Look();
+  EXPECT_EQ(Volume("data-db-0").message,
+            "VolumeSnapshot run-data-db-0 of an earlier Backup is being removed");
+  IsRemoved("data-db-0");
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("cut data-db-0"));
+}
+
+TEST_F(BackupStagingTest, AFailedMoverLeavesNothing) {
+  ASSERT_NO_FATAL_FAILURE(ReadOne());
+  Seen("data-db-0").mover.phase = MoverPhase::kFailed;
+  Seen("data-db-0").mover.message = "the bucket is full";
+  Seen("data-db-0").job->broken = true;
+  Look();
+  EXPECT_EQ(Status().phase, BackupPhase::kFailed);
+  world_.jobs = {*Seen("data-db-0").job};
+  EXPECT_THAT(Decide(world_, Settings{}).expire, IsEmpty())
+      << "its Job would hold the claim until then";
+  Look();
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("remove run-data-db-0", "uncut run-data-db-0"));
+}
+
+TEST_F(BackupStagingTest, ARunWithoutItsPolicyEndsAndCleansUp) {
+  ASSERT_NO_FATAL_FAILURE(CutOne());
+  world_.policy = nullptr;
+  Look();
+  EXPECT_EQ(Status().phase, BackupPhase::kFailed);
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("uncut run-data-db-0"));
+}
+
+TEST_F(BackupStagingTest, AClonesMomentIsWhenItIsBound) {
+  policy_.spec.copy_method = CopyMethod::kClone;
+  stateful_set_ = StatefulSetOf(1);
+  Freezes();
+  Look();
+  Look();
+  Look();
+  Ends("lock db-0", 0);
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("lock db-0", "copy data-db-0"));
+  Look();
+  EXPECT_THAT(Did(), IsEmpty());
+  Seen("data-db-0").staged->bound = true;
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("unlock db-0"));
+  EXPECT_EQ(Volume("data-db-0").cut_time, world_.now);
+  EXPECT_EQ(Volume("data-db-0").volume_snapshot, "");
+  Ends("unlock db-0", 0);
+  IsCopied("data-db-0");
+  Look();
+  EXPECT_EQ(Status().phase, BackupPhase::kSucceeded);
+  Look();
+  EXPECT_THAT(Did(), ElementsAre("remove run-data-db-0"));
+}
+
+TEST_F(BackupStagingTest, AutoTellsWhyForEachVolume) {
+  policy_.spec.copy_method = CopyMethod::kAuto;
+  Look();
+  Seen("data-db-1").source.provisioner = "local";
+  Seen("data-db-1").source.storage_class = "disk";
+  world_.storage.storage_classes->push_back({"disk", "local"});
+  Look();
+  EXPECT_EQ(Volume("data-db-0").copy_reason,
+            "Snapshot, because driver csi.example has VolumeSnapshotClass snap");
+  EXPECT_EQ(Volume("data-db-1").copy_method, CopyMethod::kDirect);
+  EXPECT_EQ(Volume("data-db-1").copy_reason,
+            "Direct, because driver local of PersistentVolumeClaim data-db-1 has no "
+            "VolumeSnapshotClass");
+  Look();
+  EXPECT_THAT(Did(), UnorderedElementsAre("cut data-db-0", "copy data-db-1"));
+  EXPECT_EQ(Volume("data-db-1").node, "node-a");
+}
+
+TEST_F(BackupStagingTest, TheObjectsSayWhoseTheyAre) {
+  ASSERT_NO_FATAL_FAILURE(CutOne());
+  const Json snapshot = BuildVolumeSnapshot(world_, Volume("data-db-0"));
+  EXPECT_EQ(snapshot["spec"]["source"]["persistentVolumeClaimName"], "data-db-0");
+  EXPECT_EQ(snapshot["spec"]["volumeSnapshotClassName"], "snap");
+  EXPECT_EQ(snapshot["metadata"]["ownerReferences"][0]["uid"], "uid-run");
+  EXPECT_EQ(snapshot["metadata"]["labels"]["holdfast.dev/claim"], "data-db-0");
+
+  Seen("data-db-0").snapshot->restore_size = "12Gi";
+  const Json claim = BuildStagedClaim(world_, Volume("data-db-0"), Seen("data-db-0"), "uid-of-job");
+  EXPECT_EQ(claim["spec"]["dataSourceRef"]["name"], "run-data-db-0");
+  EXPECT_EQ(claim["spec"]["resources"]["requests"]["storage"], "12Gi");
+  EXPECT_EQ(claim["spec"]["storageClassName"], "fast");
+  EXPECT_THAT(claim["spec"]["accessModes"], ElementsAre("ReadWriteOnce"));
+  EXPECT_EQ(claim["metadata"]["ownerReferences"][0]["kind"], "Job");
+  EXPECT_EQ(claim["metadata"]["ownerReferences"][0]["uid"], "uid-of-job");
+
+  Seen("data-db-0").source.many_nodes = true;
+  EXPECT_THAT(
+      BuildStagedClaim(world_, Volume("data-db-0"), Seen("data-db-0"), "u")["spec"]["accessModes"],
+      ElementsAre("ReadOnlyMany"));
+}
+
+}  // namespace
+}  // namespace holdfast::controllers::backup
