@@ -185,14 +185,6 @@ std::string EndToEnd::BackupYaml(const std::string& name) {
          "spec: {policy: app, type: Incremental}\n";
 }
 
-std::string EndToEnd::Example(const std::string& path) const {
-  std::string yaml = ReadFile("examples/" + path);
-  const std::string from = "namespace: shop";
-  for (std::size_t at = 0; (at = yaml.find(from, at)) != yaml.npos;)
-    yaml.replace(at, from.size(), "namespace: " + kubectl_.ns());
-  return yaml;
-}
-
 void EndToEnd::MakeProtectedApp(int replicas, int megabytes, const std::string& limits) {
   MakeSecrets();
   kubectl_.Apply(StatefulSetYaml(replicas));

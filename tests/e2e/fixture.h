@@ -38,9 +38,6 @@ class EndToEnd : public ::testing::Test {
   std::string PolicyYaml(const std::string& extra_spec = "") const;
   static std::string BackupYaml(const std::string& name);
 
-  // A file of examples/, for the test's namespace.
-  std::string Example(const std::string& path) const;
-
   // Repository ready, StatefulSet running with `megabytes` of random data and awkward files each.
   void MakeProtectedApp(int replicas, int megabytes, const std::string& limits = "");
   // A digest over every path, mode, owner, link target and content below /data of a pod.

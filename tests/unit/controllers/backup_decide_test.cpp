@@ -177,16 +177,16 @@ TEST_P(BlockedTest, SaysWhyAndHealsByItself) {
 const StatefulSetView kNoTemplates = StatefulSetOf(1, {});
 const crds::BackupRepository kUnreachable =
     RepositoryNamed("offsite").NotReadyBecause("the endpoint does not answer").Build();
-const crds::BackupPolicy kCopyingPolicy =
-    PolicyNamed("nightly").With([](auto& p) { p.spec.copy_to = {"second"}; }).Build();
+const crds::BackupPolicy kBadPolicy =
+    PolicyNamed("nightly").With([](auto& p) { p.spec.jitter = "soon"; }).Build();
 
 INSTANTIATE_TEST_SUITE_P(
     Checks, BlockedTest,
     ::testing::Values(
         BlockCase{"NoPolicy", [](World& w) { w.policy = nullptr; }, reason::kPolicyNotFound,
                   "there is no BackupPolicy \"nightly\" in namespace shop; create it", true},
-        BlockCase{"BadPolicy", [](World& w) { w.policy = &kCopyingPolicy; },
-                  reason::kPolicyNotReady, "spec.copyTo", true},
+        BlockCase{"BadPolicy", [](World& w) { w.policy = &kBadPolicy; }, reason::kPolicyNotReady,
+                  "spec.jitter", true},
         BlockCase{"NoStatefulSet", [](World& w) { w.stateful_set = nullptr; },
                   reason::kStatefulSetNotFound, "there is no StatefulSet \"db\"", true},
         BlockCase{"NoTemplates", [](World& w) { w.stateful_set = &kNoTemplates; },
