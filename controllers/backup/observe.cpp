@@ -82,6 +82,25 @@ std::int64_t VolumesBefore(const Caches& caches, const kube::ObjectKey& reposito
   return before;
 }
 
+bool SaysItWaits(const crds::Backup& backup) {
+  const crds::Condition* ready = crds::FindCondition(backup.status.conditions, crds::kReady);
+  return ready != nullptr && ready->reason == reason::kWaitingForSlot;
+}
+
+// Whether one that is older than `backup` has nothing to wait for but a slot of `repository`: it
+// goes first, also where there are slots for both, so that they start in the order in which they
+// were made. When it does, and when it turns out to wait for something else, that is news that
+// brings the others back.
+bool AnOlderOneWaits(const Caches& caches, const kube::ObjectKey& repository,
+                     const crds::Backup& backup) {
+  return std::ranges::any_of(caches.backups.Find(index::kQueue, kube::ToString(repository)),
+                             [&](const auto& entry) {
+                               const crds::Backup& other = *entry.second;
+                               return !other.metadata.deletion_timestamp && SaysItWaits(other) &&
+                                      CountQueued(other.status) > 0 && OlderThan(other, backup);
+                             });
+}
+
 bool NeedsChoice(const World& world) {
   return world.policy != nullptr && world.policy->spec.copy_method != crds::CopyMethod::kDirect &&
          std::ranges::any_of(world.backup.status.volumes,
@@ -495,9 +514,10 @@ class Observer {
   // Backups that came earlier and wait for a slot go first.
   int SlotsLeftByOlder() const {
     const World& world = observed_.world;
-    const std::int64_t left =
-        world.repository->spec.limits.concurrent_movers -
-        VolumesBefore(context_.caches, KeyOf(world.repository->metadata), &world.backup);
+    const kube::ObjectKey repository = KeyOf(world.repository->metadata);
+    if (AnOlderOneWaits(context_.caches, repository, world.backup)) return 0;
+    const std::int64_t left = world.repository->spec.limits.concurrent_movers -
+                              VolumesBefore(context_.caches, repository, &world.backup);
     return static_cast<int>(std::max<std::int64_t>(0, left));
   }
 
@@ -625,14 +645,14 @@ bool NeedsFinalizer(const crds::Backup& backup) {
 }
 
 bool IsFarBack(const Caches& caches, const crds::Backup& backup) {
-  const crds::Condition* ready = crds::FindCondition(backup.status.conditions, crds::kReady);
-  if (ready == nullptr || ready->reason != reason::kWaitingForSlot) return false;
+  if (!SaysItWaits(backup)) return false;
   const auto started = [&](const auto& volume) { return !IsQueued(backup.status, volume); };
   if (std::ranges::any_of(backup.status.volumes, started)) return false;
   const kube::ObjectKey key = {backup.metadata.namespace_, backup.status.repository};
   const auto repository = caches.repositories.Get(key);
   if (repository == nullptr) return false;
-  return VolumesBefore(caches, key, &backup) >= repository->spec.limits.concurrent_movers;
+  return AnOlderOneWaits(caches, key, backup) ||
+         VolumesBefore(caches, key, &backup) >= repository->spec.limits.concurrent_movers;
 }
 
 std::vector<kube::ObjectKey> HeadOfQueue(const Caches& caches, const kube::ObjectKey& repository) {

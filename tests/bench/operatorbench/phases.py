@@ -309,14 +309,14 @@ class DueWatch:
         told = sorted(time - due.timestamp() for time in self._told.values())
         hot = sorted((run["created"], name, _time(run["started"])) for (_, name), run in self._runs.runs.items()
                      if self._wanted[run["policy"]] == objects.HOT)
-        starts = [start for _, _, start in hot]
+        in_turn = zip(hot, hot[1:])  # those that were made in the same second have no order
         return {"due": len(self._wanted), "ran_once": sum(1 for items in by_policy.values() if len(items) == 1),
                 "movers_made": len(self._movers.uids), "succeeded": sum(1 for run in runs if run["phase"] == "Succeeded"),
                 "jitter_s": [round(told[0]), round(statistics.median(told)), round(told[-1])],
                 "before_its_time": sum(1 for seconds in late if seconds < 0),
                 "late_median_s": statistics.median(late), "late_max_s": late[-1],
                 "all_over_s": round(self.ended - due.timestamp(), 1),
-                "hot_out_of_order": sum(1 for a, b in zip(starts, starts[1:]) if b < a),
+                "hot_out_of_order": sum(1 for a, b in in_turn if a[0] < b[0] and b[2] < a[2]),
                 "most_movers_of_a_repository": self._movers.most, "slots": objects.SLOTS,
                 "most_waiting_told_by_the_repository": self._most_told, "most_waiting_by_their_conditions": self._runs.most_waiting,
                 "wait": self._runs.wait, "most_in_work_queues": self._most_queued,

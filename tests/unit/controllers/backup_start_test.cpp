@@ -7,6 +7,7 @@
 
 #include "controllers/backup/observe.h"
 #include "controllers/labels.h"
+#include "controllers/reasons.h"
 #include "tests/builders/context.h"
 
 namespace holdfast::controllers::backup {
@@ -108,6 +109,21 @@ TEST_F(BackupStartTest, PodsAndClaimsComeFromTheServersMemoryAndJobsFromTheCache
   EXPECT_EQ(server_.requests().size(), 2u);
   EXPECT_THAT(Lists("pods"), ElementsAre(HasSubstr("resourceVersion=0&")));
   EXPECT_THAT(Lists("persistentvolumeclaims"), ElementsAre(HasSubstr("resourceVersion=0&")));
+}
+
+TEST_F(BackupStartTest, WhoHasWaitedLongerGoesFirstAlsoWhereThereAreSlotsForBoth) {
+  JobsAreShown();
+  crds::Backup older = BackupNamed("older").Volume("data-db-9").Build();
+  older.metadata.creation_timestamp = builders::At("2026-05-01T00:00:00Z");
+  older.status.repository = "offsite";
+  crds::SetReconciling(older.status.conditions, {1, reason::kWaitingForSlot, "waits"},
+                       builders::At("2026-05-01T00:00:00Z"));
+  caches_.Add(older);
+  EXPECT_EQ(Look(Resolved()).free_slots, 0);
+  crds::SetReconciling(older.status.conditions, {1, reason::kJobRefused, "by a quota"},
+                       builders::At("2026-05-01T00:01:00Z"));
+  caches_.Add(older);
+  EXPECT_EQ(Look(Resolved()).free_slots, 3) << "it keeps the slot it needs";
 }
 
 TEST_F(BackupStartTest, AClaimThatAPodOnANodeMountsExists) {

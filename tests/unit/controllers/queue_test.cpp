@@ -64,13 +64,19 @@ TEST_F(QueueTest, WhatRunsOrIsOverIsNotInIt) {
   EXPECT_THAT(HeadOfQueue(caches_.caches(), {"shop", "unknown"}), IsEmpty());
 }
 
-TEST_F(QueueTest, FarBackIsWhoCannotBeNextWhateverEnds) {
+TEST_F(QueueTest, FarBackIsWhoIsNotNextHoweverManySlotsThereAre) {
   const crds::Backup a = Waiting("a", 1);
   const crds::Backup b = Waiting("b", 2);
-  const crds::Backup c = Waiting("c", 3);
   EXPECT_FALSE(IsFarBack(caches_.caches(), a));
-  EXPECT_FALSE(IsFarBack(caches_.caches(), b));
-  EXPECT_TRUE(IsFarBack(caches_.caches(), c));
+  EXPECT_TRUE(IsFarBack(caches_.caches(), b));
+}
+
+TEST_F(QueueTest, WhoWaitsForSomethingElseKeepsNoMoreThanItsSlots) {
+  crds::Backup a = Waiting("a", 1);
+  crds::SetReconciling(a.status.conditions, {1, reason::kJobRefused, "refused"},
+                       At("2026-06-01T00:00:00Z"));
+  caches_.Add(a);
+  EXPECT_FALSE(IsFarBack(caches_.caches(), Waiting("b", 2)));
 }
 
 TEST_F(QueueTest, EveryVolumeTakesAPlace) {
@@ -88,11 +94,11 @@ TEST_F(QueueTest, WhoWasNotToldWhyItWaitsIsLookedAt) {
 
 TEST_F(QueueTest, WhoGoesMakesRoom) {
   crds::Backup a = Waiting("a", 1);
-  Waiting("b", 2);
-  const crds::Backup c = Waiting("c", 3);
+  const crds::Backup b = Waiting("b", 2);
+  EXPECT_TRUE(IsFarBack(caches_.caches(), b));
   a.metadata.deletion_timestamp = At("2026-06-01T01:00:00Z");
   caches_.Add(a);
-  EXPECT_FALSE(IsFarBack(caches_.caches(), c));
+  EXPECT_FALSE(IsFarBack(caches_.caches(), b));
 }
 
 }  // namespace
