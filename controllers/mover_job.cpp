@@ -122,6 +122,7 @@ Json Environment(const MoverJob& job) {
 struct Mounts {
   Json volumes = Json::array();
   Json mounts = Json::array();
+  Json devices = Json::array();
 
   void Add(const std::string& name, Json source, const std::string& path, bool read_only) {
     source["name"] = name;
@@ -157,17 +158,25 @@ void MountRepository(const crds::BackupRepositorySpec& repository, const std::st
     mounts.Add(prefix + "repository", std::move(volume), place(protocol::kRepositoryPath), false);
 }
 
+// A device has no read-only place in a container: the whole volume has to be.
+void AddClaim(const MoverJob& job, Mounts& mounts) {
+  Json source = {{"claimName", job.claim}};
+  if (job.claim_is_staged || (job.claim_is_device && job.claim_read_only))
+    source["readOnly"] = true;
+  Json volume = {{"persistentVolumeClaim", std::move(source)}};
+  if (!job.claim_is_device)
+    return mounts.Add("data", std::move(volume), protocol::kDataPath, job.claim_read_only);
+  volume["name"] = "data";
+  mounts.volumes.push_back(std::move(volume));
+  mounts.devices.push_back({{"name", "data"}, {"devicePath", protocol::kDataPath}});
+}
+
 Mounts MountsOf(const MoverJob& job) {
   Mounts mounts;
   MountRepository(job.repository->spec, "", Same, mounts);
   if (job.from != nullptr) MountRepository(job.from->spec, "from-", protocol::FromPath, mounts);
   mounts.Add("tmp", {{"emptyDir", Json::object()}}, "/tmp", false);
-  if (!job.claim.empty()) {
-    Json source = {{"claimName", job.claim}};
-    if (job.claim_is_staged) source["readOnly"] = true;
-    mounts.Add("data", {{"persistentVolumeClaim", std::move(source)}}, protocol::kDataPath,
-               job.claim_read_only);
-  }
+  if (!job.claim.empty()) AddClaim(job, mounts);
   return mounts;
 }
 
@@ -266,16 +275,18 @@ Result<void> AddPlacement(const MoverJob& job, Json& pod) {
 
 Json Container(const MoverJob& job, const Settings& settings, const Mounts& mounts,
                const crds::MoverSecurityContext& security) {
-  return {{"name", kMoverContainer},
-          {"image", settings.mover_image},
-          {"imagePullPolicy", settings.mover_image_pull_policy},
-          {"args", job.command_line},
-          {"env", Environment(job)},
-          {"volumeMounts", mounts.mounts},
-          {"resources", Resources(job.mover.resources)},
-          {"securityContext", ContainerSecurityContext(job, security)},
-          {"terminationMessagePath", "/dev/termination-log"},
-          {"terminationMessagePolicy", "File"}};
+  Json container = {{"name", kMoverContainer},
+                    {"image", settings.mover_image},
+                    {"imagePullPolicy", settings.mover_image_pull_policy},
+                    {"args", job.command_line},
+                    {"env", Environment(job)},
+                    {"volumeMounts", mounts.mounts},
+                    {"resources", Resources(job.mover.resources)},
+                    {"securityContext", ContainerSecurityContext(job, security)},
+                    {"terminationMessagePath", "/dev/termination-log"},
+                    {"terminationMessagePolicy", "File"}};
+  if (!mounts.devices.empty()) container["volumeDevices"] = mounts.devices;
+  return container;
 }
 
 Result<Json> PodSpec(const MoverJob& job, const Settings& settings) {

@@ -36,6 +36,8 @@ struct MoverJob {
 
   std::string claim;  // mounted at protocol::kDataPath; empty for none
   bool claim_read_only = true;
+  // volumeMode Block: it is a device at protocol::kDataPath, which its own user and group may open.
+  bool claim_is_device = false;
   // The claim is a copy that nobody else uses, made once the Job is there: the Job is suspended
   // until then (ResumeJob), and the volume itself mounted read-only, so that the kubelet changes no
   // file's group in it.

@@ -1,5 +1,7 @@
 #include "controllers/workload.h"
 
+#include <algorithm>
+
 namespace holdfast::controllers {
 namespace {
 
@@ -9,17 +11,18 @@ const Json& Array(const Json& object, const char* name) {
   return found != nullptr && found->is_array() ? *found : kEmpty;
 }
 
-bool Mounts(const Json& container, const std::string& volume) {
-  for (const Json& mount : Array(container, "volumeMounts"))
-    if (FindString(mount, {"name"}) == volume) return true;
-  return false;
+bool Has(const Json& container, const char* list, const std::string& volume) {
+  return std::ranges::any_of(Array(container, list), [&](const Json& used) {
+    return FindString(used, {"name"}) == volume;
+  });
 }
 
 // Containers first: an init container often runs as root only to prepare the volume for them.
-const Json* ContainerMounting(const Json& pod_spec, const std::string& volume) {
+const Json* ContainerWith(const Json& pod_spec, const std::string& volume) {
   for (const char* list : {"containers", "initContainers"})
     for (const Json& container : Array(pod_spec, list))
-      if (Mounts(container, volume)) return &container;
+      if (Has(container, "volumeMounts", volume) || Has(container, "volumeDevices", volume))
+        return &container;
   return nullptr;
 }
 
@@ -32,6 +35,11 @@ std::string VolumeOfClaim(const Json& pod_spec, const std::string& claim) {
   return {};
 }
 
+bool IsDevice(const Json& pod_spec, const std::string& volume) {
+  const Json* container = ContainerWith(pod_spec, volume);
+  return container != nullptr && Has(*container, "volumeDevices", volume);
+}
+
 crds::MoverSecurityContext SecurityOf(const Json& pod_spec, const std::string& volume) {
   crds::MoverSecurityContext security;
   security.run_as_user = FindInt(pod_spec, {"securityContext", "runAsUser"});
@@ -40,7 +48,7 @@ crds::MoverSecurityContext SecurityOf(const Json& pod_spec, const std::string& v
   if (const Json* groups = Find(pod_spec, {"securityContext", "supplementalGroups"}))
     for (const Json& group : *groups)
       if (group.is_number_integer()) security.supplemental_groups.push_back(group);
-  if (const Json* container = ContainerMounting(pod_spec, volume)) {
+  if (const Json* container = ContainerWith(pod_spec, volume)) {
     if (const auto user = FindInt(*container, {"securityContext", "runAsUser"}))
       security.run_as_user = user;
     if (const auto group = FindInt(*container, {"securityContext", "runAsGroup"}))

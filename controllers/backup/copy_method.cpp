@@ -204,12 +204,6 @@ tl::expected<Choice, Finding> ChooseForAuto(const Spec& spec, const ClaimView& c
 
 tl::expected<Choice, Finding> ChooseCopyMethod(const Spec& spec, const ClaimView& claim,
                                                const StorageView& storage) {
-  if (claim.block)
-    return tl::make_unexpected(
-        Finding{reason::kNotSupported,
-                "PersistentVolumeClaim " + claim.key.name +
-                    " is a block device (volumeMode Block), which is not supported by this version "
-                    "yet; name the other claim templates in spec.target.volumeClaims"});
   switch (spec.copy_method) {
     case CopyMethod::kDirect:
       return Choice{};

@@ -1,5 +1,7 @@
 #include "controllers/backup/job_builder.h"
 
+#include <algorithm>
+
 #include "controllers/backup/staging.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
@@ -43,6 +45,11 @@ protocol::BackupArgs ArgsOf(const World& world, const crds::VolumeBackup& volume
   return args;
 }
 
+bool IsDevice(const World& world, const std::string& claim) {
+  const auto seen = std::ranges::find(world.volumes, claim, &VolumeWorld::claim);
+  return seen != world.volumes.end() && seen->source.block;
+}
+
 }  // namespace
 
 Result<Json> BuildJob(const Observed& observed, const crds::VolumeBackup& volume,
@@ -64,6 +71,7 @@ Result<Json> BuildJob(const Observed& observed, const crds::VolumeBackup& volume
   job.repository = world.repository;
   job.claim = IsStaged(volume) ? job.key.name : volume.claim;
   job.claim_is_staged = IsStaged(volume);
+  job.claim_is_device = IsDevice(world, volume.claim);
   job.node = volume.node;
   if (const auto found = observed.security.find(volume.claim); found != observed.security.end())
     job.inherited = found->second;

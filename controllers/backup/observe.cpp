@@ -384,9 +384,13 @@ class Observer {
       volume.claim_exists = !Waits(volume) || !volume.node.empty();
     for (const char* not_older_than : {kube::kAnyVersion, kTheLatest}) {
       if (std::ranges::all_of(world.volumes, &VolumeWorld::claim_exists)) break;
-      TRY(const std::set<std::string> claims, ListClaims(not_older_than));
-      for (VolumeWorld& volume : world.volumes)
-        if (claims.contains(volume.claim)) volume.claim_exists = true;
+      TRY(const auto claims, ListClaims(not_older_than));
+      for (VolumeWorld& volume : world.volumes) {
+        const auto claim = claims.find(volume.claim);
+        if (claim == claims.end()) continue;
+        volume.claim_exists = true;
+        volume.source.block = claim->second.block;
+      }
     }
     return LookAtStorage();
   }
@@ -444,32 +448,37 @@ class Observer {
     return storage;
   }
 
-  Result<std::set<std::string>> ListClaims(const char* not_older_than) const {
-    std::set<std::string> claims;
+  using Claims = std::map<std::string, ClaimView>;  // by name
+
+  Result<Claims> ListClaims(const char* not_older_than) const {
     kube::ListOptions options = In(Namespace());
     options.not_older_than = not_older_than;
-    TRY_VOID(context_.api.List(
-        kube::kPersistentVolumeClaims, options,
-        [&](const Json& claim) -> Result<void> {
-          claims.insert(FindString(claim, {"metadata", "name"}));
-          return {};
-        },
-        stop_));
+    TRY(auto listed, ListAll<ClaimView>(context_.api, kube::kPersistentVolumeClaims, options,
+                                        DecodeClaim, stop_));
+    Claims claims;
+    for (ClaimView& claim : listed) claims.emplace(claim.key.name, std::move(claim));
     return claims;
+  }
+
+  static std::set<std::string> NamesOf(const Claims& claims) {
+    std::set<std::string> names;
+    for (const auto& [name, claim] : claims) names.insert(name);
+    return names;
   }
 
   // Those that a StatefulSet without replicas has left. What the API server has in memory may lack
   // the last ones, and a volume that is not found is not backed up. They were made in the order of
   // their numbers: where some are missing, so is the next one, or one between.
   Result<std::set<std::string>> ListLeftClaims() const {
-    TRY(std::set<std::string> claims, ListClaims(kube::kAnyVersion));
+    TRY(const Claims remembered, ListClaims(kube::kAnyVersion));
+    const std::set<std::string> claims = NamesOf(remembered);
     const std::vector<std::string> missing =
         MissingClaims(*observed_.world.policy, *observed_.world.stateful_set, claims);
-    if (missing.size() > kFewClaims) return ListClaims(kTheLatest);
+    if (missing.size() > kFewClaims) return ListClaims(kTheLatest).map(NamesOf);
     for (const std::string& name : missing) {
       const auto claim =
           context_.api.Get(kube::kPersistentVolumeClaims, {Namespace(), name}, stop_);
-      if (claim) return ListClaims(kTheLatest);
+      if (claim) return ListClaims(kTheLatest).map(NamesOf);
       if (!IsAbsent(claim.error())) return tl::make_unexpected(claim.error());
     }
     return claims;
@@ -497,7 +506,9 @@ class Observer {
         continue;
       volume.pod = pod.key.name;
       if (!pod.node.empty()) volume.node = pod.node;
-      observed_.security[volume.claim] = SecurityOf(spec, VolumeOfClaim(spec, volume.claim));
+      const std::string name = VolumeOfClaim(spec, volume.claim);
+      volume.source.block = IsDevice(spec, name);
+      observed_.security[volume.claim] = SecurityOf(spec, name);
     }
   }
 

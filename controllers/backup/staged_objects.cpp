@@ -65,15 +65,16 @@ Json BuildVolumeSnapshot(const World& world, const crds::VolumeBackup& volume) {
 
 Json BuildStagedClaim(const World& world, const crds::VolumeBackup& volume, const VolumeWorld& seen,
                       const std::string& job_uid) {
+  Json spec = {{"accessModes", {AccessModeFor(volume, seen.source)}},
+               {"storageClassName", StagingClassOf(world.policy->spec, seen.source)},
+               {"resources", {{"requests", {{"storage", SizeFor(seen)}}}}},
+               {"dataSourceRef", SourceOf(volume)}};
+  if (seen.source.block) spec["volumeMode"] = "Block";
   return {{"apiVersion", kube::kPersistentVolumeClaims.ApiVersion()},
           {"kind", kube::kPersistentVolumeClaims.kind},
           {"metadata", Metadata(world, volume.claim, kube::kJobs,
                                 JobNameFor(world.backup, volume.claim), job_uid)},
-          {"spec",
-           {{"accessModes", {AccessModeFor(volume, seen.source)}},
-            {"storageClassName", StagingClassOf(world.policy->spec, seen.source)},
-            {"resources", {{"requests", {{"storage", SizeFor(seen)}}}}},
-            {"dataSourceRef", SourceOf(volume)}}}};
+          {"spec", std::move(spec)}};
 }
 
 }  // namespace holdfast::controllers::backup

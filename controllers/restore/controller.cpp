@@ -17,6 +17,20 @@ namespace holdfast::controllers {
 using restore::Plan;
 using restore::World;
 
+namespace {
+
+// By the claim as it is, or is about to be made.
+bool IsDevice(const World& world, const Plan& plan, const std::string& claim) {
+  if (const auto found = world.claims.find(claim); found != world.claims.end())
+    if (found->second.exists) return found->second.block;
+  return std::ranges::any_of(plan.create_claims, [&](const Json& made) {
+    return FindString(made, {"metadata", "name"}) == claim &&
+           FindString(made, {"spec", "volumeMode"}) == "Block";
+  });
+}
+
+}  // namespace
+
 Result<Requeue> RestoreController::Reconcile(const kube::ObjectKey& key, std::stop_token stop) {
   TRY(const std::optional<World> world, restore::Observe(context_, key, stop));
   if (!world) return AwaitChange();
@@ -40,7 +54,7 @@ Result<void> RestoreController::Apply(const World& world, const Plan& plan, std:
     TRY_VOID(SetFinalizer(context_, world.restore, kScaleBackFinalizer, true, stop));
   for (const Json& claim : plan.create_claims) TRY_VOID(CreateClaim(claim, stop));
   if (plan.scale) TRY_VOID(Scale(world, *plan.scale, stop));
-  for (const std::string& claim : plan.start) TRY_VOID(StartMover(world, claim, stop));
+  for (const std::string& claim : plan.start) TRY_VOID(StartMover(world, plan, claim, stop));
   for (const JobView& job : plan.remove) TRY_VOID(RemoveJob(job, stop));
   for (const JobView& job : plan.expire)
     TRY_VOID(ExpireJob(context_.api, job.key, TimeToKeep(job), stop));
@@ -61,13 +75,14 @@ Result<void> RestoreController::Scale(const World& world, std::int64_t replicas,
   return {};
 }
 
-Result<void> RestoreController::StartMover(const World& world, const std::string& claim,
-                                           std::stop_token stop) {
+Result<void> RestoreController::StartMover(const World& world, const Plan& plan,
+                                           const std::string& claim, std::stop_token stop) {
   const auto& volumes = world.restore.status.volumes;
   const auto volume = std::find_if(volumes.begin(), volumes.end(),
                                    [&](const auto& candidate) { return candidate.claim == claim; });
   TRY(const auto user, restore::InheritedUser(context_, world, *volume, stop));
-  TRY(const Json job, restore::BuildMover(world, *volume, user, context_.settings));
+  TRY(const Json job,
+      restore::BuildMover(world, *volume, user, IsDevice(world, plan, claim), context_.settings));
   return EnsureJob(context_, job, stop);
 }
 

@@ -21,8 +21,8 @@ class RestoreController final : public Reconciler {
   Result<void> Apply(const restore::World& world, const restore::Plan& plan, std::stop_token stop);
   Result<void> CreateClaim(const Json& claim, std::stop_token stop);
   Result<void> Scale(const restore::World& world, std::int64_t replicas, std::stop_token stop);
-  Result<void> StartMover(const restore::World& world, const std::string& claim,
-                          std::stop_token stop);
+  Result<void> StartMover(const restore::World& world, const restore::Plan& plan,
+                          const std::string& claim, std::stop_token stop);
   Result<void> RemoveJob(const JobView& job, std::stop_token stop);
   Result<void> ReportRefusal(const restore::World& world, const Error& error, std::stop_token stop);
   void Announce(const restore::World& world, const restore::Plan& plan);

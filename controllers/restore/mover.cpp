@@ -52,7 +52,8 @@ protocol::RestoreArgs ArgsFor(const World& world, const crds::VolumeRestore& vol
 }
 
 Result<Json> BuildMover(const World& world, const crds::VolumeRestore& volume,
-                        const crds::MoverSecurityContext& inherited, const Settings& settings) {
+                        const crds::MoverSecurityContext& inherited, bool device,
+                        const Settings& settings) {
   const crds::Restore& restore = world.restore;
   MoverJob job;
   job.key = {restore.metadata.namespace_, MoverName(restore, volume.claim)};
@@ -68,6 +69,7 @@ Result<Json> BuildMover(const World& world, const crds::VolumeRestore& volume,
   job.repository = &*world.repository;
   job.claim = volume.claim;
   job.claim_read_only = false;
+  job.claim_is_device = device;
   job.inherited = inherited;
   job.mover = restore.spec.mover;
   job.retries = static_cast<int>(restore.spec.retries);

@@ -15,8 +15,10 @@ namespace holdfast::controllers::restore {
 protocol::RestoreArgs ArgsFor(const World& world, const crds::VolumeRestore& volume,
                               const Settings& settings);
 
-// world.repository is set. `inherited` is whom the workload runs as.
+// world.repository is set. `inherited` is whom the workload runs as; `device` is for a claim with
+// volumeMode Block.
 Result<Json> BuildMover(const World& world, const crds::VolumeRestore& volume,
-                        const crds::MoverSecurityContext& inherited, const Settings& settings);
+                        const crds::MoverSecurityContext& inherited, bool device,
+                        const Settings& settings);
 
 }  // namespace holdfast::controllers::restore

@@ -151,8 +151,9 @@ class Observer {
       TRY(const auto claim, GetIfAny(context_.api, kube::kPersistentVolumeClaims,
                                      {Namespace(), volume.claim}, stop_));
       ClaimState& state = world_.claims[volume.claim];
-      state.exists = claim.has_value();
-      state.deleting = claim && Find(*claim, {"metadata", "deletionTimestamp"}) != nullptr;
+      if (!claim) continue;
+      TRY(const ClaimView view, DecodeClaim(*claim));
+      state = {.exists = true, .deleting = view.deleting, .block = view.block};
     }
     return {};
   }

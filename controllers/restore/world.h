@@ -31,6 +31,7 @@ struct Mover {
 struct ClaimState {
   bool exists = false;
   bool deleting = false;  // waits for its last pod
+  bool block = false;     // volumeMode Block
 };
 
 struct World {

@@ -295,5 +295,85 @@ TEST_F(CopyMethodsTest, WhatIsInterruptedLeavesNothing) {
   ExpectNothingLeft("one that was deleted while it waited");
 }
 
+class DevicesTest : public CopyMethodsTest {
+ protected:
+  // A device of 64 MiB, which its container opens as root: that is whose it is.
+  static std::string DeviceYaml() {
+    return R"(apiVersion: v1
+kind: Service
+metadata: {name: app}
+spec: {clusterIP: None, selector: {app: app}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: app}
+spec:
+  replicas: 1
+  serviceName: app
+  selector: {matchLabels: {app: app}}
+  template:
+    metadata: {labels: {app: app}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      securityContext: {runAsUser: 0}
+      containers:
+        - name: app
+          image: localhost/busybox:dev
+          imagePullPolicy: IfNotPresent
+          command: [sleep, infinity]
+          volumeDevices: [{name: data, devicePath: /dev/data}]
+  volumeClaimTemplates:
+    - metadata: {name: data}
+      spec:
+        accessModes: [ReadWriteOnce]
+        volumeMode: Block
+        resources: {requests: {storage: 64Mi}}
+        storageClassName: csi
+)";
+  }
+  void Write(const std::string& megabyte) const {
+    kubectl_.Shell("app-0", "dd if=/dev/urandom of=/dev/data bs=1M count=1 seek=" + megabyte +
+                                " conv=fsync 2>/dev/null");
+  }
+  std::string Sum() const { return kubectl_.Shell("app-0", "md5sum </dev/data"); }
+};
+
+// A VolumeSnapshot of a device, the device itself beside its writer, and back in place.
+TEST_F(DevicesTest, AreReadAndRestoredAsTheyAre) {
+  kubectl_.Must({"label", "--overwrite", "namespace", kubectl_.ns(),
+                 "pod-security.kubernetes.io/enforce=privileged"});
+  MakeSecrets();
+  kubectl_.Apply(RepositoryYaml());
+  kubectl_.Apply(DeviceYaml());
+  kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
+  for (const char* place : {"0", "31", "63"}) Write(place);
+  const std::string first = Sum();
+  Policy("");
+  BackUp("first");
+  ASSERT_TRUE(WaitForPhase("bk", "first", "Succeeded", seconds(90)));
+  EXPECT_EQ(FindString(Volume("first", 0), {"copyMethod"}), "Snapshot");
+  Write("7");
+  const std::string second = Sum();
+  Policy("  copyMethod: Direct\n");
+  BackUp("second");
+  ASSERT_TRUE(WaitForPhase("bk", "second", "Succeeded", seconds(90)));
+  EXPECT_LT(FindInt(Volume("second", 0), {"bytesAdded"}).value_or(0), 16 << 20);
+  Write("31");
+  for (const auto& [backup, sum] : {std::pair("second", second), {"first", first}}) {
+    kubectl_.Apply("apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: " +
+                   std::string(backup) + "}\nspec: {source: {backup: " + backup +
+                   "}, target: {statefulSet: app}}\n");
+    ASSERT_TRUE(WaitForPhase("rst", backup, "Succeeded", seconds(120)));
+    kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
+    EXPECT_EQ(Sum(), sum) << "as in Backup " << backup;
+    EXPECT_LT(
+        FindInt(kubectl_.Get("rst", backup)["status"]["volumes"][0], {"bytesWritten"}).value_or(0),
+        24 << 20)
+        << "only what differs";
+  }
+  EXPECT_TRUE(Restic({"check", "--read-data"}).ok());
+  ExpectNothingLeft("devices");
+}
+
 }  // namespace
 }  // namespace holdfast::e2e

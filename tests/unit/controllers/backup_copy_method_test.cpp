@@ -196,12 +196,5 @@ TEST_F(CopyMethodTest, AnOperatorOfSingleNamespacesTakesWhatIsNamed) {
   ExpectAuto(CopyMethod::kSnapshot, "Snapshot, because spec.volumeSnapshotClass names a class");
 }
 
-TEST_F(CopyMethodTest, BlockDevicesAreNotServedYet) {
-  claim_.block = true;
-  const auto chosen = Chosen(CopyMethod::kAuto);
-  ASSERT_FALSE(chosen);
-  EXPECT_EQ(chosen.error().reason, reason::kNotSupported);
-}
-
 }  // namespace
 }  // namespace holdfast::controllers::backup

@@ -503,6 +503,7 @@ TEST_F(BackupStagingTest, TheObjectsSayWhoseTheyAre) {
   EXPECT_EQ(claim["spec"]["dataSourceRef"]["name"], "run-data-db-0");
   EXPECT_EQ(claim["spec"]["resources"]["requests"]["storage"], "12Gi");
   EXPECT_EQ(claim["spec"]["storageClassName"], "fast");
+  EXPECT_FALSE(claim["spec"].contains("volumeMode"));
   EXPECT_THAT(claim["spec"]["accessModes"], ElementsAre("ReadWriteOnce"));
   EXPECT_EQ(claim["metadata"]["ownerReferences"][0]["kind"], "Job");
   EXPECT_EQ(claim["metadata"]["ownerReferences"][0]["uid"], "uid-of-job");
@@ -511,6 +512,13 @@ TEST_F(BackupStagingTest, TheObjectsSayWhoseTheyAre) {
   EXPECT_THAT(
       BuildStagedClaim(world_, Volume("data-db-0"), Seen("data-db-0"), "u")["spec"]["accessModes"],
       ElementsAre("ReadOnlyMany"));
+}
+
+TEST_F(BackupStagingTest, ACopyOfADeviceIsADevice) {
+  ASSERT_NO_FATAL_FAILURE(CutOne());
+  Seen("data-db-0").source.block = true;
+  const Json claim = BuildStagedClaim(world_, Volume("data-db-0"), Seen("data-db-0"), "uid-of-job");
+  EXPECT_EQ(claim["spec"]["volumeMode"], "Block");
 }
 
 }  // namespace

@@ -73,6 +73,7 @@ class BackupStartTest : public builders::ContextTest {
 
   std::set<std::string> claims_{"data-db-0"};             // in etcd
   std::set<std::string> remembered_claims_{"data-db-0"};  // in the API server's memory
+  std::set<std::string> devices_;                         // claims with volumeMode Block
   std::vector<Json> jobs_;
   std::vector<Json> pods_;
   ProgressBook book_;
@@ -88,7 +89,9 @@ class BackupStartTest : public builders::ContextTest {
       const bool any = request.query.find("resourceVersion=0") != std::string::npos;
       std::vector<Json> items;
       for (const std::string& name : any ? remembered_claims_ : claims_)
-        items.push_back({{"metadata", {{"name", name}, {"namespace", "shop"}}}});
+        items.push_back(
+            {{"metadata", {{"name", name}, {"namespace", "shop"}}},
+             {"spec", {{"volumeMode", devices_.contains(name) ? "Block" : "Filesystem"}}}});
       return List(items);
     }
     if (request.path.starts_with(claims + "/")) {
@@ -140,6 +143,24 @@ TEST_F(BackupStartTest, AClaimThatAPodOnANodeMountsExists) {
   EXPECT_EQ(world.volumes[0].node, "node-a");
   EXPECT_EQ(world.volumes[0].pod, "db-0");
   EXPECT_THAT(Lists("persistentvolumeclaims"), IsEmpty());
+}
+
+// By the pod that has it; or by the claim, where none does.
+TEST_F(BackupStartTest, ADeviceIsSeen) {
+  JobsAreShown();
+  devices_ = {"data-db-0"};
+  EXPECT_TRUE(Look(Resolved()).volumes[0].source.block);
+  devices_.clear();
+  EXPECT_FALSE(Look(Resolved()).volumes[0].source.block);
+  pods_.push_back(
+      {{"metadata", {{"name", "db-0"}, {"namespace", "shop"}}},
+       {"spec",
+        {{"nodeName", "node-a"},
+         {"containers", {{{"volumeDevices", {{{"name", "data"}}}}}}},
+         {"volumes",
+          {{{"name", "data"}, {"persistentVolumeClaim", {{"claimName", "data-db-0"}}}}}}}},
+       {"status", {{"phase", "Running"}}}});
+  EXPECT_TRUE(Look(Resolved()).volumes[0].source.block);
 }
 
 TEST_F(BackupStartTest, AClaimThatTheServerDoesNotRememberIsNotCalledMissing) {

@@ -112,6 +112,21 @@ TEST_F(MoverJobTest, ReadsTheVolumeOnly) {
   FAIL() << "no data mount";
 }
 
+// Which has no read-only place in a container, so that the whole volume is.
+TEST_F(MoverJobTest, ADeviceIsADeviceAndReadOnlyWhereItIsRead) {
+  job_.claim_is_device = true;
+  for (const bool read_only : {true, false}) {
+    job_.claim_read_only = read_only;
+    EXPECT_EQ(Container()["volumeDevices"],
+              Json::array({{{"name", "data"}, {"devicePath", "/data"}}}));
+    for (const Json& mount : Container()["volumeMounts"]) EXPECT_NE(mount["name"], "data");
+    for (const Json& volume : Pod()["volumes"]) {
+      if (volume["name"] != "data") continue;
+      EXPECT_EQ(volume["persistentVolumeClaim"].value("readOnly", false), read_only);
+    }
+  }
+}
+
 TEST_F(MoverJobTest, ThePodsNameIsKnownBeforeTheArguments) {
   const auto args = RepositoryArgsFor(repository_, settings_);
   EXPECT_EQ(args.holder, "prod/$(POD_NAMESPACE)/$(POD_NAME)");
@@ -255,6 +270,17 @@ TEST(WorkloadTest, TheContainerThatMountsTheClaimDecides) {
   EXPECT_EQ(security.run_as_user, 5);
   EXPECT_EQ(security.fs_group, 2);
   EXPECT_THAT(security.supplemental_groups, ElementsAre(3));
+}
+
+TEST(WorkloadTest, ADeviceIsWhatAContainerHasAsOne) {
+  const Json pod = ParseJson(R"({
+    "containers": [{"securityContext": {"runAsUser": 0}, "volumeDevices": [{"name": "raw"}],
+                    "volumeMounts": [{"name": "files"}]}]})")
+                       .value();
+  EXPECT_TRUE(IsDevice(pod, "raw"));
+  EXPECT_EQ(SecurityOf(pod, "raw").run_as_user, 0);
+  EXPECT_FALSE(IsDevice(pod, "files"));
+  EXPECT_FALSE(IsDevice(pod, "neither"));
 }
 
 }  // namespace

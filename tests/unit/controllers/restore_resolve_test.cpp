@@ -390,7 +390,7 @@ TEST(MoverArgsTest, TheJobWritesItsClaimAndEndsAtTheDeadline) {
   crds::MoverSecurityContext user;
   user.run_as_user = 999;
   user.fs_group = 999;
-  const Json job = BuildMover(world, volume, user, Settings{}).value();
+  const Json job = BuildMover(world, volume, user, false, Settings{}).value();
   EXPECT_EQ(job["spec"]["activeDeadlineSeconds"], 3000);
   EXPECT_EQ(job["metadata"]["labels"]["holdfast.dev/claim"], "data-pg-0");
   const Json& pod = job["spec"]["template"]["spec"];

@@ -36,14 +36,14 @@ func (c *controller) ValidateVolumeCapabilities(_ context.Context, request *csi.
 }
 
 func (c *controller) CreateVolume(_ context.Context, request *csi.CreateVolumeRequest) (*csi.CreateVolumeResponse, error) {
-	for _, capability := range request.VolumeCapabilities {
-		if capability.GetBlock() != nil {
-			return nil, status.Error(codes.InvalidArgument, "this driver makes file systems only")
-		}
-	}
 	c.storage.mutex.Lock()
 	defer c.storage.mutex.Unlock()
 	id, size := request.Name, request.GetCapacityRange().GetRequiredBytes()
+	for _, capability := range request.VolumeCapabilities {
+		if capability.GetBlock() != nil {
+			id = devicePrefix + request.Name
+		}
+	}
 	if size == 0 {
 		size = defaultSize
 	}

@@ -1,5 +1,5 @@
-// A CSI driver for tests: volumes are ext4 images below one folder that every node of a test cluster
-// sees, as storage in a network would be. VolumeSnapshots and clones are copies of the images, taken
+// A CSI driver for tests: volumes are ext4 images, or devices without a file system, below one folder
+// that every node of a test cluster sees, as storage in a network would be. VolumeSnapshots and clones are copies of the images, taken
 // while the file system is frozen; so a copy has the inodes and times of its original, as with block
 // storage.
 //

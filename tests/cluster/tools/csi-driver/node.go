@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
 	"golang.org/x/sys/unix"
@@ -28,14 +29,14 @@ func (n *node) NodeGetCapabilities(context.Context, *csi.NodeGetCapabilitiesRequ
 
 func isMounted(path string) bool {
 	var here, above unix.Stat_t
-	return unix.Lstat(path, &here) == nil && unix.Lstat(path+"/..", &above) == nil && here.Dev != above.Dev
+	return unix.Lstat(path, &here) == nil && unix.Lstat(filepath.Dir(path), &above) == nil && here.Dev != above.Dev
 }
 
 func (n *node) NodeStageVolume(_ context.Context, request *csi.NodeStageVolumeRequest) (*csi.NodeStageVolumeResponse, error) {
-	if isMounted(request.StagingTargetPath) {
+	if isDevice(request.VolumeId) || isMounted(request.StagingTargetPath) {
 		return &csi.NodeStageVolumeResponse{}, nil
 	}
-	device, err := attach(n.storage.volume(request.VolumeId))
+	device, err := attach(n.storage.volume(request.VolumeId), unix.LO_FLAGS_AUTOCLEAR)
 	if err == nil {
 		defer device.Close()
 		var flags uintptr
@@ -54,11 +55,22 @@ func (n *node) NodeUnstageVolume(_ context.Context, request *csi.NodeUnstageVolu
 	if err := unmount(request.StagingTargetPath); err != nil {
 		return nil, err
 	}
+	if isDevice(request.VolumeId) {
+		if err := detach(n.storage.volume(request.VolumeId)); err != nil {
+			return nil, status.Error(codes.Internal, err.Error())
+		}
+	}
 	return &csi.NodeUnstageVolumeResponse{}, nil
 }
 
 func (n *node) NodePublishVolume(_ context.Context, request *csi.NodePublishVolumeRequest) (*csi.NodePublishVolumeResponse, error) {
 	if isMounted(request.TargetPath) {
+		return &csi.NodePublishVolumeResponse{}, nil
+	}
+	if isDevice(request.VolumeId) {
+		if err := n.publishDevice(request); err != nil {
+			return nil, status.Error(codes.Internal, err.Error())
+		}
 		return &csi.NodePublishVolumeResponse{}, nil
 	}
 	err := os.MkdirAll(request.TargetPath, 0o750)
@@ -72,6 +84,32 @@ func (n *node) NodePublishVolume(_ context.Context, request *csi.NodePublishVolu
 		return nil, status.Error(codes.Internal, err.Error())
 	}
 	return &csi.NodePublishVolumeResponse{}, nil
+}
+
+// The kubelet wants the device at a path of a file, and keeps a reader's from writing itself.
+func (n *node) publishDevice(request *csi.NodePublishVolumeRequest) error {
+	image := n.storage.volume(request.VolumeId)
+	device, err := findLoop(image)
+	if err != nil {
+		return err
+	}
+	if device == "" {
+		attached, err := attach(image, 0)
+		if err != nil {
+			return err
+		}
+		defer attached.Close()
+		device = attached.Name()
+	}
+	if err := os.MkdirAll(filepath.Dir(request.TargetPath), 0o750); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(request.TargetPath, os.O_CREATE|os.O_RDONLY, 0o640)
+	if err != nil {
+		return err
+	}
+	file.Close()
+	return unix.Mount(device, request.TargetPath, "", unix.MS_BIND, "")
 }
 
 func (n *node) NodeUnpublishVolume(_ context.Context, request *csi.NodeUnpublishVolumeRequest) (*csi.NodeUnpublishVolumeResponse, error) {

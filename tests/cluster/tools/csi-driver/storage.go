@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +19,11 @@ const (
 	fiFreeze = 0xC0045877
 	fiThaw   = 0xC0045878
 )
+
+// Begins the names of volumes that are devices, without a file system.
+const devicePrefix = "device-"
+
+func isDevice(volume string) bool { return strings.HasPrefix(volume, devicePrefix) }
 
 type storage struct {
 	root string
@@ -76,7 +82,7 @@ func (s *storage) makeVolume(id string, size int64) error {
 			return err
 		}
 		defer file.Close()
-		if err := file.Truncate(size); err != nil {
+		if err := file.Truncate(size); err != nil || isDevice(id) {
 			return err
 		}
 		return run("mkfs.ext4", "-q", "-F", "-m", "0", unfinished)
@@ -94,6 +100,9 @@ func (s *storage) frozen(id string, work func() error) error {
 	device, err := findLoop(s.volume(id))
 	if err != nil || device == "" {
 		return errors.Join(err, work()) // mounted nowhere
+	}
+	if isDevice(id) {
+		return errors.Join(flush(device), work())
 	}
 	// A second mount of a mounted device is of the same file system.
 	point, err := os.MkdirTemp(s.root, "freeze")
@@ -115,6 +124,16 @@ func (s *storage) frozen(id string, work func() error) error {
 	}
 	done := work()
 	return errors.Join(done, unix.IoctlSetInt(int(folder.Fd()), fiThaw, 0))
+}
+
+// Writes what is in memory of a device.
+func flush(device string) error {
+	file, err := os.Open(device)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return file.Sync()
 }
 
 func (s *storage) readSnapshot(id string) (*snapshot, error) {
@@ -140,6 +159,20 @@ func (s *storage) takeSnapshot(id, volume string, ready bool) (*snapshot, error)
 		return nil, err
 	}
 	return taken, whole(s.record(id), func(unfinished string) error { return os.WriteFile(unfinished, text, 0o600) })
+}
+
+// Detaches an image from its loop device, once nobody has that open.
+func detach(image string) error {
+	device, err := findLoop(image)
+	if err != nil || device == "" {
+		return err
+	}
+	file, err := os.Open(device)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return unix.IoctlSetInt(int(file.Fd()), unix.LOOP_CLR_FD, 0)
 }
 
 func removeAll(paths ...string) error {
@@ -175,9 +208,9 @@ func findLoop(image string) (string, error) {
 	return "", nil
 }
 
-// Attaches an image to a loop device, which goes by itself when nobody uses it any more: the caller
-// mounts it before it closes the file.
-func attach(image string) (*os.File, error) {
+// Attaches an image to a loop device. With LO_FLAGS_AUTOCLEAR it goes by itself when nobody uses it
+// any more: the caller mounts it before it closes the file.
+func attach(image string, flags uint32) (*os.File, error) {
 	backing, err := os.OpenFile(image, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
@@ -198,7 +231,7 @@ func attach(image string) (*os.File, error) {
 			return nil, err
 		}
 		config := unix.LoopConfig{Fd: uint32(backing.Fd())}
-		config.Info.Flags = unix.LO_FLAGS_AUTOCLEAR
+		config.Info.Flags = flags
 		if err = unix.IoctlLoopConfigure(int(device.Fd()), &config); err == nil {
 			return device, nil
 		}
