@@ -29,6 +29,20 @@ def up(cluster, kubectl):
     wait_until("waiting for the nodes to know the CSI driver", 60, lambda: _registered(cluster, kubectl), driver.log, [driver])
 
 
+def devices(cluster):
+    """The loop devices of volumes that are devices, those that the kubelet puts on them first. They outlive a node that
+    is killed. Paths are told as the node that attached them saw them."""
+    loops = json.loads(run(_STEP, "losetup", "--list", "--json", "--output", "NAME,BACK-INO,BACK-FILE") or "{}").get("loopdevices", [])
+    ours = [loop["name"] for loop in loops if f"/{cluster.name}/csi/volumes/" in loop["back-file"]]
+    nodes = {pathlib.Path(name).stat().st_ino for name in ours}
+    return [loop["name"] for loop in loops if loop["back-ino"] in nodes and loop["name"] not in ours] + ours
+
+
+def remove_devices(cluster):
+    for device in devices(cluster):
+        run(_STEP, "losetup", "--detach", device)
+
+
 def _start(cluster, name, command, env=None):
     daemon = Daemon(cluster, name)
     if not daemon.running():

@@ -9,7 +9,7 @@ import shutil
 import signal
 import time
 
-from . import control_plane, images, layout, network, node as nodes, pki, tools, traces
+from . import control_plane, csi, images, layout, network, node as nodes, pki, tools, traces
 from .errors import StepError
 from .process import Daemon, run, wait_until
 
@@ -178,6 +178,7 @@ def _remove_empty_root():
 
 def _remove(cluster):
     _stop_processes(cluster)
+    csi.remove_devices(cluster)
     nodes.remove_cgroups(cluster)
     if cluster.octet:
         network.remove(cluster)

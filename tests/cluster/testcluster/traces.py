@@ -3,7 +3,7 @@
 import os
 import pathlib
 
-from . import node
+from . import csi, node
 from .process import run
 
 _STEP = "looking for traces"
@@ -12,7 +12,7 @@ _STEP = "looking for traces"
 def of(cluster):
     """One line for each thing that still belongs to the cluster."""
     return [*_folders(cluster), *_processes(cluster), *_mounts(cluster), *_network(cluster),
-            *(f"cgroup {folder}" for folder in node.cgroup_folders(cluster))]
+            *(f"device {name}" for name in csi.devices(cluster)), *(f"cgroup {folder}" for folder in node.cgroup_folders(cluster))]
 
 
 def _folders(cluster):
