@@ -93,6 +93,7 @@ ALL = [
     Tool("csi-provisioner", "csi-provisioner", "github.com/kubernetes-csi/external-provisioner/v5/cmd/csi-provisioner",
          in_cluster=False),
     Tool("csi-driver", "csi-driver", in_cluster=False),
+    Tool("gitops-health", "gitops-health", in_cluster=False),
     Tool("fake-gcs-server", "fake-gcs-server", "github.com/fsouza/fake-gcs-server", in_cluster=False),
     NodeTool("azurite-blob", "azurite", "azurite/dist/src/blob/main.js"),
 ]
