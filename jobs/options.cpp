@@ -146,11 +146,16 @@ Result<engine::Request> FinishInit(Typed& typed) {
 
 Result<engine::Request> FinishBackup(Typed& typed) {
   engine::ArchiveOptions& archive = typed.backup.archive;
-  if (archive.source.empty() != typed.from_stdin)
-    return Fail(Code::kInvalid, "backup needs either a directory or --stdin; see --help");
-  if (typed.from_stdin) archive.stdin_name = typed.stdin_name;
-  const bool plain = typed.stdin_name.find('/') == std::string::npos && !typed.stdin_name.empty();
-  if (!plain) return Fail(Code::kInvalid, "--stdin-filename takes a name, not a path");
+  const bool dump = !typed.backup.dump_pipe.empty();
+  if (archive.source.empty() != (typed.from_stdin || dump))
+    return Fail(Code::kInvalid, "backup needs a directory, --stdin or --dump-pipe; see --help");
+  if (typed.from_stdin) archive.stream_name = typed.stdin_name;
+  if (dump) archive.stream_name = typed.dump_name;
+  const bool plain = archive.stream_name.find('/') == std::string::npos &&
+                     archive.stream_name.empty() == !archive.source.empty();
+  if (!plain)
+    return Fail(Code::kInvalid, "--stdin-filename and --dump-filename take a name, not a path");
+  TRY(typed.backup.dump_timeout, ParseDuration(typed.dump_timeout));
   const auto add = [](const std::vector<std::string>& files,
                       std::vector<std::string>& patterns) -> Result<void> {
     for (const std::string& file : files) {

@@ -108,6 +108,13 @@ void AddBackup(CLI::App& app, Typed& typed) {
       verb.add_flag("--stdin", typed.from_stdin,
                     "Save what standard input gives as one file, instead of a source");
   verb.add_option("--stdin-filename", typed.stdin_name, "The name of that file")->needs(from_stdin);
+  auto* pipe = verb.add_option("--dump-pipe", typed.backup.dump_pipe,
+                               "Save what holdfast-dump sends through this named pipe as one file, "
+                               "instead of a source; no snapshot unless its command ended well")
+                   ->excludes(from_stdin);
+  verb.add_option("--dump-filename", typed.dump_name, "The name of that file")->needs(pipe);
+  verb.add_option("--dump-timeout", typed.dump_timeout, "How long the command may take")
+      ->needs(pipe);
   verb.add_option("--parent", typed.backup.parent,
                   "Snapshot to compare with, instead of the one that --type chooses");
   verb.add_flag("-x,--one-file-system", archive.one_file_system,

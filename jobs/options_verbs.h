@@ -49,6 +49,7 @@ struct Typed {
   std::vector<std::string> exclude_files, iexclude_files;
   std::string stdin_name = "stdin";
   bool from_stdin = false;
+  std::string dump_name = "dump", dump_timeout = "1h";
   std::vector<std::string> map_uid, map_gid;
   bool read_data = false;
   std::string migration, read_data_subset, stats_mode = "restore-size", find_type, newer, older,

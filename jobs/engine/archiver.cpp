@@ -43,8 +43,8 @@ Result<std::string> RealPath(const std::string& path) {
 
 Result<SnapshotPath> PathFor(const ArchiveOptions& options) {
   SnapshotPath path{options.identity.path, {}};
-  if (path.text.empty() && !options.stdin_name.empty())
-    return SnapshotPath{"/" + options.stdin_name, {}};
+  if (path.text.empty() && !options.stream_name.empty())
+    return SnapshotPath{"/" + options.stream_name, {}};
   if (path.text.empty()) {
     TRY(path.text, RealPath(options.source));
   }
@@ -80,7 +80,7 @@ class Archiver {
   Result<Id> StoreSource(const repo::Snapshot* parent, TimePoint now);
   Result<Node> StoreDirectory(Fd source, const repo::Snapshot* parent);
   Result<Node> StoreFile(Fd source, Node node);
-  Result<Node> StoreStandardInput(TimePoint now);
+  Result<Node> StoreStream(TimePoint now);
   Result<Id> StoreAncestors(Node node);
   Node AncestorNode(std::size_t depth, const Node& source) const;
   Result<Id> StoreTree(const Node& only);
@@ -129,7 +129,7 @@ Result<ArchiveReport> Archiver::Run(const std::vector<repo::Snapshot>& parents,
   TRY(const repo::Snapshot* parent, ChooseParent(parents));
   if (parent != nullptr) snapshot.parent = parent->id;
   // Good enough, and they cost no second look at every file.
-  if (parent != nullptr && parent->summary && options_.stdin_name.empty())
+  if (parent != nullptr && parent->summary && options_.stream_name.empty())
     meter_.SetTotals(parent->summary->total_files_processed,
                      parent->summary->total_bytes_processed);
   meter_.SetPhase("transfer");
@@ -150,8 +150,8 @@ Result<ArchiveReport> Archiver::Run(const std::vector<repo::Snapshot>& parents,
 
 // The snapshot's tree.
 Result<Id> Archiver::StoreSource(const repo::Snapshot* parent, TimePoint now) {
-  if (!options_.stdin_name.empty()) {
-    TRY(Node file, StoreStandardInput(now));
+  if (!options_.stream_name.empty()) {
+    TRY(Node file, StoreStream(now));
     Node directory = AncestorNode(path_.components.size() - 1, file);
     TRY(directory.subtree, StoreTree(file));
     return StoreAncestors(std::move(directory));
@@ -227,28 +227,32 @@ Result<Node> Archiver::StoreFile(Fd source, Node node) {
   return node;
 }
 
-Result<Node> Archiver::StoreStandardInput(TimePoint now) {
-  if (!IsPlainName(options_.stdin_name))
+Result<Node> Archiver::StoreStream(TimePoint now) {
+  if (!IsPlainName(options_.stream_name))
     return Fail(Code::kInvalid,
-                "\"" + options_.stdin_name + "\" is no file name; use one without /");
+                "\"" + options_.stream_name + "\" is no file name; use one without /");
   const auto since = now.time_since_epoch();
   const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
   Node node;
-  node.name = options_.stdin_name;
+  node.name = options_.stream_name;
   node.mode = 0600;
   node.mtime = {seconds.count(),
                 static_cast<std::uint32_t>(std::chrono::nanoseconds(since - seconds).count())};
   node.atime = node.ctime = node.mtime;
   node.uid = ::getuid();
   node.gid = ::getgid();
-  return StoreFile(Fd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)), std::move(node));
+  if (options_.dump == nullptr)
+    return StoreFile(Fd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)), std::move(node));
+  TRY(Node file, StoreFile(options_.dump->TakeContent(), std::move(node)));
+  TRY_VOID(options_.dump->Finish(file.size));
+  return file;
 }
 
 // The directories above the source, one entry each: their own metadata when they are real, the
 // source's times and neutral owners when the path is a name given by the user.
 Node Archiver::AncestorNode(std::size_t depth, const Node& source) const {
   Node node;
-  if (options_.identity.path.empty() && options_.stdin_name.empty()) {
+  if (options_.identity.path.empty() && options_.stream_name.empty()) {
     std::string path;
     for (std::size_t i = 0; i <= depth; ++i) path += "/" + path_.components[i];
     struct stat status {};
@@ -300,7 +304,7 @@ Result<ArchiveReport> Archive(repo::Repository& repository,
                               const ArchiveOptions& options, Meter& meter, const Clock& clock,
                               std::stop_token stop) {
   TRY_VOID(ExcludeList::Parse(options.excludes, options.iexcludes));
-  if (options.stdin_name.empty()) TRY_VOID(CheckSource(options.source));
+  if (options.stream_name.empty()) TRY_VOID(CheckSource(options.source));
   TRY(SnapshotPath path, PathFor(options));
   return Archiver(repository, options, std::move(path), meter, std::move(stop)).Run(parents, clock);
 }

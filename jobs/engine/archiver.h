@@ -1,4 +1,4 @@
-// Makes a snapshot of a directory, of a block device or file, or of what comes by standard input:
+// Makes a snapshot of a directory, of a block device or file, or of what another program writes:
 // compares every file with the parent snapshot, reads what changed and stores it, on all
 // processors.
 //
@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "jobs/engine/dump_reception.h"
 #include "jobs/engine/exclude.h"
 #include "jobs/engine/meter.h"
 #include "jobs/engine/report.h"
@@ -32,8 +33,10 @@ struct ArchiveOptions {
   // at the root of the file system.
   std::vector<std::string> excludes = {};
   std::vector<std::string> iexcludes = {};  // the same, whatever the case of ASCII letters
-  // Not empty: standard input is read instead, and becomes a file of this name.
-  std::string stdin_name = {};
+  // Not empty: `dump`, or without one standard input, is read instead and becomes a file of this
+  // name. Without the whole dump there is no snapshot.
+  std::string stream_name = {};
+  DumpReception* dump = nullptr;
   bool one_file_system = false;         // other file systems below the source are left out
   std::optional<repo::Id> parent = {};  // compare with this snapshot, whatever the type says
   // Fill in the meter's totals by a scan beside the backup; those of a parent are used without.

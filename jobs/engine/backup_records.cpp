@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "jobs/protocol/dump_name.h"
+
 namespace holdfast::engine {
 namespace {
 
@@ -27,11 +29,13 @@ std::pair<std::string, std::string> Split(const std::string& text) {
   return {text.substr(0, slash), text.substr(slash + 1)};
 }
 
-// The claim of "/<namespace>/<claim>"; empty for any other path.
+// The claim of "/<namespace>/<claim>", or the dump of "/<namespace>/dump/<name>"; empty for any
+// other path.
 std::string ClaimOf(const Snapshot& snapshot, const std::string& ns) {
   if (snapshot.paths.size() != 1 || !snapshot.paths[0].starts_with("/" + ns + "/")) return {};
   std::string claim = snapshot.paths[0].substr(ns.size() + 2);
-  return claim.find('/') == claim.npos ? claim : std::string();
+  const std::size_t name = protocol::IsDump(claim) ? protocol::kDumpPrefix.size() : 0;
+  return claim.size() > name && claim.find('/', name) == claim.npos ? claim : std::string();
 }
 
 protocol::BackupType TypeOf(const Snapshot& snapshot) {

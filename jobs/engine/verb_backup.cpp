@@ -27,7 +27,7 @@ Try<MoverResult> Execute(const BackupRequest& request, const Surroundings& aroun
                          std::stop_token stop) {
   MoverResult result;
   // Before anything is contacted: a wrong path is found at once.
-  if (request.archive.stdin_name.empty()) TRY_VOID(CheckSource(request.archive.source));
+  if (request.archive.stream_name.empty()) TRY_VOID(CheckSource(request.archive.source));
   TRY(OpenedSnapshots opened, OpenAll(around, LockKind::kShared, stop));
   ArchiveOptions archive = request.archive;
   archive.threads = opened.session.plan().threads;
@@ -37,10 +37,19 @@ Try<MoverResult> Execute(const BackupRequest& request, const Surroundings& aroun
         opened.session.repository().FindSnapshot(request.parent, stop));
     archive.parent = parent.id;
   }
-  TRY(const ArchiveReport report, UnderLock(opened.session, stop, [&](std::stop_token inner) {
+  std::unique_ptr<DumpReception> dump;
+  auto archived =
+      UnderLock(opened.session, stop, [&](std::stop_token inner) -> Result<ArchiveReport> {
+        if (!request.dump_pipe.empty()) {
+          TRY(dump, DumpReception::Begin(request.dump_pipe, request.dump_timeout, inner));
+          archive.dump = dump.get();
+        }
         return Archive(opened.session.repository(), opened.snapshots, archive, around.meter,
                        around.clock, inner);
-      }));
+      });
+  if (dump && dump->failure() && !stop.stop_requested() && !archived)
+    return tl::make_unexpected(Failure{archived.error(), ExitCode::kDumpFailed});
+  TRY(const ArchiveReport report, std::move(archived));
   around.meter.Finish();
   CopyArchive(report, result);
   CopyProblems(report.unreadable, result, around.warnings);

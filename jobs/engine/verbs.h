@@ -35,7 +35,9 @@ struct InitRequest {
 
 struct BackupRequest {
   ArchiveOptions archive;
-  std::string parent;           // a snapshot's id or its first digits; empty: the type's choice
+  std::string parent;          // a snapshot's id or its first digits; empty: the type's choice
+  std::string dump_pipe = {};  // not empty: receive a dump by it (dump_reception.h)
+  std::chrono::seconds dump_timeout{0};
   bool unreadable_fail = true;  // exit 3 when files are missing from the snapshot, otherwise 0
 };
 

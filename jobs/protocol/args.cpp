@@ -90,7 +90,13 @@ Words CommandLine(const BackupArgs& args) {
   Options(words, "tag", args.tags);
   Options(words, "exclude", args.excludes);
   Option(words, "unreadable", args.unreadable_fail ? "fail" : "warn");
-  words.push_back(kDataPath);
+  if (!args.dump) {
+    words.push_back(kDataPath);
+    return words;
+  }
+  Option(words, "dump-pipe", std::string(kDumpPath) + "/" + kDumpPipeName);
+  Option(words, "dump-filename", args.dump->file_name);
+  Option(words, "dump-timeout", std::to_string(args.dump->timeout.count()) + "s");
   return words;
 }
 

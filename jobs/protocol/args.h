@@ -17,6 +17,12 @@ inline constexpr const char* kRepositoryPath = "/holdfast/repository";    // of 
 inline constexpr const char* kPasswordFile = "/holdfast/password/value";  // the repository's key
 inline constexpr const char* kCaFile = "/holdfast/ca/bundle.pem";         // optional CA bundle
 
+// Where the mover and a dump's command meet, in folder kDumpPath: holdfast-dump itself and the pipe
+// through which it sends.
+inline constexpr const char* kDumpPath = "/holdfast/dump";
+inline constexpr const char* kDumpProgramName = "holdfast-dump";
+inline constexpr const char* kDumpPipeName = "stream";
+
 inline constexpr const char* kGoogleKeyFile = "/holdfast/google/key.json";  // of spec.gcs
 
 // Where the same is for the repository that is copied from: /holdfast/from-password/value and so
@@ -36,7 +42,7 @@ std::string BackupTypeName(BackupType type);
 // A volume's identity in a repository: snapshots are selected by both, never by one.
 struct Identity {
   std::string host;  // the cluster's name
-  std::string path;  // "/<namespace>/<claim>"
+  std::string path;  // "/<namespace>/<claim>", "/<namespace>/dump/<name>"
 
   friend bool operator==(const Identity&, const Identity&) = default;
 };
@@ -68,6 +74,12 @@ struct InitArgs {
   std::optional<RepositoryArgs> chunker_from;
 };
 
+// What a dump's command sends instead of a volume (dump_stream.h).
+struct DumpArgs {
+  std::string file_name;            // in the snapshot
+  std::chrono::seconds timeout{0};  // until all of it is there
+};
+
 struct BackupArgs {
   RepositoryArgs repository;
   Identity identity;
@@ -76,6 +88,7 @@ struct BackupArgs {
   std::vector<std::string> excludes;  // restic's exclude patterns
   // Fail: exit kUnreadableFiles as a failure. Warn: the same counts, exit kOk.
   bool unreadable_fail = true;
+  std::optional<DumpArgs> dump;
 };
 
 struct RestoreArgs {

@@ -34,6 +34,8 @@ std::string_view ExitReason(ExitCode code) {
       return "VerifyFailed";
     case ExitCode::kNotSupported:
       return "NotSupported";
+    case ExitCode::kDumpFailed:
+      return "DumpFailed";
     case ExitCode::kInterrupted:
       return "Interrupted";
   }
@@ -51,6 +53,7 @@ bool WorthRetrying(ExitCode code) {
     case ExitCode::kLocked:
     case ExitCode::kUnreachable:
     case ExitCode::kVerifyFailed:
+    case ExitCode::kDumpFailed:
     case ExitCode::kInterrupted:
       return true;
     default:

@@ -24,6 +24,7 @@ enum class ExitCode : int {
   kNothingFound = 25,    // no snapshot matches
   kVerifyFailed = 26,    // what was restored differs from the snapshot
   kNotSupported = 27,
+  kDumpFailed = 28,  // the dump's command failed, was killed or took too long; there is no snapshot
   kInterrupted = 130,  // SIGINT or SIGTERM; the repository is left clean
 };
 

@@ -22,6 +22,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"jobs/storage", {"base"}},
     {"jobs/repo", {"base", "jobs/storage"}},
     {"jobs/engine", {"base", "jobs/storage", "jobs/repo", "jobs/protocol"}},
+    {"jobs/dump", {"base", "jobs/protocol"}},
     {"jobs", {"base", "jobs/storage", "jobs/repo", "jobs/engine", "jobs/protocol"}},
     {"crds/types", {"base"}},
     {"operator/kube", {"base"}},

@@ -41,6 +41,18 @@ std::vector<std::string> Names(const std::vector<BackupRecord>& records) {
   return names;
 }
 
+TEST(BackupRecordsTest, ADumpIsAVolumeOfItsRun) {
+  repo::Snapshot dump = Snapshot("dump/orders");
+  const auto records = RecordsOf(std::vector{Snapshot("data-db-0"), dump}, {});
+  ASSERT_THAT(records, SizeIs(1));
+  ASSERT_THAT(records[0].volumes, SizeIs(2));
+  EXPECT_EQ(records[0].volumes[1].claim, "dump/orders");
+  for (const char* path : {"/shop/dump/", "/shop/dump/a/b", "/shop/other/orders"}) {
+    dump.paths = {path};
+    EXPECT_THAT(RecordsOf(std::vector{dump}, {}), IsEmpty()) << path;
+  }
+}
+
 TEST(BackupRecordsTest, TheSnapshotsOfOneRunAreOneBackup) {
   const repo::Snapshot first = Snapshot("data-db-0"), second = Snapshot("data-db-1", 1);
   const auto records = RecordsOf(std::vector{second, first}, {});

@@ -208,17 +208,35 @@ TEST(OptionsTest, BackupTakesADirectoryOrStandardInput) {
   auto options = ParseLine({"backup", "--stdin", "--stdin-filename=db.sql", "--parent=12"});
   ASSERT_TRUE(options) << options.error().text;
   const auto& request = std::get<engine::BackupRequest>(options->request);
-  EXPECT_EQ(request.archive.stdin_name, "db.sql");
+  EXPECT_EQ(request.archive.stream_name, "db.sql");
   EXPECT_EQ(request.parent, "12");
   options = ParseLine({"backup", "-x", "--iexclude=*.TMP", "/data"});
   ASSERT_TRUE(options);
   const auto& archive = std::get<engine::BackupRequest>(options->request).archive;
   EXPECT_TRUE(archive.one_file_system);
-  EXPECT_TRUE(archive.stdin_name.empty());
+  EXPECT_TRUE(archive.stream_name.empty());
   EXPECT_THAT(archive.iexcludes, ElementsAre("*.TMP"));
   EXPECT_FALSE(ParseLine({"backup"}));
   EXPECT_FALSE(ParseLine({"backup", "--stdin", "/data"}));
   EXPECT_FALSE(ParseLine({"backup", "--stdin", "--stdin-filename=a/b"}));
+}
+
+TEST(OptionsTest, BackupTakesADump) {
+  protocol::BackupArgs args;
+  args.repository.location = "/repo";
+  args.identity = {"prod", "/shop/dump/orders"};
+  args.dump = {"orders.sql", std::chrono::minutes(90)};
+  const auto options = ParseLine(protocol::CommandLine(args));
+  ASSERT_TRUE(options) << options.error().text;
+  const auto& request = std::get<engine::BackupRequest>(options->request);
+  EXPECT_EQ(request.archive.stream_name, "orders.sql");
+  EXPECT_EQ(request.archive.source, "");
+  EXPECT_EQ(request.dump_pipe, "/holdfast/dump/stream");
+  EXPECT_EQ(request.dump_timeout, std::chrono::minutes(90));
+  EXPECT_FALSE(ParseLine({"backup", "--dump-pipe=/p", "/data"}));
+  EXPECT_FALSE(ParseLine({"backup", "--dump-pipe=/p", "--stdin"}));
+  EXPECT_FALSE(ParseLine({"backup", "--dump-pipe=/p", "--dump-filename=a/b"}));
+  EXPECT_FALSE(ParseLine({"backup", "--dump-pipe=/p", "--dump-timeout=soon"}));
 }
 
 TEST(OptionsTest, OwnersCanBeMappedOrLeftOut) {
