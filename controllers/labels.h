@@ -39,7 +39,7 @@ inline constexpr const char* kForgetFinalizer = "holdfast.dev/forget-snapshots";
 inline constexpr const char* kThawFinalizer = "holdfast.dev/thaw";
 
 // `name` as a label's value: object names may be longer (253) than values (63); those are cut and
-// get a hash. The object's true name is always in its owner reference or spec.
+// get a hash. "/" becomes "_". The object's true name is always in its owner reference or spec.
 std::string LabelValue(std::string_view name);
 
 }  // namespace holdfast::controllers

@@ -4,6 +4,8 @@
 
 #include "base/hash.h"
 #include "base/quantity.h"
+#include "controllers/container_resources.h"
+#include "controllers/dump_container.h"
 #include "controllers/labels.h"
 #include "controllers/place.h"
 #include "jobs/protocol/exit_code.h"
@@ -22,10 +24,6 @@ constexpr int kGracePeriodSeconds = 30;
 constexpr std::chrono::hours kLockWait{1};
 // Secrets are mounted for any user: which one the mover is depends on the workload.
 constexpr int kSecretMode = 0444;
-
-constexpr const char* kDefaultMemoryLimit = "512Mi";
-constexpr const char* kDefaultMemoryRequest = "128Mi";
-constexpr const char* kDefaultCpuRequest = "100m";
 
 std::string DirectoryOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
 std::string FileOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
@@ -173,42 +171,12 @@ void AddClaim(const MoverJob& job, Mounts& mounts) {
 
 Mounts MountsOf(const MoverJob& job) {
   Mounts mounts;
+  if (job.dump != nullptr) mounts.mounts.push_back(DumpMount());
   MountRepository(job.repository->spec, "", Same, mounts);
   if (job.from != nullptr) MountRepository(job.from->spec, "from-", protocol::FromPath, mounts);
   mounts.Add("tmp", {{"emptyDir", Json::object()}}, "/tmp", false);
   if (!job.claim.empty()) AddClaim(job, mounts);
   return mounts;
-}
-
-// --- What it may use ---
-
-Json Quantities(const crds::ResourceList& list) {
-  Json object = Json::object();
-  for (const auto& [name, quantity] : list) object[name] = quantity.text;
-  return object;
-}
-
-bool Exceeds(const Json& list, const char* name, const char* bound) {
-  const auto value = ParseQuantity(FindString(list, {name}));
-  return value && *value > *ParseQuantity(bound);
-}
-
-bool Below(const Json& list, const char* name, const char* bound) {
-  const auto value = ParseQuantity(FindString(list, {name}));
-  return value && *value < *ParseQuantity(bound);
-}
-
-// Defaults fill in only what the user left open and what agrees with the rest: a request above its
-// limit is refused by the API server.
-Json Resources(const crds::ResourceRequirements& wish) {
-  Json requests = Quantities(wish.requests);
-  Json limits = Quantities(wish.limits);
-  if (!limits.contains("memory") && !Exceeds(requests, "memory", kDefaultMemoryLimit))
-    limits["memory"] = kDefaultMemoryLimit;
-  if (!requests.contains("memory") && !Below(limits, "memory", kDefaultMemoryRequest))
-    requests["memory"] = kDefaultMemoryRequest;
-  if (!requests.contains("cpu") && !limits.contains("cpu")) requests["cpu"] = kDefaultCpuRequest;
-  return {{"requests", requests}, {"limits", limits}};
 }
 
 // --- Where it runs ---
@@ -281,7 +249,7 @@ Json Container(const MoverJob& job, const Settings& settings, const Mounts& moun
                     {"args", job.command_line},
                     {"env", Environment(job)},
                     {"volumeMounts", mounts.mounts},
-                    {"resources", Resources(job.mover.resources)},
+                    {"resources", ContainerResources(job.mover.resources)},
                     {"securityContext", ContainerSecurityContext(job, security)},
                     {"terminationMessagePath", "/dev/termination-log"},
                     {"terminationMessagePolicy", "File"}};
@@ -299,6 +267,7 @@ Result<Json> PodSpec(const MoverJob& job, const Settings& settings) {
               {"securityContext", PodSecurityContext(security)},
               {"containers", {Container(job, settings, mounts, security)}},
               {"volumes", mounts.volumes}};
+  if (job.dump != nullptr) AddDump(*job.dump, settings, pod);
   TRY_VOID(AddPlacement(job, pod));
   return pod;
 }
@@ -392,11 +361,13 @@ protocol::RepositoryArgs FromArgsFor(const crds::BackupRepository& repository,
 
 std::string JobName(const std::string& base, const std::string& suffix) {
   const std::string whole = base + "-" + suffix;
-  if (whole.size() <= kMaxJobName && whole.find('.') == whole.npos) return whole;
+  constexpr const char* kNotOfALabel = "./";
+  if (whole.size() <= kMaxJobName && whole.find_first_of(kNotOfALabel) == whole.npos) return whole;
   const std::string end = suffix.substr(0, kMaxSuffix);
   const std::size_t room = kMaxJobName - kHashDigits - end.size() - 2;
   std::string name = base.substr(0, room) + "-" + end + "-" + ShortHash(whole, kHashDigits);
-  std::replace(name.begin(), name.end(), '.', '-');
+  for (std::size_t at = 0; (at = name.find_first_of(kNotOfALabel, at)) != name.npos;)
+    name[at] = '-';
   return name;
 }
 

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "controllers/settings.h"
 #include "crds/types/backup_repository.h"
+#include "crds/types/dump.h"
 #include "crds/types/parts.h"
 #include "jobs/protocol/args.h"
 #include "operator/kube/object_key.h"
@@ -19,6 +20,7 @@ namespace holdfast::controllers {
 
 // The mover's container, for logs and pod failure policies.
 inline constexpr const char* kMoverContainer = "mover";
+inline constexpr const char* kDumpContainer = "dump";  // beside it, in the pod of a dump
 
 struct MoverJob {
   kube::ObjectKey key;
@@ -42,6 +44,9 @@ struct MoverJob {
   // until then (ResumeJob), and the volume itself mounted read-only, so that the kubelet changes no
   // file's group in it.
   bool claim_is_staged = false;
+  // What is read instead of a claim: the output of its command, which runs in a container beside
+  // the mover's (dump_container.h). nullptr for none.
+  const crds::Dump* dump = nullptr;
   std::string node;  // required by node affinity (kubernetes.io/hostname); empty for none
 
   crds::MoverSecurityContext inherited;  // the workload's user: SecurityOf in workload.h
@@ -68,7 +73,7 @@ protocol::RepositoryArgs FromArgsFor(const crds::BackupRepository& repository,
                                      const Settings& settings);
 
 // "<base>-<suffix>" within 63 characters, a DNS label: longer ones are cut and get a hash, and so
-// do those with dots, which become dashes.
+// do those with dots and slashes, which become dashes.
 std::string JobName(const std::string& base, const std::string& suffix);
 
 // Tells the Jobs for one further repository (copyTo) from those for another, in a suffix.

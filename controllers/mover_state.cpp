@@ -21,16 +21,65 @@ void Explain(MoverState& state, const char* reason, std::string message) {
   state.message = std::move(message);
 }
 
+// Pulled, but not made: a Secret that is missing, for instance.
+bool CannotBeMade(const std::string& waiting) {
+  return waiting.starts_with("CreateContainer") || waiting == "RunContainerError";
+}
+
+bool CannotBePulled(const std::string& waiting) { return waiting.find("Image") != waiting.npos; }
+
+std::string WhyWaiting(const ContainerView& container) {
+  return container.waiting_reason +
+         (container.waiting_message.empty() ? "" : ": " + container.waiting_message);
+}
+
+// A dump that is held up; the mover waits for it, as long as the dump's timeout.
+bool IsHeldUp(const PodView& pod) {
+  return pod.dump && !pod.Finished() &&
+         (CannotBePulled(pod.dump->waiting_reason) || CannotBeMade(pod.dump->waiting_reason));
+}
+
+void ExplainHeldUp(const PodView& pod, MoverState& state) {
+  if (CannotBePulled(pod.dump->waiting_reason))
+    Explain(state, reason::kImageUnavailable,
+            "the dump's image cannot be pulled: " + WhyWaiting(*pod.dump));
+  else
+    Explain(state, reason::kPodMisconfigured,
+            "the dump's container cannot start: " + WhyWaiting(*pod.dump));
+  // A pod is not over while one of its containers waits, and this one waits for ever.
+  const bool given_up = pod.exit_code && !pod.running;
+  if (!given_up) return;
+  state.phase = MoverPhase::kFailed;
+  if (state.result && !state.result->message.empty()) state.message += "; " + state.result->message;
+}
+
+// What a dump's container says of its own end, to what the mover says of it.
+constexpr std::size_t kMostWords = 1024;
+
+std::string WithLastWords(std::string message, const ContainerView& dump) {
+  if (dump.terminated_reason == "OOMKilled")
+    message +=
+        "; its container used more memory than its limit: raise resources.limits.memory of the "
+        "dump";
+  std::string words = dump.termination_message;
+  if (words.size() > kMostWords) {
+    std::size_t begin = words.size() - kMostWords;
+    while (begin < words.size() && (words[begin] & 0xc0) == 0x80) ++begin;  // within a character
+    words = "... " + words.substr(begin);
+  }
+  return words.empty() ? message : message + "; the end of what it said: " + words;
+}
+
 // Why the container of a pod that exists does not run.
 void ExplainWaiting(const PodView& pod, MoverState& state) {
   const std::string& waiting = pod.waiting_reason;
-  const std::string why = waiting + (pod.waiting_message.empty() ? "" : ": " + pod.waiting_message);
+  const std::string why = WhyWaiting(pod);
   if (!pod.unscheduled_message.empty())
     Explain(state, reason::kUnschedulable,
             "no node can take pod " + pod.key.name + ": " + pod.unscheduled_message);
-  else if (waiting.find("Image") != waiting.npos)
+  else if (CannotBePulled(waiting))
     Explain(state, reason::kImageUnavailable, "the mover's image cannot be pulled: " + why);
-  else if (waiting.starts_with("CreateContainer") || waiting == "RunContainerError")
+  else if (CannotBeMade(waiting))
     Explain(state, reason::kPodMisconfigured, "pod " + pod.key.name + " cannot start: " + why);
   else
     state.message =
@@ -49,6 +98,8 @@ void ExplainEnd(const PodView& pod, MoverState& state) {
     state.reason = word;
     state.message =
         state.result->message.empty() ? "the mover ended with " + word : state.result->message;
+    if (pod.dump && state.result->exit == protocol::ExitCode::kDumpFailed)
+      state.message = WithLastWords(std::move(state.message), *pod.dump);
     return;
   }
   if (!state.result)
@@ -79,6 +130,8 @@ void ExplainActive(const PodView& pod, MoverState& state) {
     state.message =
         "attempt " + std::to_string(state.attempts) + " failed, trying again: " + state.message;
     state.result.reset();
+  } else if (IsHeldUp(pod)) {
+    ExplainHeldUp(pod, state);
   } else if (pod.running) {
     state.phase = MoverPhase::kRunning;
   } else {

@@ -15,7 +15,8 @@ enum class MoverPhase {
   kWaiting,  // no container runs: not scheduled yet, image missing, between two attempts
   kRunning,
   kSucceeded,  // the Job is complete
-  kFailed,     // the Job will make no more pods
+  kFailed,     // the Job will make no more pods, or none that could end otherwise: its dump's
+               // image or Secret was not to be had
 };
 
 struct MoverState {

@@ -21,6 +21,8 @@ inline constexpr const char* kStatefulSetNotFound = "StatefulSetNotFound";
 
 // --- Policies ---
 
+// spec.dumps is set, and dumps are switched off in this cluster (dumps.enabled of the chart).
+inline constexpr const char* kDumpsDisabled = "DumpsDisabled";
 // spec.hooks is set, and hooks are switched off in this cluster (hooks.enabled of the chart).
 inline constexpr const char* kHooksDisabled = "HooksDisabled";
 // A schedule's cron expression cannot be read, or names a time that never comes.

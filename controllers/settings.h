@@ -14,6 +14,8 @@ struct Settings {
   bool believe_requested_by = false;
   // Whether policies may have commands run in pods.
   bool hooks_enabled = false;
+  // Whether policies may have commands of images that they name run beside movers (spec.dumps).
+  bool dumps_enabled = false;
   // How often a running mover's progress is read.
   std::chrono::seconds progress_period{3};
   // How often a healthy repository is probed, and the bounds between which an unhealthy one is.

@@ -2,6 +2,7 @@
 
 #include <span>
 
+#include "controllers/mover_job.h"
 #include "controllers/workload.h"
 
 namespace holdfast::controllers {
@@ -53,16 +54,14 @@ void DecodeJobConditions(const Json& object, JobView& view) {
   }
 }
 
-void DecodeTermination(const Json& terminated, PodView& view) {
+void DecodeTermination(const Json& terminated, ContainerView& view) {
   view.exit_code = Count(terminated, {"exitCode"});
   view.terminated_reason = FindString(terminated, {"reason"});
   view.termination_message = FindString(terminated, {"message"});
 }
 
-void DecodeFirstContainer(const Json& object, PodView& view) {
-  const Json& statuses = Array(object, {"status", "containerStatuses"});
-  if (statuses.empty()) return;
-  const Json& status = statuses.front();
+ContainerView DecodeContainer(const Json& status) {
+  ContainerView view;
   view.running = Find(status, {"state", "running"}) != nullptr;
   view.waiting_reason = FindString(status, {"state", "waiting", "reason"});
   view.waiting_message = FindString(status, {"state", "waiting", "message"});
@@ -70,6 +69,25 @@ void DecodeFirstContainer(const Json& object, PodView& view) {
     DecodeTermination(*now, view);
   else if (const Json* before = Find(status, {"lastState", "terminated"}))
     DecodeTermination(*before, view);
+  return view;
+}
+
+// The kubelet sorts them by name.
+void DecodeContainers(const Json& object, PodView& view) {
+  const Json& statuses = Array(object, {"status", "containerStatuses"});
+  const Json* own = statuses.empty() ? nullptr : &statuses.front();
+  for (const Json& status : statuses) {
+    const std::string name = FindString(status, {"name"});
+    if (name == kMoverContainer) own = &status;
+    if (name == kDumpContainer) view.dump = DecodeContainer(status);
+  }
+  if (own != nullptr) static_cast<ContainerView&>(view) = DecodeContainer(*own);
+  for (const Json& status : Array(object, {"status", "initContainerStatuses"})) {
+    const ContainerView init = DecodeContainer(status);
+    if (init.waiting_reason.empty() || init.waiting_reason == "PodInitializing") continue;
+    view.waiting_reason = init.waiting_reason;
+    view.waiting_message = init.waiting_message;
+  }
 }
 
 // The current name of the annotation, and the one before Kubernetes 1.23.
@@ -182,7 +200,7 @@ Result<PodView> DecodePod(const Json& object) {
     if (FindString(condition, {"type"}) == "PodScheduled" &&
         FindString(condition, {"status"}) == "False")
       view.unscheduled_message = FindString(condition, {"message"});
-  DecodeFirstContainer(object, view);
+  DecodeContainers(object, view);
   return view;
 }
 

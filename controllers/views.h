@@ -41,25 +41,29 @@ struct JobView {
   bool Finished() const { return complete || broken; }
 };
 
-// A mover's pod, or one that mounts a claim of interest.
-struct PodView {
-  kube::ObjectKey key;
-  std::string uid;
-  std::map<std::string, std::string> labels;
-  OwnerView owner;
-  TimePoint created{};
-  bool deleting = false;
-  std::string phase;                // Pending, Running, Succeeded, Failed, Unknown
-  std::string node;                 // empty while unscheduled
-  std::vector<std::string> claims;  // names of the claims it mounts
-  std::string unscheduled_message;  // the scheduler's words while PodScheduled is False
-  // The first container:
+struct ContainerView {
   bool running = false;
   std::string waiting_reason;  // ImagePullBackOff, CreateContainerConfigError, ...
   std::string waiting_message;
   std::optional<int> exit_code;   // of its last termination
   std::string terminated_reason;  // OOMKilled, Error, Completed
   std::string termination_message;
+};
+
+// A mover's pod, or one that mounts a claim of interest. Its own container is the mover's, or the
+// first; while an init container is held up, what holds that up is said of it.
+struct PodView : ContainerView {
+  kube::ObjectKey key;
+  std::string uid;
+  std::map<std::string, std::string> labels;
+  OwnerView owner;
+  TimePoint created{};
+  bool deleting = false;
+  std::string phase;                  // Pending, Running, Succeeded, Failed, Unknown
+  std::string node;                   // empty while unscheduled
+  std::vector<std::string> claims;    // names of the claims it mounts
+  std::string unscheduled_message;    // the scheduler's words while PodScheduled is False
+  std::optional<ContainerView> dump;  // the dump's container beside a mover's
 
   // Whether it may still use its volumes.
   bool Finished() const { return phase == "Succeeded" || phase == "Failed"; }

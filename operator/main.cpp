@@ -134,6 +134,7 @@ controllers::Settings SettingsFrom(const Options& options) {
   settings.mover_image_pull_policy = options.mover_image_pull_policy;
   settings.believe_requested_by = options.believe_requested_by;
   settings.hooks_enabled = options.hooks;
+  settings.dumps_enabled = options.dumps;
   settings.probe_period = options.probe_period;
   return settings;
 }

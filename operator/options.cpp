@@ -58,6 +58,9 @@ void Declare(CLI::App& app, Options& options) {
   app.add_flag("--hooks", options.hooks,
                "run the commands of policies' hooks in pods; needs the right to create pods/exec")
       ->envname(EnvironmentName("--hooks"));
+  app.add_flag("--dumps", options.dumps,
+               "run the commands of policies' dumps, in images that the policies name")
+      ->envname(EnvironmentName("--dumps"));
   app.add_flag("--leader-elect", options.leader_elect, "work only while holding the lease")
       ->envname(EnvironmentName("--leader-elect"));
   Add(app, "--lease-name", options.lease_name, "name of the lease");

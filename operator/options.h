@@ -25,6 +25,7 @@ struct Options {
   std::string health_address = ":8081";
   bool believe_requested_by = false;
   bool hooks = false;  // policies may have commands run in pods
+  bool dumps = false;  // policies may have images of theirs run beside movers
   bool leader_elect = false;
   std::string lease_name = "holdfast-operator";
   std::string lease_namespace;             // empty: $POD_NAMESPACE

@@ -257,6 +257,11 @@ Result<void> BackupController::Cut(const backup::World& world, const crds::Volum
 Result<void> BackupController::Start(const Observed& observed, std::size_t i,
                                      const crds::VolumeBackup& volume, std::stop_token stop) {
   TRY(const Json job, backup::BuildJob(observed, volume, context_.settings));
+  const crds::BackupPolicySpec& policy = observed.world.policy->spec;
+  if (const crds::Dump* dump = backup::FindDump(policy, volume.claim))
+    Audit("dump.run", "an image runs beside a mover, as the policy asks",
+          ReferenceTo(observed.world.backup),
+          {{"dump", dump->name}, {"image", dump->image}, {"job", volume.job}});
   TRY(const Json stored, EnsureOwned(context_, kube::kJobs, job, stop));
   if (!backup::IsStaged(volume)) return {};
   return MakeClaim(observed.world, i, volume, FindString(stored, {"metadata", "uid"}), stop);

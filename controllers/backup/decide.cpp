@@ -12,6 +12,7 @@
 #include "controllers/mover_job.h"
 #include "controllers/policy/check.h"
 #include "controllers/reasons.h"
+#include "jobs/protocol/dump_name.h"
 
 namespace holdfast::controllers::backup {
 namespace {
@@ -45,7 +46,7 @@ std::optional<Blocker> CheckPolicyExists(const World& world) {
 }
 
 std::optional<Blocker> CheckPolicyIsSound(const World& world) {
-  const auto finding = CheckPolicy(*world.policy, world.hooks_enabled);
+  const auto finding = CheckPolicy(*world.policy, world.allowed);
   // A cron expression does not concern a run that has been asked for.
   if (!finding || finding->reason == reason::kInvalidSchedule) return std::nullopt;
   return Blocker{{reason::kPolicyNotReady,
@@ -187,6 +188,12 @@ void FollowPod(const VolumeWorld& seen, VolumeBackup& volume, Plan& plan) {
   plan.stop.push_back(*seen.job);
 }
 
+// It failed for good, and its Job does not know: a dump whose image cannot be pulled.
+void StopUnneeded(const VolumeWorld& seen, const VolumeBackup& volume, Plan& plan) {
+  if (IsOver(volume) && !seen.job->Finished() && !seen.job->deleting)
+    plan.stop.push_back(*seen.job);
+}
+
 void GuardAgainstShrinking(const World& world, const VolumeWorld& seen, VolumeBackup& volume) {
   if (volume.state != RunState::kSucceeded || world.policy == nullptr) return;
   const std::string& guard = world.policy->spec.failure_policy.shrink_guard;
@@ -207,7 +214,11 @@ void StartVolumes(const World& world, Plan& plan, Wait& wait) {
     VolumeBackup& volume = plan.status.volumes[i];
     const VolumeWorld& seen = world.volumes[i];
     if (IsOver(volume) || seen.job || seen.job_is_coming || IsBeingStaged(world, plan, i)) continue;
-    if (!seen.claim_exists) {
+    if (protocol::IsDump(volume.claim) && FindDump(world.policy->spec, volume.claim) == nullptr) {
+      Fail(volume, "the BackupPolicy has no such dump any more");
+    } else if (protocol::IsDump(volume.claim) && OwesThaw(plan.status)) {
+      volume.message = "waits until the post hooks have run";
+    } else if (!seen.claim_exists) {
       Fail(volume, "PersistentVolumeClaim " + Quoted(volume.claim) + " does not exist");
     } else if (!world.pruning.empty()) {
       volume.message = "waits until the repository is pruned";
@@ -240,6 +251,7 @@ void UpdateVolumes(const World& world, Plan& plan, Wait& wait) {
     if (IsComingUp(world, world.volumes[i], volume)) continue;
     Update(world.volumes[i], volume);
     FollowPod(world.volumes[i], volume, plan);
+    StopUnneeded(world.volumes[i], volume, plan);
     GuardAgainstShrinking(world, world.volumes[i], volume);
     const MoverState& mover = world.volumes[i].mover;
     if (!IsOver(volume) && !mover.reason.empty() && wait.reason.empty())
@@ -263,9 +275,21 @@ std::string Volumes(std::size_t count) {
   return std::to_string(count) + (count == 1 ? " volume" : " volumes");
 }
 
+// "2 volumes and 1 dump"
+std::string Things(const BackupStatus& status) {
+  const auto dumps = static_cast<std::size_t>(std::ranges::count_if(
+      status.volumes, [](const VolumeBackup& v) { return protocol::IsDump(v.claim); }));
+  const std::size_t volumes = status.volumes.size() - dumps;
+  std::string text = volumes > 0 || dumps == 0 ? Volumes(volumes) : "";
+  if (dumps > 0)
+    text +=
+        (text.empty() ? "" : " and ") + std::to_string(dumps) + (dumps == 1 ? " dump" : " dumps");
+  return text;
+}
+
 std::string SuccessText(const BackupStatus& status) {
-  std::string text = Volumes(status.volumes.size()) + ", " + status.size + ", of which " +
-                     status.added + " are new in the repository";
+  std::string text = Things(status) + ", " + status.size + ", of which " + status.added +
+                     " are new in the repository";
   if (status.unreadable.value_or(0) > 0)
     text += "; " + std::to_string(*status.unreadable) + " files could not be read";
   return text;
@@ -273,7 +297,7 @@ std::string SuccessText(const BackupStatus& status) {
 
 std::string FailureText(const BackupStatus& status) {
   const int failed = static_cast<int>(status.volumes.size()) - CountSucceeded(status);
-  std::string text = std::to_string(failed) + " of " + Volumes(status.volumes.size()) + " failed";
+  std::string text = std::to_string(failed) + " of " + Things(status) + " failed";
   for (const VolumeBackup& volume : status.volumes)
     if (volume.state == RunState::kFailed)
       return text + "; " + volume.claim + ": " + volume.message;
@@ -309,7 +333,7 @@ void Continue(const World& world, const Wait& wait, BackupStatus& status) {
   Wait told = wait;
   if (told.reason.empty())
     told = {reason::kRunning,
-            std::to_string(CountOver(status)) + " of " + Volumes(status.volumes.size()) + " done"};
+            std::to_string(CountOver(status)) + " of " + Things(status) + " done"};
   crds::SetReconciling(status.conditions,
                        {world.backup.metadata.generation, told.reason, told.message}, world.now);
 }
@@ -492,7 +516,15 @@ std::vector<VolumeBackup> ResolveVolumes(const crds::BackupPolicy& policy,
     for (const std::string& claim : claims)
       if (NumberAfter(prefix, claim) >= 0) add(claim, "");
   }
+  for (const crds::Dump& dump : policy.spec.dumps) add(protocol::ClaimOfDump(dump.name), "");
   return volumes;
+}
+
+const crds::Dump* FindDump(const crds::BackupPolicySpec& policy, std::string_view claim) {
+  const auto found = std::ranges::find_if(policy.dumps, [&](const crds::Dump& dump) {
+    return claim == protocol::ClaimOfDump(dump.name);
+  });
+  return found == policy.dumps.end() ? nullptr : &*found;
 }
 
 std::vector<std::string> MissingClaims(const crds::BackupPolicy& policy,

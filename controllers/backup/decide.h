@@ -64,7 +64,7 @@ struct World {
   int free_slots = 0;                // movers that the repository can still take
   StorageView storage;               // asked only while copy methods are open
   std::string pruning;               // the Job that prunes the repository now; empty for none
-  bool hooks_enabled = false;        // by who installed the operator
+  Allowed allowed;                   // by who installed the operator
   hooks::News hook_news;             // of this Backup
 
   // Once the run is over: one for each of status.copies, and where its snapshots are.
@@ -97,11 +97,15 @@ struct Plan {
 
 Plan Decide(const World& world, const Settings& settings);
 
-// The volumes of one run: every template for every replica, in order; when the StatefulSet is
-// scaled to nothing, the claims it left behind.
+// What one run is about: every template for every replica, in order; when the StatefulSet is scaled
+// to nothing, the claims it left behind; then the policy's dumps.
 std::vector<crds::VolumeBackup> ResolveVolumes(const crds::BackupPolicy& policy,
                                                const StatefulSetView& stateful_set,
                                                const std::set<std::string>& claims);
+
+// The policy's dump that stands among the volumes as `claim`; nullptr when it has none of that
+// name.
+const crds::Dump* FindDump(const crds::BackupPolicySpec& policy, std::string_view claim);
 
 // Of the claims that the policy's StatefulSet made, those that `claims` lacks: the next one of each
 // template, and those between. At most one more than kFewClaims.

@@ -1,11 +1,11 @@
 #include "controllers/backup/freeze.h"
 
 #include <algorithm>
-#include <functional>
 
 #include <spdlog/fmt/fmt.h>
 
 #include "controllers/backup/staging.h"
+#include "jobs/protocol/dump_name.h"
 
 namespace holdfast::controllers::backup {
 namespace {
@@ -21,8 +21,9 @@ bool IsCopied(const BackupStatus& status, const std::string& pod) {
   });
 }
 
-bool IsCutWithoutMover(const VolumeBackup& volume) {
-  return volume.copy_method == crds::CopyMethod::kSnapshot;
+// Dumps begin when nothing is held any more.
+bool IsCopiedWhileHeld(const VolumeBackup& volume) {
+  return volume.copy_method != crds::CopyMethod::kSnapshot && !protocol::IsDump(volume.claim);
 }
 
 // A snapshot that is there already stays, and is kept apart: the run counts as failed.
@@ -90,8 +91,8 @@ std::string WaitsForSlots(const World& world, const BackupStatus& status) {
     return "";
   if (!world.pruning.empty()) return "waits with its hooks until the repository is pruned";
   const auto limit = static_cast<std::size_t>(world.repository->spec.limits.concurrent_movers);
-  const auto held_by_movers = static_cast<std::size_t>(
-      std::ranges::count_if(status.volumes, std::not_fn(IsCutWithoutMover)));
+  const auto held_by_movers =
+      static_cast<std::size_t>(std::ranges::count_if(status.volumes, IsCopiedWhileHeld));
   const std::size_t wanted = std::clamp<std::size_t>(held_by_movers, 1, limit);
   if (static_cast<std::size_t>(world.free_slots) >= wanted) return "";
   return fmt::format(

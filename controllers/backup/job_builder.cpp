@@ -28,7 +28,15 @@ std::vector<std::string> TagsOf(const World& world, const crds::VolumeBackup& vo
                                    "policy=" + ns + "/" + world.policy->metadata.name,
                                    "statefulset=" + world.policy->spec.target.stateful_set};
   if (!volume.pod.empty()) tags.push_back("pod=" + volume.pod);
+  if (const crds::Dump* dump = FindDump(world.policy->spec, volume.claim))
+    tags.push_back("dump=" + dump->name);
   return tags;
+}
+
+// The policy was checked: its durations can be read.
+protocol::DumpArgs DumpArgsOf(const crds::Dump& dump) {
+  return {dump.file_name.empty() ? dump.name : dump.file_name,
+          ParseDuration(dump.timeout).value_or(std::chrono::seconds(0))};
 }
 
 protocol::BackupArgs ArgsOf(const World& world, const crds::VolumeBackup& volume,
@@ -42,6 +50,8 @@ protocol::BackupArgs ArgsOf(const World& world, const crds::VolumeBackup& volume
   args.excludes = world.policy->spec.target.exclude;
   args.unreadable_fail =
       world.policy->spec.failure_policy.unreadable_files == crds::UnreadableFiles::kFail;
+  if (const crds::Dump* dump = FindDump(world.policy->spec, volume.claim))
+    args.dump = DumpArgsOf(*dump);
   return args;
 }
 
@@ -69,7 +79,8 @@ Result<Json> BuildJob(const Observed& observed, const crds::VolumeBackup& volume
                 {kClaimLabel, volume.claim}};
   job.command_line = protocol::CommandLine(ArgsOf(world, volume, settings));
   job.repository = world.repository;
-  job.claim = IsStaged(volume) ? job.key.name : volume.claim;
+  job.dump = FindDump(world.policy->spec, volume.claim);
+  if (job.dump == nullptr) job.claim = IsStaged(volume) ? job.key.name : volume.claim;
   job.claim_is_staged = IsStaged(volume);
   job.claim_is_device = IsDevice(world, volume.claim);
   job.node = volume.node;

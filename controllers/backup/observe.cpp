@@ -16,6 +16,7 @@
 #include "controllers/reasons.h"
 #include "controllers/workload.h"
 #include "controllers/write_status.h"
+#include "jobs/protocol/dump_name.h"
 
 namespace holdfast::controllers::backup {
 namespace {
@@ -103,8 +104,9 @@ bool AnOlderOneWaits(const Caches& caches, const kube::ObjectKey& repository,
 
 bool NeedsChoice(const World& world) {
   return world.policy != nullptr && world.policy->spec.copy_method != crds::CopyMethod::kDirect &&
-         std::ranges::any_of(world.backup.status.volumes,
-                             [](const auto& volume) { return !volume.copy_method; });
+         std::ranges::any_of(world.backup.status.volumes, [](const auto& volume) {
+           return !volume.copy_method && !protocol::IsDump(volume.claim);
+         });
 }
 
 class Observer {
@@ -116,7 +118,7 @@ class Observer {
     World& world = observed_.world;
     world.backup = std::move(backup);
     world.now = context_.clock.Now();
-    world.hooks_enabled = context_.settings.hooks_enabled;
+    world.allowed = {context_.settings.hooks_enabled, context_.settings.dumps_enabled};
     world.hook_news = context_.hooks.Look(world.backup.metadata.uid);
     LookUpReferences();
     LookAtJobs();
@@ -379,9 +381,10 @@ class Observer {
     if (world.free_slots <= 0) return {};
     InheritFromTemplate();
     TRY_VOID(ListPods([this](const PodView& pod, const Json& spec) { NoteMounts(pod, spec); }));
-    // A claim that a pod on a node mounts exists.
+    // A claim that a pod on a node mounts exists, and a dump has none.
     for (VolumeWorld& volume : world.volumes)
-      volume.claim_exists = !Waits(volume) || !volume.node.empty();
+      volume.claim_exists =
+          !Waits(volume) || !volume.node.empty() || protocol::IsDump(volume.claim);
     for (const char* not_older_than : {kube::kAnyVersion, kTheLatest}) {
       if (std::ranges::all_of(world.volumes, &VolumeWorld::claim_exists)) break;
       TRY(const auto claims, ListClaims(not_older_than));

@@ -4,6 +4,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "jobs/protocol/dump_name.h"
+
 namespace holdfast::controllers::backup {
 namespace {
 
@@ -134,7 +136,7 @@ std::optional<Finding> ChooseCopyMethods(const World& world, Plan& plan) {
   if (world.policy == nullptr || world.free_slots <= 0) return std::nullopt;
   for (std::size_t i = 0; i < world.volumes.size(); ++i) {
     VolumeBackup& volume = plan.status.volumes[i];
-    if (volume.copy_method) continue;
+    if (volume.copy_method || protocol::IsDump(volume.claim)) continue;
     // One that is missing fails when its turn comes.
     Choice choice;
     if (world.volumes[i].claim_exists) {

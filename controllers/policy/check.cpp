@@ -34,6 +34,14 @@ std::optional<Finding> CheckHooks(const Spec& spec, bool enabled) {
       "it, or ask whoever installed Holdfast to set hooks.enabled in the chart's values"};
 }
 
+std::optional<Finding> CheckDumps(const Spec& spec, bool enabled) {
+  if (enabled || spec.dumps.empty()) return std::nullopt;
+  return Finding{
+      reason::kDumpsDisabled,
+      "spec.dumps runs images that the policy names, which is switched off in this cluster; remove "
+      "it, or ask whoever installed Holdfast to set dumps.enabled in the chart's values"};
+}
+
 std::optional<Finding> CheckDuration(const std::string& field, const std::string& text) {
   if (text.empty() || ParseDuration(text)) return std::nullopt;
   return Finding{reason::kInvalidSpec, field + " \"" + text +
@@ -59,6 +67,12 @@ std::optional<Finding> CheckHookDurations(const Spec& spec) {
       const std::string field = std::string("spec.hooks.") + name + "[" + std::to_string(i);
       if (auto finding = CheckHoldTime(field + "].timeout", (*hooks)[i].timeout)) return finding;
     }
+  return std::nullopt;
+}
+
+std::optional<Finding> CheckDumpTimeouts(const Spec& spec) {
+  for (const crds::Dump& dump : spec.dumps)
+    if (auto finding = CheckHoldTime("timeout of dump " + dump.name, dump.timeout)) return finding;
   return std::nullopt;
 }
 
@@ -101,10 +115,12 @@ Finding TooManyVolumes(const std::string& stateful_set, std::size_t volumes) {
               "each part"};
 }
 
-std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy, bool hooks_enabled) {
-  for (const auto check : {CheckTargetKind, CheckContinuous, CheckDurations, CheckHookDurations})
+std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy, Allowed allowed) {
+  for (const auto check :
+       {CheckTargetKind, CheckContinuous, CheckDurations, CheckHookDurations, CheckDumpTimeouts})
     if (auto finding = check(policy.spec)) return finding;
-  if (auto finding = CheckHooks(policy.spec, hooks_enabled)) return finding;
+  if (auto finding = CheckHooks(policy.spec, allowed.hooks)) return finding;
+  if (auto finding = CheckDumps(policy.spec, allowed.dumps)) return finding;
   return CheckSchedules(policy);
 }
 
@@ -115,23 +131,26 @@ std::optional<Finding> CheckTarget(const crds::BackupPolicy& policy, const State
         reason::kStatefulSetNotFound,
         "there is no StatefulSet \"" + name + "\" in namespace " + policy.metadata.namespace_ +
             "; create it or correct spec.target.statefulSet, and this goes on by itself"};
-  if (found->claim_templates.empty())
-    return Finding{reason::kNoVolumes, "StatefulSet \"" + name +
-                                           "\" has no volumeClaimTemplates, so there is nothing "
-                                           "to back up; name another StatefulSet"};
+  if (found->claim_templates.empty() && policy.spec.dumps.empty())
+    return Finding{reason::kNoVolumes,
+                   "StatefulSet \"" + name +
+                       "\" has no volumeClaimTemplates, so there is nothing "
+                       "to back up; name another StatefulSet, or add spec.dumps"};
   for (const std::string& wanted : policy.spec.target.volume_claims)
     if (std::ranges::find(found->claim_templates, wanted) == found->claim_templates.end())
       return Finding{reason::kNoVolumes,
                      "spec.target.volumeClaims names \"" + wanted + "\", which StatefulSet \"" +
                          name + "\" does not have; it has: " + Joined(found->claim_templates)};
   const std::size_t volumes =
-      static_cast<std::size_t>(found->replicas) * TemplatesOf(policy, *found).size();
+      static_cast<std::size_t>(found->replicas) * TemplatesOf(policy, *found).size() +
+      policy.spec.dumps.size();
   if (volumes > kMostVolumes) return TooManyVolumes(name, volumes);
   return std::nullopt;
 }
 
 std::vector<std::string> TemplatesOf(const crds::BackupPolicy& policy,
                                      const StatefulSetView& stateful_set) {
+  if (policy.spec.target.volumes == crds::VolumeSelection::kNone) return {};
   return policy.spec.target.volume_claims.empty() ? stateful_set.claim_templates
                                                   : policy.spec.target.volume_claims;
 }

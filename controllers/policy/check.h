@@ -21,8 +21,12 @@ struct Finding {
 };
 
 // The first field that this version does not serve, or whose value cannot work; nullopt for none.
-// Hooks are only served where the person who installed the operator switched them on.
-std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy, bool hooks_enabled);
+// Hooks and dumps are only served where the person who installed the operator switched them on.
+struct Allowed {
+  bool hooks = false;
+  bool dumps = false;
+};
+std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy, Allowed allowed);
 
 // What a Backup's status holds (maxItems in the CRD).
 inline constexpr std::size_t kMostVolumes = 1024;
@@ -32,7 +36,7 @@ Finding TooManyVolumes(const std::string& stateful_set, std::size_t volumes);
 // than kMostVolumes are refused here, before anything is made for each of them.
 std::optional<Finding> CheckTarget(const crds::BackupPolicy& policy, const StatefulSetView* found);
 
-// The claim templates that the policy protects: those it names, or all.
+// The claim templates that the policy protects: those it names, all or none.
 std::vector<std::string> TemplatesOf(const crds::BackupPolicy& policy,
                                      const StatefulSetView& stateful_set);
 

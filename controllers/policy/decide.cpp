@@ -84,7 +84,7 @@ std::optional<Finding> CheckRepository(const World& world) {
 }
 
 std::optional<Finding> FindStall(const World& world) {
-  if (auto finding = CheckPolicy(world.policy, world.hooks_enabled)) return finding;
+  if (auto finding = CheckPolicy(world.policy, world.allowed)) return finding;
   if (auto finding = CheckTarget(world.policy, world.stateful_set)) return finding;
   return CheckRepository(world);
 }
@@ -104,9 +104,15 @@ std::int64_t VolumesOf(const World& world) {
 }
 
 std::string ReadyText(const World& world) {
-  const std::int64_t count = VolumesOf(world);
-  return "protects " + std::to_string(count) + (count == 1 ? " volume" : " volumes") +
-         " of StatefulSet \"" + world.policy.spec.target.stateful_set + "\"";
+  const std::int64_t volumes = VolumesOf(world);
+  const std::size_t dumps = world.policy.spec.dumps.size();
+  std::string what;
+  if (volumes > 0 || dumps == 0)
+    what = std::to_string(volumes) + (volumes == 1 ? " volume" : " volumes");
+  if (dumps > 0)
+    what +=
+        (what.empty() ? "" : " and ") + std::to_string(dumps) + (dumps == 1 ? " dump" : " dumps");
+  return "protects " + what + " of StatefulSet \"" + world.policy.spec.target.stateful_set + "\"";
 }
 
 // --- Retention ---

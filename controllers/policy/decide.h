@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "controllers/mover_state.h"
+#include "controllers/policy/check.h"
 #include "controllers/policy/retention.h"
 #include "controllers/reconciler.h"
 #include "controllers/views.h"
@@ -27,7 +28,7 @@ struct World {
   std::map<std::string, const crds::BackupRepository*> copies;
   std::vector<crds::Backup> backups;  // of this policy, finished or not
   std::vector<MoverRun> forgets;      // of this policy
-  bool hooks_enabled = false;         // by who installed the operator
+  Allowed allowed;                    // by who installed the operator
 };
 
 struct Event {

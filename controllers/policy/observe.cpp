@@ -52,7 +52,7 @@ Result<Observed> Observe(const Context& context, crds::BackupPolicy policy, std:
   Observed observed;
   World& world = observed.world;
   world.now = context.clock.Now();
-  world.hooks_enabled = context.settings.hooks_enabled;
+  world.allowed = {context.settings.hooks_enabled, context.settings.dumps_enabled};
   world.policy = std::move(policy);
   const kube::ObjectKey key = KeyOf(world.policy.metadata);
   const crds::BackupPolicySpec& spec = world.policy.spec;

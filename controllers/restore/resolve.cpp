@@ -5,6 +5,7 @@
 #include <set>
 
 #include "controllers/reasons.h"
+#include "jobs/protocol/dump_name.h"
 
 namespace holdfast::controllers::restore {
 namespace {
@@ -185,8 +186,13 @@ Resolved<Found> FromPolicy(const World& world) {
 }
 
 Found FromRepository(const crds::RestoreSource& source) {
-  // The identity's path is "/<namespace>/<claim>".
-  const std::string claim = source.path.substr(source.path.rfind('/') + 1);
+  // The identity's path is "/<namespace>/<claim>", or "/<namespace>/dump/<name>".
+  const std::size_t name = source.path.rfind('/') + 1;
+  const std::string above = source.path.substr(0, name);
+  const bool dump = above.ends_with(std::string("/").append(protocol::kDumpPrefix)) &&
+                    std::ranges::count(above, '/') == 3;
+  const std::string last = source.path.substr(name);
+  const std::string claim = dump ? protocol::ClaimOfDump(last) : last;
   return {"", source.repository, {{claim, "", source.snapshot}}, ""};
 }
 
@@ -269,8 +275,11 @@ Resolved<Resolution> IntoSet(const World& world, const Found& found) {
   Resolution resolution{found.backup, found.repository, {}, found.note};
   std::vector<std::string> unused;
   bool fits = false;
+  const auto volumes = std::ranges::count_if(
+      found.origins, [](const Origin& origin) { return !protocol::IsDump(origin.claim); });
   for (const Origin& origin : found.origins) {
-    const auto place = PlaceInSet(origin, set, found.origins.size());
+    if (protocol::IsDump(origin.claim)) continue;  // a file for a database, not a volume's content
+    const auto place = PlaceInSet(origin, set, static_cast<std::size_t>(volumes));
     fits = fits || place;
     if (!place || !HasPod(*place, set)) {
       unused.push_back(origin.claim);

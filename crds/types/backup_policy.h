@@ -11,16 +11,22 @@
 #include "base/clock.h"
 #include "crds/types/backup.h"
 #include "crds/types/conditions.h"
+#include "crds/types/dump.h"
 #include "crds/types/kinds.h"
 #include "crds/types/meta.h"
 #include "crds/types/parts.h"
 
 namespace holdfast::crds {
 
+// Which of the StatefulSet's volumes are backed up; None leaves the policy's dumps.
+enum class VolumeSelection : std::uint8_t { kAll, kNone };
+constexpr auto Names(VolumeSelection) { return std::array<std::string_view, 2>{"All", "None"}; }
+
 // One of stateful_set and selector is set.
 struct PolicyTarget {
   std::string stateful_set;
   std::optional<LabelSelector> selector;
+  VolumeSelection volumes = VolumeSelection::kAll;
   std::vector<std::string> volume_claims;  // volumeClaimTemplates' names; empty is all
   std::vector<std::string> exclude;
 
@@ -28,6 +34,7 @@ struct PolicyTarget {
   static void Fields(V&& visit) {
     visit("statefulSet", &PolicyTarget::stateful_set);
     visit("selector", &PolicyTarget::selector);
+    visit("volumes", &PolicyTarget::volumes);
     visit("volumeClaims", &PolicyTarget::volume_claims);
     visit("exclude", &PolicyTarget::exclude);
   }
@@ -120,6 +127,7 @@ struct FailurePolicy {
 
 struct BackupPolicySpec {
   PolicyTarget target;
+  std::vector<Dump> dumps;
   std::string repository;
   std::vector<std::string> copy_to;
   std::vector<Schedule> schedules;
@@ -141,6 +149,7 @@ struct BackupPolicySpec {
   template <typename V>
   static void Fields(V&& visit) {
     visit("target", &BackupPolicySpec::target, kRequired);
+    visit("dumps", &BackupPolicySpec::dumps);
     visit("repository", &BackupPolicySpec::repository, kRequired);
     visit("copyTo", &BackupPolicySpec::copy_to);
     visit("schedules", &BackupPolicySpec::schedules);

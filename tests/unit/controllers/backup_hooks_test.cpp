@@ -40,7 +40,7 @@ class BackupHooksTest : public ::testing::Test {
     world_.policy = &policy_;
     world_.repository = &repository_;
     world_.stateful_set = &stateful_set_;
-    world_.hooks_enabled = true;
+    world_.allowed.hooks = true;
     world_.free_slots = 4;
   }
 

@@ -34,7 +34,7 @@ class BackupStagingTest : public ::testing::Test {
     world_.policy = &policy_;
     world_.repository = &repository_;
     world_.stateful_set = &stateful_set_;
-    world_.hooks_enabled = true;
+    world_.allowed.hooks = true;
     world_.free_slots = 4;
     world_.storage.snapshots_served = true;
     world_.storage.snapshot_classes = {VolumeSnapshotClassView{"snap", "csi.example"}};

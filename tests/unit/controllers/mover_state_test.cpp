@@ -134,5 +134,105 @@ TEST(MoverStateTest, APodThatVanishedSaysSo) {
   EXPECT_THAT(state.message, HasSubstr("gone and left no result"));
 }
 
+// A pod with a dump beside the mover.
+PodView DumpPod(const char* waiting = "") {
+  PodView pod = Pod();
+  pod.running = true;
+  pod.dump.emplace();
+  pod.dump->waiting_reason = waiting;
+  return pod;
+}
+
+protocol::MoverResult DumpFailure(const std::string& message) {
+  protocol::MoverResult result;
+  result.message = message;
+  return result;
+}
+
+constexpr int kDumpFailed = static_cast<int>(protocol::ExitCode::kDumpFailed);
+
+TEST(MoverStateTest, ADumpsImageThatCannotBePulledIsToldWhileTheMoverWaits) {
+  PodView pod = DumpPod("ImagePullBackOff");
+  pod.dump->waiting_message = "Back-off pulling image \"nope\"";
+  const auto state = StateOfMover(Job(), {pod});
+  EXPECT_EQ(state.phase, MoverPhase::kWaiting);
+  EXPECT_EQ(state.reason, reason::kImageUnavailable);
+  EXPECT_THAT(state.message, HasSubstr("the dump's image cannot be pulled"));
+  EXPECT_THAT(state.message, HasSubstr("Back-off pulling image \"nope\""));
+}
+
+// The pod stays Pending, so that the Job would wait for its deadline.
+TEST(MoverStateTest, AMoverThatGaveItUpHasFailed) {
+  for (const auto& [waiting, why] :
+       {std::pair("ErrImagePull", reason::kImageUnavailable),
+        std::pair("CreateContainerConfigError", reason::kPodMisconfigured)}) {
+    PodView pod =
+        Ended(DumpPod(waiting), kDumpFailed, DumpFailure("the dump wrote nothing within 30s"));
+    pod.phase = "Pending";
+    pod.running = false;
+    const auto state = StateOfMover(Job(), {pod});
+    EXPECT_EQ(state.phase, MoverPhase::kFailed) << waiting;
+    EXPECT_EQ(state.reason, why);
+    EXPECT_THAT(state.message, HasSubstr(waiting));
+    EXPECT_THAT(state.message, HasSubstr("wrote nothing within 30s"));
+  }
+}
+
+TEST(MoverStateTest, AFailedDumpsLastWordsAreTold) {
+  JobView job = Job();
+  job.broken = true;
+  PodView pod =
+      Ended(DumpPod(), kDumpFailed, DumpFailure("the dump's command ended with exit code 1"));
+  pod.running = false;
+  pod.dump->termination_message = "pg_dump: error: connection refused";
+  auto state = StateOfMover(job, {pod});
+  EXPECT_EQ(state.reason, "DumpFailed");
+  EXPECT_EQ(state.message,
+            "the dump's command ended with exit code 1; the end of what it said: pg_dump: error: "
+            "connection refused");
+  pod.dump->termination_message = "first " + std::string(3000, 'x') + " last";
+  state = StateOfMover(job, {pod});
+  EXPECT_LT(state.message.size(), 1200u);
+  EXPECT_TRUE(state.message.ends_with("x last"));
+  pod.dump->termination_message.clear();
+  pod.dump->terminated_reason = "OOMKilled";
+  EXPECT_THAT(StateOfMover(job, {pod}).message,
+              HasSubstr("raise resources.limits.memory of the dump"));
+}
+
+// What the mover itself failed of is not the dump's doing, though that ends too.
+TEST(MoverStateTest, ADumpsWordsAreNotTakenForTheMovers) {
+  JobView job = Job();
+  job.broken = true;
+  PodView pod =
+      Ended(DumpPod(), static_cast<int>(protocol::ExitCode::kDenied), DumpFailure("no access"));
+  pod.running = false;
+  pod.dump->termination_message = "the mover does not listen any more";
+  EXPECT_EQ(StateOfMover(job, {pod}).message, "no access");
+}
+
+// As the kubelet writes it: sorted by name, and with an init container.
+TEST(MoverStateTest, ContainersAreToldApart) {
+  Json object = {{"metadata", {{"name", "p"}, {"namespace", "shop"}}},
+                 {"status",
+                  {{"phase", "Pending"},
+                   {"containerStatuses",
+                    {{{"name", "dump"},
+                      {"state", {{"waiting", {{"reason", "ErrImagePull"}, {"message", "no"}}}}}},
+                     {{"name", "mover"}, {"state", {{"running", Json::object()}}}}}}}}};
+  PodView pod = DecodePod(object).value();
+  EXPECT_TRUE(pod.running);
+  EXPECT_EQ(pod.waiting_reason, "");
+  ASSERT_TRUE(pod.dump);
+  EXPECT_EQ(pod.dump->waiting_reason, "ErrImagePull");
+  object["status"]["containerStatuses"][1]["state"] = {
+      {"waiting", {{"reason", "PodInitializing"}}}};
+  object["status"]["initContainerStatuses"] = {
+      {{"name", "install-dump"}, {"state", {{"waiting", {{"reason", "ImagePullBackOff"}}}}}}};
+  pod = DecodePod(object).value();
+  EXPECT_EQ(pod.waiting_reason, "ImagePullBackOff");
+  EXPECT_THAT(StateOfMover(Job(), {pod}).message, HasSubstr("the mover's image cannot be pulled"));
+}
+
 }  // namespace
 }  // namespace holdfast::controllers

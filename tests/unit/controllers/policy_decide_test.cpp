@@ -206,7 +206,7 @@ class NotSupportedTest : public ::testing::TestWithParam<FieldCase> {};
 TEST_P(NotSupportedTest, NamesTheField) {
   crds::BackupPolicy policy = Daily().Build();
   GetParam().set(policy);
-  const auto finding = CheckPolicy(policy, true);
+  const auto finding = CheckPolicy(policy, {.hooks = true});
   ASSERT_TRUE(finding);
   EXPECT_EQ(finding->reason, reason::kNotSupported);
   EXPECT_THAT(finding->message, HasSubstr(std::string(GetParam().field) + " is not supported"));
@@ -221,25 +221,25 @@ INSTANTIATE_TEST_SUITE_P(Fields, NotSupportedTest,
 
 TEST(CheckPolicyTest, AWrongScheduleIsNamed) {
   const auto finding =
-      CheckPolicy(PolicyNamed("p").Scheduled("weekly", "0 2 30 2 *").Build(), true);
+      CheckPolicy(PolicyNamed("p").Scheduled("weekly", "0 2 30 2 *").Build(), {.hooks = true});
   EXPECT_EQ(finding->reason, reason::kInvalidSchedule);
   EXPECT_THAT(finding->message, HasSubstr("schedule \"weekly\": cron \"0 2 30 2 *\""));
 }
 
 TEST(CheckPolicyTest, AWrongTimeZoneIsToldEvenWithoutSchedules) {
   auto policy = PolicyNamed("p").With([](auto& p) { p.spec.time_zone = "Mars/Olympus"; });
-  EXPECT_THAT(CheckPolicy(policy.Build(), true)->message, HasSubstr("spec.timeZone"));
+  EXPECT_THAT(CheckPolicy(policy.Build(), {.hooks = true})->message, HasSubstr("spec.timeZone"));
 }
 
 TEST(CheckPolicyTest, HooksAreServedOnlyWhereTheyAreSwitchedOn) {
   const auto policy =
       PolicyNamed("p").With([](auto& p) { p.spec.hooks.post.emplace_back(); }).Build();
-  EXPECT_EQ(CheckPolicy(policy, true), std::nullopt);
-  const auto finding = CheckPolicy(policy, false);
+  EXPECT_EQ(CheckPolicy(policy, {.hooks = true}), std::nullopt);
+  const auto finding = CheckPolicy(policy, {});
   ASSERT_TRUE(finding);
   EXPECT_EQ(finding->reason, reason::kHooksDisabled);
   EXPECT_THAT(finding->message, HasSubstr("hooks.enabled"));
-  EXPECT_EQ(CheckPolicy(PolicyNamed("p").Build(), false), std::nullopt);
+  EXPECT_EQ(CheckPolicy(PolicyNamed("p").Build(), {}), std::nullopt);
 }
 
 TEST(CheckPolicyTest, NothingIsHeldForNoTimeOrForEver) {
@@ -248,13 +248,13 @@ TEST(CheckPolicyTest, NothingIsHeldForNoTimeOrForEver) {
       p.spec.hooks.post.emplace_back();
       p.spec.hooks.post.emplace_back().timeout = timeout;
     });
-    const auto finding = CheckPolicy(policy.Build(), true);
+    const auto finding = CheckPolicy(policy.Build(), {.hooks = true});
     ASSERT_TRUE(finding) << timeout;
     EXPECT_EQ(finding->reason, reason::kInvalidSpec);
     EXPECT_THAT(finding->message, HasSubstr("spec.hooks.post[1].timeout"));
   }
   const auto week = PolicyNamed("p").With([](auto& p) { p.spec.hooks.deadline = "7d"; });
-  EXPECT_EQ(CheckPolicy(week.Build(), true), std::nullopt);
+  EXPECT_EQ(CheckPolicy(week.Build(), {.hooks = true}), std::nullopt);
 }
 
 TEST(CheckTargetTest, ATemplateThatIsNotThereIsNamedWithThoseThatAre) {

@@ -101,6 +101,26 @@ TEST(ResolveTest, APolicyMeansItsLatestGoodBackup) {
   EXPECT_EQ(resolution->note, "");
 }
 
+// A dump is a file for a database: it is restored into a claim, and never over a volume.
+TEST(ResolveTest, DumpsAreLeftOutInPlaceAndCanBeNamed) {
+  World world = InPlaceFromPolicy(1);
+  world.backups = {
+      Backup("newest", kNoon, BackupPhase::kSucceeded,
+             {Volume("data-pg-0", "pg-0", Id('a')), Volume("dump/orders", "", Id('b'))})};
+  EXPECT_EQ(Pairs(*Resolve(world)), (Strings{"data-pg-0<-data-pg-0@a"}));
+  world.backups[0].status.volumes.erase(world.backups[0].status.volumes.begin());
+  EXPECT_FALSE(Resolve(world)) << "though there is one volume, and one thing to restore";
+  world.restore.spec.target = {};
+  world.restore.spec.target.claims.emplace_back().from = "dump/orders";
+  world.restore.spec.target.claims[0].to = "scratch";
+  EXPECT_EQ(Pairs(*Resolve(world)), (Strings{"scratch<-dump/orders@b"}));
+  world.restore.spec.source = {};
+  world.restore.spec.source.repository = "offsite";
+  world.restore.spec.source.host = "prod";
+  world.restore.spec.source.path = "/shop/dump/orders";
+  EXPECT_EQ(Pairs(*Resolve(world)), (Strings{"scratch<-dump/orders@"}));
+}
+
 TEST(ResolveTest, PreviousCountsGoodBackupsBack) {
   World world = InPlaceFromPolicy(2);
   world.restore.spec.source.previous = 1;
