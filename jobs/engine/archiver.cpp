@@ -249,7 +249,8 @@ Result<Node> Archiver::StoreStream(TimePoint now) {
 }
 
 // The directories above the source, one entry each: their own metadata when they are real, the
-// source's times and neutral owners when the path is a name given by the user.
+// source's times and neutral owners when the path is a name given by the user. What is made up for
+// a stream belongs to whoever its file belongs to.
 Node Archiver::AncestorNode(std::size_t depth, const Node& source) const {
   Node node;
   if (options_.identity.path.empty() && options_.stream_name.empty()) {
@@ -262,6 +263,10 @@ Node Archiver::AncestorNode(std::size_t depth, const Node& source) const {
   node.type = NodeType::kDir;
   node.mode = repo::GoMode(S_IFDIR | 0755);
   node.mtime = node.atime = node.ctime = source.mtime;
+  if (!options_.stream_name.empty()) {
+    node.uid = source.uid;
+    node.gid = source.gid;
+  }
   return node;
 }
 

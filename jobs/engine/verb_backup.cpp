@@ -47,7 +47,8 @@ Try<MoverResult> Execute(const BackupRequest& request, const Surroundings& aroun
         return Archive(opened.session.repository(), opened.snapshots, archive, around.meter,
                        around.clock, inner);
       });
-  if (dump && dump->failure() && !stop.stop_requested() && !archived)
+  // Not what was cancelled: that is for whoever cancelled it to say.
+  if (!archived && dump && dump->failure() && dump->failure()->code != Code::kCancelled)
     return tl::make_unexpected(Failure{archived.error(), ExitCode::kDumpFailed});
   TRY(const ArchiveReport report, std::move(archived));
   around.meter.Finish();
