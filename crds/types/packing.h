@@ -53,7 +53,7 @@ class Writer {
   }
   template <HasFields T>
   void Write(const T& value) {
-    static const T kDefault{};
+    [[maybe_unused]] static const T kDefault{};  // GCC 12 sees no use where all are optional
     std::uint64_t present = 0;
     int bit = 0;
     T::Fields([&](const char*, auto member, Presence = kNormal) {

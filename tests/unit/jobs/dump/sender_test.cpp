@@ -1,4 +1,5 @@
 // holdfast-dump as a process, with somebody at the other end of the pipe.
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
