@@ -63,12 +63,8 @@ void WriteTerminationMessage(const std::string& text) {
 int Run(const char* pipe, char* const* argv) {
   LastWords words;
   const Sent sent = RunAndSend(pipe, argv, words);
-  std::string text = words.Text();
-  if (!sent.message.empty()) {
-    Complain(sent.message);
-    if (text.empty()) text = sent.message;
-  }
-  WriteTerminationMessage(text);
+  if (!sent.message.empty()) Complain(sent.message);
+  WriteTerminationMessage(words.Text());
   return sent.exit_code;
 }
 

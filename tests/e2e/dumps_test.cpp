@@ -58,9 +58,9 @@ class DumpsTest : public EndToEnd {
 
   // SIGKILL for the dump's container, as the node would send it. Its processes are those of our
   // namespace's pod.
-  void KillDump() const {
-    const std::string uid = kubectl_.Must({"get", "pods", "-l", "holdfast.dev/verb=backup", "-o",
-                                           "jsonpath={.items[0].metadata.uid}"});
+  void KillDump(const std::string& backup) const {
+    const std::string uid = kubectl_.Must({"get", "pods", "-l", "holdfast.dev/backup=" + backup,
+                                           "-o", "jsonpath={.items[0].metadata.uid}"});
     for (const auto& entry : fs::directory_iterator("/proc")) {
       const std::string pid = entry.path().filename();
       if (pid.find_first_not_of("0123456789") != pid.npos) continue;
@@ -171,7 +171,7 @@ TEST_F(DumpsTest, OneThatGoesWrongLeavesNoSnapshotAndSaysWhy) {
                                 .text;
     return kubectl_.Run({"exec", pod, "-c", "dump", "--", "ls", "/tmp/half"}).ok();
   }));
-  ASSERT_NO_FATAL_FAILURE(KillDump());
+  ASSERT_NO_FATAL_FAILURE(KillDump("killed"));
   ExpectFailure("killed", "without its end mark");
 
   MakeDump(busybox + "\"seq 100000; exec tail /dev/zero\"], resources: {limits: {memory: 32Mi}}");
@@ -195,7 +195,8 @@ TEST_F(DumpsTest, AnImageOrSecretThatIsNotThereIsTold) {
   ASSERT_TRUE(WaitForReason("bk", "secretless", "Ready", "False", "PodMisconfigured", seconds(60)));
   ExpectFailure("secretless", "secret \"nowhere\" not found");
   EXPECT_TRUE(WaitUntil("no pod is left waiting", seconds(60), [&] {
-    return kubectl_.Must({"get", "pods", "-o", "name"}).find("pod/") == std::string::npos;
+    return kubectl_.Must({"get", "pods", "-l", "holdfast.dev/verb=backup", "-o", "name"})
+               .find("pod/") == std::string::npos;
   }));
 }
 
