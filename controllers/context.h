@@ -2,6 +2,7 @@
 // around. A plain struct of references, so that a test makes one from caches that it fills itself.
 #pragma once
 
+#include <string>
 #include <type_traits>
 
 #include "base/clock.h"
@@ -18,7 +19,7 @@
 
 namespace holdfast::controllers {
 
-// The indexes of the caches. Values are "namespace/name" of what they point at, or a uid.
+// The indexes of the caches. Values are "namespace/name" of what they point at, or OwnedBy.
 namespace index {
 inline constexpr const char* kPolicy = "policy";          // Backups, Restores
 inline constexpr const char* kRepository = "repository";  // Policies, Restores, Jobs
@@ -26,7 +27,11 @@ inline constexpr const char* kQueue = "queue";            // unfinished Backups:
 inline constexpr const char* kCopies = "copies";  // Backups that wait for a copy: its repository
 inline constexpr const char* kStatefulSet = "statefulset";  // Policies, Restores
 inline constexpr const char* kBackup = "backup";            // Restores
-inline constexpr const char* kOwner = "owner";              // Jobs, Pods: the owner's uid
+inline constexpr const char* kOwner = "owner";              // Jobs, Pods: OwnedBy its owner
+
+// "namespace/uid": an owner and what belongs to it share a namespace. Whoever may create pods in
+// another one can write any uid into their owner references.
+inline std::string OwnedBy(const std::string& ns, const std::string& uid) { return ns + "/" + uid; }
 }  // namespace index
 
 struct Caches {

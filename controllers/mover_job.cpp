@@ -241,12 +241,26 @@ Result<void> AddPlacement(const MoverJob& job, Json& pod) {
 
 // --- The Job around it ---
 
+// The pod's own name, by the kubelet's expansion.
+std::string Holder(const Settings& settings) {
+  return settings.cluster_name + "/$(POD_NAMESPACE)/$(POD_NAME)";
+}
+
+// Nothing but the holder is expanded.
+std::vector<std::string> Arguments(const MoverJob& job, const Settings& settings) {
+  const std::string holder = "--holder=" + Holder(settings);
+  std::vector<std::string> words;
+  for (const std::string& word : job.command_line)
+    words.push_back(word == holder ? word : Literal(word));
+  return words;
+}
+
 Json Container(const MoverJob& job, const Settings& settings, const Mounts& mounts,
                const crds::MoverSecurityContext& security) {
   Json container = {{"name", kMoverContainer},
                     {"image", settings.mover_image},
                     {"imagePullPolicy", settings.mover_image_pull_policy},
-                    {"args", job.command_line},
+                    {"args", Arguments(job, settings)},
                     {"env", Environment(job)},
                     {"volumeMounts", mounts.mounts},
                     {"resources", ContainerResources(job.mover.resources)},
@@ -344,7 +358,7 @@ protocol::RepositoryArgs RepositoryArgsFor(const crds::BackupRepository& reposit
   args.virtual_host_style = repository.spec.s3 && !repository.spec.s3->force_path_style;
   if (repository.spec.filesystem)
     args.local_group = static_cast<std::uint32_t>(repository.spec.filesystem->group);
-  args.holder = settings.cluster_name + "/$(POD_NAMESPACE)/$(POD_NAME)";
+  args.holder = Holder(settings);
   args.lock_wait = kLockWait;
   const crds::RepositoryLimits& limits = repository.spec.limits;
   args.upload_per_second = ParseQuantity(limits.upload_per_second.text).value_or(0);

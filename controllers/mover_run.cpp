@@ -11,7 +11,9 @@ Result<std::vector<PodView>> LivePods(const Context& context, const JobView& job
   kube::ListOptions options;
   options.ns = job.key.ns;
   options.label_selector = "batch.kubernetes.io/controller-uid=" + job.uid;
-  return ListAll<PodView>(context.api, kube::kPods, options, DecodePod, std::move(stop));
+  TRY(auto pods, ListAll<PodView>(context.api, kube::kPods, options, DecodePod, std::move(stop)));
+  std::erase_if(pods, [&](const PodView& pod) { return pod.owner.uid != job.uid; });
+  return pods;
 }
 
 bool MayBeBehind(const JobView& job, const std::vector<PodView>& pods, const MoverState& state) {
@@ -24,7 +26,9 @@ bool MayBeBehind(const JobView& job, const std::vector<PodView>& pods, const Mov
 
 std::vector<PodView> PodsOf(const Caches& caches, const JobView& job) {
   std::vector<PodView> pods;
-  for (const auto& [key, pod] : caches.pods.Find(index::kOwner, job.uid)) pods.push_back(*pod);
+  for (const auto& [key, pod] :
+       caches.pods.Find(index::kOwner, index::OwnedBy(job.key.ns, job.uid)))
+    pods.push_back(*pod);
   return pods;
 }
 

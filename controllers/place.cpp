@@ -17,7 +17,7 @@ std::string Below(std::string place, const std::string& prefix) {
 }
 
 Json Plain(const char* name, const std::string& value) {
-  return {{"name", name}, {"value", value}};
+  return {{"name", name}, {"value", Literal(value)}};
 }
 
 Json FromSecret(const char* name, const crds::SecretRef& secret, bool optional) {
@@ -128,6 +128,13 @@ Json PlaceVolume(const crds::BackupRepositorySpec& spec) {
   if (filesystem.nfs)
     return {{"nfs", {{"server", filesystem.nfs->server}, {"path", filesystem.nfs->path}}}};
   return {{"persistentVolumeClaim", {{"claimName", filesystem.claim_name}}}};
+}
+
+std::string Literal(std::string_view text) {
+  std::string literal;
+  literal.reserve(text.size());
+  for (const char c : text) literal.append(c == '$' ? 2 : 1, c);
+  return literal;
 }
 
 bool HasCaBundle(const crds::BackupRepositorySpec& spec) { return CaOf(spec) != nullptr; }

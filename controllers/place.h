@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -34,6 +35,10 @@ std::vector<MountedFile> PlaceFiles(const crds::BackupRepositorySpec& spec);
 
 // The volume of a pod that a repository in a file system lies on, without a name; null for others.
 Json PlaceVolume(const crds::BackupRepositorySpec& spec);
+
+// `text` for a container's argument or variable, where Kubernetes expands $(NAME): a field of ours
+// must not quote the keys that stand in other variables.
+std::string Literal(std::string_view text);
 
 bool HasCaBundle(const crds::BackupRepositorySpec& spec);
 

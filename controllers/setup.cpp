@@ -32,6 +32,10 @@ Values NameIn(const std::string& ns, const std::string& name) {
   return name.empty() ? Values{} : Values{ns + "/" + name};
 }
 
+Values Owner(const std::string& ns, const OwnerView& owner) {
+  return owner.uid.empty() ? Values{} : Values{index::OwnedBy(ns, owner.uid)};
+}
+
 template <typename Cache>
 Keys KeysIn(const Cache& cache, const char* index, const std::string& value) {
   Keys keys;
@@ -97,13 +101,13 @@ void AddIndexes(kube::Cache<crds::BackupPolicy>& policies, kube::Cache<crds::Bac
     return NameIn(key.ns, restore.spec.target.stateful_set);
   });
   jobs.AddIndex(index::kOwner,
-                [](const auto&, const JobView& job) { return Values{job.owner.uid}; });
+                [](const auto& key, const JobView& job) { return Owner(key.ns, job.owner); });
   jobs.AddIndex(index::kRepository, [](const auto& key, const JobView& job) {
     const auto label = job.labels.find(kRepositoryLabel);
     return label == job.labels.end() ? Values{} : NameIn(key.ns, label->second);
   });
   pods.AddIndex(index::kOwner,
-                [](const auto&, const PodView& pod) { return Values{pod.owner.uid}; });
+                [](const auto& key, const PodView& pod) { return Owner(key.ns, pod.owner); });
 }
 
 struct Setup::Stores {
@@ -194,9 +198,10 @@ void Setup::AddTriggers(Informers& informers) {
   add(informers.backups, kBackups, [&caches](const kube::ObjectKey& key) {
     const auto backup = caches.backups.Get(key);
     if (backup == nullptr) return Keys{};
-    const bool record = backup::IsOver(backup->status) && !backup::NeedsFinalizer(*backup) &&
-                        !backup::OwesCopies(backup->status) && !backup::HasStaged(backup->status) &&
-                        caches.jobs.Find(index::kOwner, backup->metadata.uid).empty();
+    const bool record =
+        backup::IsOver(backup->status) && !backup::NeedsFinalizer(*backup) &&
+        !backup::OwesCopies(backup->status) && !backup::HasStaged(backup->status) &&
+        caches.jobs.Find(index::kOwner, index::OwnedBy(key.ns, backup->metadata.uid)).empty();
     return record ? Keys{} : Keys{key};
   });
   add(informers.restores, kRestores, Self);

@@ -158,7 +158,8 @@ Result<Requeue> BackupController::Delete(const crds::Backup& backup, std::stop_t
 // Its movers read what must not be held any longer, so they are stopped.
 Result<Requeue> BackupController::Thaw(const crds::Backup& backup, std::stop_token stop) {
   std::vector<JobView> movers;
-  for (const auto& [key, job] : context_.caches.jobs.Find(index::kOwner, backup.metadata.uid))
+  for (const auto& [key, job] : context_.caches.jobs.Find(
+           index::kOwner, index::OwnedBy(backup.metadata.namespace_, backup.metadata.uid)))
     if (!job->Finished() && !job->deleting) movers.push_back(*job);
   TRY_VOID(Stop(movers, stop));
   const TimePoint now = context_.clock.Now();

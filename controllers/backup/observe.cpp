@@ -172,8 +172,9 @@ class Observer {
   }
 
   void LookAtJobs() {
+    const crds::ObjectMeta& meta = observed_.world.backup.metadata;
     for (const auto& [key, job] :
-         context_.caches.jobs.Find(index::kOwner, observed_.world.backup.metadata.uid))
+         context_.caches.jobs.Find(index::kOwner, index::OwnedBy(meta.namespace_, meta.uid)))
       observed_.world.jobs.push_back(*job);
   }
 
@@ -639,7 +640,8 @@ DeletionWorld ObserveDeletion(const Context& context, const crds::Backup& backup
   const auto run_of = [&](const JobView& job) {
     return MoverRun{job, LookAtMover(context, job, stop)};
   };
-  for (const auto& [key, job] : context.caches.jobs.Find(index::kOwner, backup.metadata.uid))
+  for (const auto& [key, job] : context.caches.jobs.Find(
+           index::kOwner, index::OwnedBy(backup.metadata.namespace_, backup.metadata.uid)))
     world.movers.push_back(run_of(*job));
   std::vector<std::string> places = {""};
   for (const crds::BackupCopy& copy : backup.status.copies) places.push_back(copy.repository);

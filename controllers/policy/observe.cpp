@@ -42,7 +42,9 @@ void LookAtCopies(const Context& context, Observed& observed) {
 }
 
 void LookAtForgetJobs(const Context& context, World& world, std::stop_token stop) {
-  for (const auto& [name, job] : context.caches.jobs.Find(index::kOwner, world.policy.metadata.uid))
+  const crds::ObjectMeta& meta = world.policy.metadata;
+  for (const auto& [name, job] :
+       context.caches.jobs.Find(index::kOwner, index::OwnedBy(meta.namespace_, meta.uid)))
     world.forgets.push_back({*job, LookAtMover(context, *job, stop)});
 }
 

@@ -20,8 +20,9 @@ void FindRuns(const Context& context, World& world, std::stop_token stop) {
       {VerbOf(Chore::kPrune), &world.prunes},
       {VerbOf(Chore::kCheck), &world.checks},
       {kImportVerb, &world.imports}};
+  const crds::ObjectMeta& meta = world.repository.metadata;
   for (const auto& [key, job] :
-       context.caches.jobs.Find(index::kOwner, world.repository.metadata.uid)) {
+       context.caches.jobs.Find(index::kOwner, index::OwnedBy(meta.namespace_, meta.uid))) {
     const auto verb = job->labels.find(kVerbLabel);
     for (const auto& [name, runs] : sorts)
       if (verb != job->labels.end() && verb->second == name)
@@ -53,14 +54,21 @@ Holder Judge(const PodView& pod) {
   return LeftWithoutWord(pod) ? Holder::kDead : Holder::kReleased;
 }
 
+bool IsMover(const PodView& pod) {
+  const auto label = pod.labels.find(kManagedBy);
+  return label != pod.labels.end() && label->second == kManagedByHoldfast;
+}
+
 // The cache may lag behind a mover that has just started, so absence is asked of the API server; a
-// lock is never taken from a pod of which nothing certain is known.
+// lock is never taken from a pod of which nothing certain is known. One that is no mover holds
+// none, and counts as absent: whoever writes a repository's locks learns nothing of others' pods.
 Holder Look(const Context& context, const kube::ObjectKey& pod, std::stop_token stop) {
   if (const auto cached = context.caches.pods.Get(pod)) return Judge(*cached);
   const auto live = context.api.Get(kube::kPods, pod, stop);
   if (!live) return IsAbsent(live.error()) ? Holder::kDead : Holder::kAlive;
   const auto view = DecodePod(*live);
-  return view ? Judge(*view) : Holder::kAlive;
+  if (!view) return Holder::kAlive;
+  return IsMover(*view) ? Judge(*view) : Holder::kDead;
 }
 
 // The holders in the last probe's list. While a probe is under way nothing can be done about them.

@@ -32,7 +32,9 @@ class Observer {
   // One that is over needs nothing but its Jobs.
   World Past(const crds::Restore& restore) {
     world_.restore = restore;
-    for (const auto& [key, job] : caches_.jobs.Find(index::kOwner, restore.metadata.uid)) {
+    const crds::ObjectMeta& meta = restore.metadata;
+    for (const auto& [key, job] :
+         caches_.jobs.Find(index::kOwner, index::OwnedBy(meta.namespace_, meta.uid))) {
       Mover mover;
       mover.job = *job;
       world_.movers.emplace(key.name, std::move(mover));

@@ -19,7 +19,14 @@ bool AsksToComeBack(const Response& response, const Request& request) {
          *response.retry_after <= request.timeout;
 }
 
+// The operator may do in every namespace what a name could lead to by leaving its segment.
+Result<void> RefuseImproper(const Request& request) {
+  if (IsProperPath(request.path)) return {};
+  return Fail(Code::kInvalid, "\"" + request.path + "\" holds a name that no object can have");
+}
+
 Result<std::string> Exchange(Transport& transport, const Request& request, std::stop_token stop) {
+  TRY_VOID(RefuseImproper(request));
   for (int tries = 1;; ++tries) {
     TRY(Response response, transport.Send(request, stop));
     if (response.status >= 200 && response.status < 300) return std::move(response.body);
@@ -33,6 +40,7 @@ Result<std::string> Exchange(Transport& transport, const Request& request, std::
 Result<void> StreamedExchange(Transport& transport, const Request& request,
                               const std::function<Result<void>(std::string_view)>& on_bytes,
                               std::stop_token stop) {
+  TRY_VOID(RefuseImproper(request));
   for (int tries = 1;; ++tries) {
     TRY(const Response response, transport.Stream(request, on_bytes, stop));
     if (response.status >= 200 && response.status < 300) return {};

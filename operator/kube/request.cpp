@@ -85,6 +85,17 @@ std::string PercentEncode(std::string_view text) {
   return encoded;
 }
 
+bool IsProperPath(std::string_view path) {
+  if (!path.starts_with('/') || path.find("%2F") != path.npos) return false;
+  while (!path.empty()) {
+    path.remove_prefix(1);
+    const std::string_view segment = path.substr(0, path.find('/'));
+    if (segment.empty() || segment == "." || segment == "..") return false;
+    path.remove_prefix(segment.size());
+  }
+  return true;
+}
+
 std::string CollectionPath(const Resource& resource, std::string_view ns) {
   std::string path =
       resource.group.empty() ? "/api/" : "/apis/" + PercentEncode(resource.group) + "/";

@@ -48,6 +48,11 @@ std::string_view MethodName(Method method);
 // path segment or one query value.
 std::string PercentEncode(std::string_view text);
 
+// Whether every segment of a request's path names one thing: not empty, not "." or "..", and
+// without a slash, which servers take for the end of a segment even when it is encoded. Names that
+// were read from a repository may be anything.
+bool IsProperPath(std::string_view path);
+
 std::string CollectionPath(const Resource& resource, std::string_view ns);
 std::string ObjectPath(const Resource& resource, const ObjectKey& key,
                        std::string_view subresource = "");

@@ -26,6 +26,11 @@ class FilledCaches {
     jobs_.Put(key, std::make_shared<const controllers::JobView>(std::move(view)));
   }
 
+  void Add(controllers::PodView view) {
+    const kube::ObjectKey key = view.key;
+    pods_.Put(key, std::make_shared<const controllers::PodView>(std::move(view)));
+  }
+
   controllers::Caches caches() const {
     return {repositories_, policies_, backups_, restores_, jobs_, pods_, stateful_sets_};
   }

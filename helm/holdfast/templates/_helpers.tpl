@@ -28,6 +28,13 @@ app.kubernetes.io/component: operator
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
+{{/* Not where nothing cluster-wide is granted, nor before Kubernetes 1.30, which has no such policies. */}}
+{{- define "holdfast.guardsNfs" -}}
+{{- if and .Values.nfs.requireVolumeRight (not .Values.watchNamespaces) (semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version) -}}
+yes
+{{- end -}}
+{{- end -}}
+
 {{/* What the operator may do in the namespaces it serves. No Secrets: the kubelet mounts them into movers. */}}
 {{- define "holdfast.rules" -}}
 # What users write; their spec is never changed.

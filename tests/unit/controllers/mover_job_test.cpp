@@ -17,6 +17,7 @@ namespace {
 using builders::RepositoryNamed;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 
 class MoverJobTest : public ::testing::Test {
  protected:
@@ -133,6 +134,28 @@ TEST_F(MoverJobTest, ThePodsNameIsKnownBeforeTheArguments) {
   EXPECT_EQ(args.location, "s3:https://s3.example.com/backups/prod");
   EXPECT_TRUE(args.has_ca);
   EXPECT_EQ(Container()["env"][0]["name"], "POD_NAME");
+}
+
+// Kubernetes expands $(NAME) in arguments and variables: a tenant must not have a store be asked
+// for what another variable holds.
+TEST_F(MoverJobTest, NothingButTheHolderIsExpanded) {
+  repository_.spec.s3->prefix = "$(AWS_SECRET_ACCESS_KEY)";
+  repository_.spec.s3->region = "$(AWS_SECRET_ACCESS_KEY)";
+  protocol::BackupArgs args;
+  args.repository = RepositoryArgsFor(repository_, settings_);
+  args.repository.dead_holders = {"prod/shop/$(POD_NAME)"};
+  args.excludes = {"$(HOME)", "a$b"};
+  job_.command_line = protocol::CommandLine(args);
+  const auto words = Container()["args"].get<std::vector<std::string>>();
+  EXPECT_THAT(words,
+              IsSupersetOf({"--holder=prod/$(POD_NAMESPACE)/$(POD_NAME)",
+                            "--repo=s3:https://s3.example.com/backups/$$(AWS_SECRET_ACCESS_KEY)",
+                            "--dead-holder=prod/shop/$$(POD_NAME)", "--exclude=$$(HOME)",
+                            "--exclude=a$$b"}));
+  for (const Json& variable : Container()["env"])
+    if (variable["name"] == "AWS_REGION") {
+      EXPECT_EQ(variable["value"], "$$(AWS_SECRET_ACCESS_KEY)");
+    }
 }
 
 TEST_F(MoverJobTest, EndsAtOnceWhereARetryCannotHelp) {

@@ -25,6 +25,15 @@ TEST(RequestTest, NothingInANameCanLeaveItsSegment) {
   EXPECT_EQ(PercentEncode(std::string("\x00\xff", 2)), "%00%FF");
 }
 
+TEST(RequestTest, APathOfAnImproperNameIsKnown) {
+  EXPECT_TRUE(IsProperPath(ObjectPath(kBackups, {"shop", "a.b-c"}, "status")));
+  EXPECT_TRUE(IsProperPath(CollectionPath(kPods, "")));
+  for (const char* name : {"..", ".", "", "../../blue/pods/x", "x/log"})
+    EXPECT_FALSE(IsProperPath(ObjectPath(kPods, {"shop", name}))) << name;
+  EXPECT_FALSE(IsProperPath(ObjectPath(kPods, {"..", "x"})));
+  EXPECT_FALSE(IsProperPath(""));
+}
+
 TEST(RequestTest, ListAsksForPagesAndSelectors) {
   ListOptions options;
   options.ns = "shop";
