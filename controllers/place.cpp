@@ -76,6 +76,20 @@ std::string GcsLocation(const crds::GcsLocation& gcs) {
   return "gs:" + gcs.bucket + ":/" + Trimmed(gcs.prefix);
 }
 
+// --- restic's REST protocol ---
+
+std::string RestUrl(const crds::RestLocation& rest) {
+  std::string url = rest.url;
+  while (url.ends_with('/')) url.pop_back();
+  return url + "/";
+}
+
+Json RestEnvironment(const crds::RestLocation& rest) {
+  if (!rest.credentials_secret) return Json::array();
+  return Json::array({FromSecret("RESTIC_REST_USERNAME", *rest.credentials_secret, false),
+                      FromSecret("RESTIC_REST_PASSWORD", *rest.credentials_secret, false)});
+}
+
 // --- A file system ---
 
 // "claim:backups" or "nfs:nas.example.com:/exports/backups"
@@ -87,6 +101,7 @@ std::string VolumeName(const crds::FilesystemLocation& filesystem) {
 const crds::CaBundle* CaOf(const crds::BackupRepositorySpec& spec) {
   if (spec.s3 && spec.s3->ca_bundle) return &*spec.s3->ca_bundle;
   if (spec.azure && spec.azure->ca_bundle) return &*spec.azure->ca_bundle;
+  if (spec.rest && spec.rest->ca_bundle) return &*spec.rest->ca_bundle;
   return nullptr;
 }
 
@@ -96,6 +111,7 @@ std::string LocationOf(const crds::BackupRepositorySpec& spec) {
   if (spec.s3) return S3Location(*spec.s3);
   if (spec.azure) return AzureLocation(*spec.azure);
   if (spec.gcs) return GcsLocation(*spec.gcs);
+  if (spec.rest) return "rest:" + RestUrl(*spec.rest);
   if (spec.filesystem) return Below(protocol::kRepositoryPath, spec.filesystem->sub_path);
   return {};
 }
@@ -109,6 +125,7 @@ Json PlaceEnvironment(const crds::BackupRepositorySpec& spec) {
   if (spec.s3) return S3Environment(*spec.s3);
   if (spec.azure) return AzureEnvironment(*spec.azure);
   if (spec.gcs) return Json::array({Plain(kGoogleKey, protocol::kGoogleKeyFile)});
+  if (spec.rest) return RestEnvironment(*spec.rest);
   return Json::array();
 }
 

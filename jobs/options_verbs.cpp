@@ -20,8 +20,8 @@ void AddList(CLI::App& verb, const std::string& name, std::vector<std::string>& 
 void AddCommon(CLI::App& verb, Typed& typed) {
   engine::SessionOptions& session = typed.options.session;
   verb.add_option("-r,--repo", session.location,
-                  "Repository: /path, s3:https://host/bucket/prefix, azure:container:/prefix or "
-                  "gs:bucket:/prefix [RESTIC_REPOSITORY]");
+                  "Repository: /path, s3:https://host/bucket/prefix, azure:container:/prefix, "
+                  "gs:bucket:/prefix or rest:https://host/path [RESTIC_REPOSITORY]");
   verb.add_option("-p,--password-file", session.password_file,
                   "File with the repository's password [RESTIC_PASSWORD_FILE]; or set "
                   "HOLDFAST_PASSWORD or RESTIC_PASSWORD");

@@ -425,7 +425,7 @@ std::chrono::seconds ProbeBackoff(int bad, const Settings& settings) {
 
 std::string UnservedPlace(const crds::BackupRepositorySpec& spec) {
   return LocationOf(spec).empty()
-             ? "spec.s3, spec.azure, spec.gcs or spec.filesystem must say where it is."
+             ? "spec.s3, spec.azure, spec.gcs, spec.rest or spec.filesystem must say where it is."
              : "";
 }
 

@@ -86,6 +86,20 @@ struct GcsLocation {
   friend bool operator==(const GcsLocation&, const GcsLocation&) = default;
 };
 
+struct RestLocation {
+  std::string url;  // "https://backups.example.com:8000/shop/", without user and password
+  std::optional<SecretRef> credentials_secret;
+  std::optional<CaBundle> ca_bundle;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("url", &RestLocation::url, kRequired);
+    visit("credentialsSecret", &RestLocation::credentials_secret);
+    visit("caBundle", &RestLocation::ca_bundle);
+  }
+  friend bool operator==(const RestLocation&, const RestLocation&) = default;
+};
+
 struct NfsExport {
   std::string server;
   std::string path;
@@ -184,11 +198,12 @@ struct RepositoryLimits {
   friend bool operator==(const RepositoryLimits&, const RepositoryLimits&) = default;
 };
 
-// Exactly one of s3, azure, gcs and filesystem is set.
+// Exactly one of s3, azure, gcs, rest and filesystem is set.
 struct BackupRepositorySpec {
   std::optional<S3Location> s3;
   std::optional<AzureLocation> azure;
   std::optional<GcsLocation> gcs;
+  std::optional<RestLocation> rest;
   std::optional<FilesystemLocation> filesystem;
   PasswordSecret password_secret;
   bool create_if_missing = true;
@@ -204,6 +219,7 @@ struct BackupRepositorySpec {
     visit("s3", &BackupRepositorySpec::s3);
     visit("azure", &BackupRepositorySpec::azure);
     visit("gcs", &BackupRepositorySpec::gcs);
+    visit("rest", &BackupRepositorySpec::rest);
     visit("filesystem", &BackupRepositorySpec::filesystem);
     visit("passwordSecret", &BackupRepositorySpec::password_secret, kRequired);
     visit("createIfMissing", &BackupRepositorySpec::create_if_missing);

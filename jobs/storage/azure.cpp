@@ -72,7 +72,9 @@ Error Azure::ErrorOf(const StoreCall& call, const HttpResponse& response) const 
   return ErrorForAzure(refusal);
 }
 
-Result<ListingPage> Azure::ParsePage(ByteView body) const { return ParseAzureListing(body); }
+Result<ListingPage> Azure::ParsePage(const StoreCall& /*call*/, ByteView body) const {
+  return ParseAzureListing(body);
+}
 
 StoreCall Azure::PageCall(const std::string& prefix, const std::string& next, int limit) const {
   StoreCall call{"GET", ""};

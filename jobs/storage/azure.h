@@ -42,7 +42,7 @@ class Azure final : public ObjectStore {
  private:
   Result<HttpResponse> Send(const StoreCall& call, const std::stop_token& stop) override;
   Error ErrorOf(const StoreCall& call, const HttpResponse& response) const override;
-  Result<ListingPage> ParsePage(ByteView body) const override;
+  Result<ListingPage> ParsePage(const StoreCall& call, ByteView body) const override;
   StoreCall PageCall(const std::string& prefix, const std::string& next, int limit) const override;
   // The code of a refusal stands in a header, too.
   bool TellsMissingPlace(const StoreCall& /*call*/) const override { return true; }

@@ -83,7 +83,7 @@ StoreCall Gcs::PageCall(const std::string& prefix, const std::string& next, int 
   return call;
 }
 
-Result<ListingPage> Gcs::ParsePage(ByteView body) const {
+Result<ListingPage> Gcs::ParsePage(const StoreCall& /*call*/, ByteView body) const {
   const Json json = ParseJson(AsText(body)).value_or(Json());
   if (FindString(json, {"kind"}) != "storage#objects")
     return Fail(Code::kUnavailable, "the answer is no listing");

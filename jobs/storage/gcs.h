@@ -32,7 +32,7 @@ class Gcs final : public ObjectStore {
  private:
   Result<HttpResponse> Send(const StoreCall& call, const std::stop_token& stop) override;
   Error ErrorOf(const StoreCall& call, const HttpResponse& response) const override;
-  Result<ListingPage> ParsePage(ByteView body) const override;
+  Result<ListingPage> ParsePage(const StoreCall& call, ByteView body) const override;
   StoreCall PageCall(const std::string& prefix, const std::string& next, int limit) const override;
   StoreCall LoadCall(const std::string& key) const override;
   StoreCall StatCall(const std::string& key) const override;

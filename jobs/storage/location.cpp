@@ -8,9 +8,8 @@ namespace holdfast::storage {
 namespace {
 
 constexpr std::string_view kForms =
-    "write /path, local:/path, s3:https://host[:port]/bucket[/prefix], azure:container:/[prefix] "
-    "or "
-    "gs:bucket:/[prefix]";
+    "write /path, local:/path, s3:https://host[:port]/bucket[/prefix], azure:container:/[prefix], "
+    "gs:bucket:/[prefix] or rest:https://host[:port]/[path]";
 
 std::string_view TrimSlashes(std::string_view text) {
   while (text.starts_with('/')) text.remove_prefix(1);
@@ -94,5 +93,13 @@ Result<AzureLocation> ParseAzureLocation(std::string_view rest) {
 }
 
 Result<StoreAddress> ParseGcsLocation(std::string_view rest) { return ParsePlace(rest, "bucket"); }
+
+Result<StoreAddress> ParseRestLocation(std::string_view rest) {
+  TRY(const Url url, ParseUrl(rest, "rest:"));
+  StoreAddress address;
+  address.endpoint = url.endpoint;
+  address.prefix = TrimSlashes(url.path);
+  return address;
+}
 
 }  // namespace holdfast::storage

@@ -9,9 +9,9 @@
 
 namespace holdfast::storage {
 
-// What may follow "s3:", "azure:" and "gs:" below; nothing is contacted. Invalid, with the right
-// form, for anything else. Credentials have no place in a location, and messages do not repeat a
-// text that may contain some.
+// What may follow "s3:", "azure:", "gs:" and "rest:" below; nothing is contacted. Invalid, with the
+// right form, for anything else. Credentials have no place in a location, and messages do not
+// repeat a text that may contain some.
 
 // "https://host[:port]/bucket[/prefix]", or the same with http.
 Result<StoreAddress> ParseS3Location(std::string_view rest);
@@ -26,6 +26,9 @@ Result<AzureLocation> ParseAzureLocation(std::string_view rest);
 
 // "bucket[:/prefix]". The endpoint stays empty.
 Result<StoreAddress> ParseGcsLocation(std::string_view rest);
+
+// "https://host[:port][/path]", or the same with http. There is no place.
+Result<StoreAddress> ParseRestLocation(std::string_view rest);
 
 tl::unexpected<Error> WrongForm(std::string_view location, std::string_view why);
 

@@ -1,5 +1,6 @@
 #include "jobs/storage/object_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -159,9 +160,9 @@ Result<void> ObjectStore::List(FileType type,
 }
 
 Result<ListingPage> ObjectStore::Page(StoreCall call, const std::stop_token& stop) {
-  call.max_body = kMaxPage;
+  call.max_body = std::max(call.max_body, kMaxPage);
   TRY(const HttpResponse response, Demand(call, stop));
-  Result<ListingPage> page = ParsePage(response.body);
+  Result<ListingPage> page = ParsePage(call, response.body);
   if (!page) return tl::make_unexpected(WithContext("list at " + address_.endpoint, page.error()));
   return page;
 }

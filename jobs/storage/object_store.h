@@ -60,8 +60,10 @@ class ObjectStore : public Backend {
   // The answer, after whatever corrections the store's answers taught (region, clock, token).
   virtual Result<HttpResponse> Send(const StoreCall& call, const std::stop_token& stop) = 0;
   virtual Error ErrorOf(const StoreCall& call, const HttpResponse& response) const = 0;
-  virtual Result<ListingPage> ParsePage(ByteView body) const = 0;
+  // The answer to `call`, a PageCall.
+  virtual Result<ListingPage> ParsePage(const StoreCall& call, ByteView body) const = 0;
   // A page of at most `limit` names that start with `prefix`; `next` is empty for the first one.
+  // Its max_body is raised to that of a page.
   virtual StoreCall PageCall(const std::string& prefix, const std::string& next,
                              int limit) const = 0;
   virtual StoreCall LoadCall(const std::string& key) const { return {"GET", key}; }

@@ -11,6 +11,7 @@
 #include "jobs/storage/gcs.h"
 #include "jobs/storage/local.h"
 #include "jobs/storage/location.h"
+#include "jobs/storage/rest.h"
 #include "jobs/storage/s3.h"
 
 namespace holdfast::storage {
@@ -135,6 +136,15 @@ Opened OpenGcs(std::string_view rest, const OpenOptions& options) {
   return std::make_unique<Gcs>(std::move(gcs));
 }
 
+Opened OpenRest(std::string_view url, const OpenOptions& options) {
+  RestOptions rest;
+  TRY(rest.address, ParseRestLocation(url));
+  rest.username = options.rest_username;
+  rest.password = options.rest_password;
+  rest.http = HttpFor(options, "spec.rest.url", "spec.rest.caBundle");
+  return std::make_unique<Rest>(std::move(rest));
+}
+
 struct Scheme {
   std::string_view prefix;
   Opened (*open)(std::string_view rest, const OpenOptions& options);
@@ -142,10 +152,8 @@ struct Scheme {
 
 // The registry: a backend is one line here.
 constexpr std::array kSchemes = {
-    Scheme{"local:", OpenLocal},
-    Scheme{"s3:", OpenS3},
-    Scheme{"azure:", OpenAzure},
-    Scheme{"gs:", OpenGcs},
+    Scheme{"local:", OpenLocal}, Scheme{"s3:", OpenS3},     Scheme{"azure:", OpenAzure},
+    Scheme{"gs:", OpenGcs},      Scheme{"rest:", OpenRest},
 };
 
 }  // namespace
@@ -177,6 +185,8 @@ void ReadEnvironment(const std::function<std::string(const char*)>& environment,
   options.google_key_file = environment("GOOGLE_APPLICATION_CREDENTIALS");
   options.google_metadata_host = environment("GCE_METADATA_HOST");
   options.gcs_emulator = environment("STORAGE_EMULATOR_HOST");
+  options.rest_username = environment("RESTIC_REST_USERNAME");
+  options.rest_password = environment("RESTIC_REST_PASSWORD");
 }
 
 Result<std::unique_ptr<Backend>> Open(std::string_view location, const OpenOptions& options) {

@@ -39,6 +39,9 @@ struct OpenOptions {
   std::string google_key_file;       // second choice; without either, the metadata server
   std::string google_metadata_host;  // empty for metadata.google.internal
   std::string gcs_emulator;          // "http://host:port", or without "http://"
+
+  std::string rest_username;  // empty: no authentication
+  std::string rest_password;
 };
 
 // Storage reads no environment: `environment` gives a variable's value, "" when unset. Takes over
@@ -47,12 +50,13 @@ struct OpenOptions {
 // AWS_ROLE_SESSION_NAME, AWS_ENDPOINT_URL_STS, AWS_SHARED_CREDENTIALS_FILE, AWS_PROFILE,
 // AWS_REGION, AWS_DEFAULT_REGION; AZURE_ACCOUNT_NAME, AZURE_ACCOUNT_KEY, AZURE_ACCOUNT_SAS,
 // AZURE_ENDPOINT_SUFFIX; GOOGLE_APPLICATION_CREDENTIALS, GOOGLE_ACCESS_TOKEN, GCE_METADATA_HOST,
-// STORAGE_EMULATOR_HOST.
+// STORAGE_EMULATOR_HOST; RESTIC_REST_USERNAME, RESTIC_REST_PASSWORD.
 void ReadEnvironment(const std::function<std::string(const char*)>& environment,
                      OpenOptions& options);
 
-// "/path" or "local:/path", or one of location.h's forms after "s3:", "azure:", "gs:". Nothing is
-// contacted. Invalid, with the right form, for anything else; Denied without credentials.
+// "/path" or "local:/path", or one of location.h's forms after "s3:", "azure:", "gs:", "rest:".
+// Nothing is contacted. Invalid, with the right form, for anything else; Denied without
+// credentials.
 Result<std::unique_ptr<Backend>> Open(std::string_view location, const OpenOptions& options);
 
 // Whether a location lies behind a network, so that waiting for it is worth doing something else.

@@ -42,7 +42,9 @@ class S3 final : public ObjectStore {
 
   Result<HttpResponse> Send(const StoreCall& call, const std::stop_token& stop) override;
   Error ErrorOf(const StoreCall& call, const HttpResponse& response) const override;
-  Result<ListingPage> ParsePage(ByteView body) const override { return ParseS3Listing(body); }
+  Result<ListingPage> ParsePage(const StoreCall& /*call*/, ByteView body) const override {
+    return ParseS3Listing(body);
+  }
   StoreCall PageCall(const std::string& prefix, const std::string& next, int limit) const override;
   // A HEAD is refused without a body.
   bool TellsMissingPlace(const StoreCall& call) const override { return call.method != "HEAD"; }

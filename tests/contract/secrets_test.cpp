@@ -9,6 +9,7 @@
 #include "jobs/storage/azure.h"
 #include "jobs/storage/encoding.h"
 #include "jobs/storage/gcs.h"
+#include "jobs/storage/rest.h"
 #include "jobs/storage/retry.h"
 #include "jobs/storage/trace.h"
 #include "tests/contract/s3_scene.h"
@@ -74,11 +75,16 @@ std::unique_ptr<Backend> MakeGcs(const std::string& endpoint) {
   return std::make_unique<Gcs>(GcsOptions{{endpoint, "box", ""}, FixedToken(kSecret), {}});
 }
 
+std::unique_ptr<Backend> MakeRest(const std::string& endpoint) {
+  return std::make_unique<Rest>(RestOptions{{endpoint, "", "box"}, "id", kSecret, {}});
+}
+
 class SecretsTest : public testing::TestWithParam<Row> {};
 
 INSTANTIATE_TEST_SUITE_P(Stores, SecretsTest,
                          testing::Values(Row{"S3", MakeS3}, Row{"AzureKey", MakeAzureWithKey},
-                                         Row{"AzureSas", MakeAzureWithSas}, Row{"Gcs", MakeGcs}),
+                                         Row{"AzureSas", MakeAzureWithSas}, Row{"Gcs", MakeGcs},
+                                         Row{"Rest", MakeRest}),
                          [](const auto& row) { return row.param.name; });
 
 // A body that is an error to each of the stores, or a page, and quotes what was sent.

@@ -223,5 +223,62 @@ TEST_F(CopiesTest, EveryBackupIsCopiedAndRetentionHoldsInBoth) {
   EXPECT_EQ(DataDigest("app-0"), before);
 }
 
+// restic's own server, on this machine where pods reach it, behind TLS and with one user.
+class RestTest : public RepositoriesTest {
+ protected:
+  void SetUp() override {
+    RepositoriesTest::SetUp();
+    const std::string host =
+        store_.endpoint.substr(8, store_.endpoint.find_last_of(':') - 8);  // of https://host:port
+    const Output started = RunProgram({"tests/e2e/rest_server", "start", host});
+    ASSERT_TRUE(started.ok()) << started.text;
+    folder_ = FindString(ParseJson(started.text).value_or(Json()), {"folder"});
+    url_ = FindString(ParseJson(started.text).value_or(Json()), {"url"});
+  }
+  void TearDown() override {
+    RepositoriesTest::TearDown();
+    const Output stopped = RunProgram({"tests/e2e/rest_server", "stop", folder_});
+    EXPECT_TRUE(stopped.ok()) << stopped.text;
+  }
+
+  std::string folder_;
+  std::string url_;
+};
+
+TEST_F(RestTest, BackupsAndRestoresByResticsProtocol) {
+  MakePassword();
+  kubectl_.Must({"create", "secret", "generic", "rest-credentials",
+                 "--from-literal=RESTIC_REST_USERNAME=shop",
+                 "--from-literal=RESTIC_REST_PASSWORD=secret"});
+  kubectl_.Must(
+      {"create", "configmap", "backups-ca", "--from-file=ca.crt=" + folder_ + "/tls.crt"});
+  MakeApp();
+  kubectl_.Apply(Replaced(Example("repository-rest.yaml"),
+                          "https://backups.example.com:8000/shop/production/",
+                          url_ + "/shop/production"));
+  kubectl_.Apply(Replaced(PolicyYaml("  retention: {keepLast: 1}\n"), "offsite", "rest"));
+  ASSERT_TRUE(BackedUp("first"));
+  EXPECT_EQ(FindString(kubectl_.Get("bkr", "rest"), {"status", "location"}),
+            "rest:" + url_ + "/shop/production/");
+  const std::string before = DataDigest("app-0");
+  ASSERT_TRUE(BackedUp("second"));
+  WaitUntil("the first one is forgotten", seconds(120),
+            [&] { return kubectl_.Get("bk", "first").is_null(); });
+
+  const Output check = RunProgram(
+      {"env", "RESTIC_PASSWORD=correct horse battery staple", "RESTIC_REST_USERNAME=shop",
+       "RESTIC_REST_PASSWORD=secret", "restic", "--no-cache", "--cacert=" + folder_ + "/tls.crt",
+       "--repo=rest:" + url_ + "/shop/production/", "check", "--read-data"});
+  EXPECT_TRUE(check.ok()) << check.text;
+
+  kubectl_.Shell("app-0", "rm -r /data/*");
+  kubectl_.Apply(
+      "apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: back}\n"
+      "spec: {source: {policy: app}, target: {statefulSet: app}}\n");
+  ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(240)));
+  kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
+  EXPECT_EQ(DataDigest("app-0"), before);
+}
+
 }  // namespace
 }  // namespace holdfast::e2e

@@ -40,8 +40,17 @@ Json Valid(const std::string& kind) {
 // `object` with the value at `pointer`; what excludes it is taken out.
 Json With(Json object, const std::string& pointer, const Json& value) {
   Json& spec = object["spec"];
-  for (const char* place : {"azure", "gcs", "filesystem"})
-    if (pointer.starts_with("/spec/" + std::string(place) + "/")) spec.erase("s3");
+  const std::pair<const char*, Json> places[] = {
+      {"azure",
+       {{"account", "acc"}, {"container", "backups"}, {"credentialsSecret", {{"name", "s"}}}}},
+      {"gcs", {{"bucket", "backups"}, {"credentialsSecret", {{"name", "s"}}}}},
+      {"rest", {{"url", "https://backups.example.com/"}}},
+      {"filesystem", Json::object()}};
+  for (const auto& [name, place] : places) {
+    if (!pointer.starts_with("/spec/" + std::string(name) + "/")) continue;
+    spec.erase("s3");
+    spec[name] = place;
+  }
   if (pointer.ends_with("caBundle/configMap")) spec["s3"]["caBundle"].erase("secret");
   if (pointer.starts_with("/spec/source/")) spec["source"] = Json::object();
   if (pointer == "/spec/target/statefulSet") spec["target"].erase("claims");
@@ -182,6 +191,7 @@ TEST_F(TenancyTest, NoFieldNamesAnotherNamespace) {
        {"/spec/s3/credentialsSecret/name", "/spec/s3/caBundle/secret",
         "/spec/s3/caBundle/configMap", "/spec/azure/credentialsSecret/name",
         "/spec/azure/caBundle/secret", "/spec/gcs/credentialsSecret/name",
+        "/spec/rest/credentialsSecret/name", "/spec/rest/caBundle/secret",
         "/spec/filesystem/claimName", "/spec/filesystem/subPath", "/spec/passwordSecret/name",
         "/spec/chunkerFrom", "/spec/mover/serviceAccountName", "/spec/mover/priorityClassName"}},
       {"BackupPolicy",

@@ -95,6 +95,7 @@ ALL = [
     Tool("csi-driver", "csi-driver", in_cluster=False),
     Tool("gitops-health", "gitops-health", in_cluster=False),
     Tool("fake-gcs-server", "fake-gcs-server", "github.com/fsouza/fake-gcs-server", in_cluster=False),
+    Tool("rest-server", "rest-server", "github.com/restic/rest-server/cmd/rest-server", in_cluster=False),
     NodeTool("azurite-blob", "azurite", "azurite/dist/src/blob/main.js"),
 ]
 

@@ -83,6 +83,20 @@ crds::BackupRepositorySpec Claim() {
   return spec;
 }
 
+TEST(PlaceTest, ARestServerAsksForAUserOrNot) {
+  crds::BackupRepositorySpec spec;
+  spec.rest.emplace().url = "https://backups.example.com:8000/shop";
+  EXPECT_EQ(LocationOf(spec), "rest:https://backups.example.com:8000/shop/");
+  EXPECT_EQ(PlaceOf(spec), LocationOf(spec));
+  EXPECT_EQ(PlaceEnvironment(spec), Json::array());
+  EXPECT_FALSE(HasCaBundle(spec));
+  spec.rest->credentials_secret.emplace().name = "rest-credentials";
+  spec.rest->ca_bundle.emplace().config_map = "ca";
+  const Json password = Variable(spec, "RESTIC_REST_PASSWORD")["valueFrom"]["secretKeyRef"];
+  EXPECT_EQ(password, (Json{{"name", "rest-credentials"}, {"key", "RESTIC_REST_PASSWORD"}}));
+  EXPECT_TRUE(HasCaBundle(spec));
+}
+
 TEST(PlaceTest, AClaimIsMounted) {
   auto spec = Claim();
   EXPECT_EQ(LocationOf(spec), protocol::kRepositoryPath);

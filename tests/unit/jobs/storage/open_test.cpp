@@ -22,7 +22,9 @@ const OpenOptions kOptions = With({{"AWS_ACCESS_KEY_ID", "key"},
                                    {"AWS_SECRET_ACCESS_KEY", "hidden"},
                                    {"AZURE_ACCOUNT_NAME", "acc"},
                                    {"AZURE_ACCOUNT_KEY", "aGlkZGVu"},
-                                   {"GOOGLE_ACCESS_TOKEN", "hidden"}});
+                                   {"GOOGLE_ACCESS_TOKEN", "hidden"},
+                                   {"RESTIC_REST_USERNAME", "user"},
+                                   {"RESTIC_REST_PASSWORD", "hidden"}});
 
 Error ErrorOfOpen(std::string_view text, const OpenOptions& options) {
   const auto opened = Open(text, options);
@@ -43,6 +45,8 @@ TEST(OpenTest, KnownForms) {
             "azure:http://host:10000/acc/backups/a");
   EXPECT_EQ(location("gs:backups:/a/b/"), "gs:backups:/a/b");
   EXPECT_EQ(location("gs:backups"), "gs:backups:/");
+  EXPECT_EQ(location("rest:https://host:8000/a/b/"), "rest:https://host:8000/a/b/");
+  EXPECT_EQ(location("rest:http://host"), "rest:http://host/");
 }
 
 TEST(OpenTest, OtherFormsSayTheRightOne) {
@@ -50,7 +54,7 @@ TEST(OpenTest, OtherFormsSayTheRightOne) {
        {"", "backups", "local:backups", "s3:bucket", "s3:ftp://host/bucket", "s3:https://host",
         "s3:https://host/", "s3:https:///bucket", "s3:https://user:pass@host/bucket",
         "s3:https://host/bucket?x=1", "azure:", "azure:/path", "azure:http://host/account",
-        "azure:c?sig=x:/", "gs:", "gs::/prefix", "ftp:x"}) {
+        "azure:c?sig=x:/", "gs:", "gs::/prefix", "rest:host", "rest:https://u:p@host/", "ftp:x"}) {
     const auto opened = Open(text, kOptions);
     ASSERT_FALSE(opened) << text;
     EXPECT_EQ(opened.error().code, Code::kInvalid) << text;
@@ -59,8 +63,9 @@ TEST(OpenTest, OtherFormsSayTheRightOne) {
 }
 
 TEST(OpenTest, MessagesDoNotRepeatCredentials) {
-  for (const char* text : {"s3:https://user:pass@host/bucket", "azure:https://host/a/b?sig=pass",
-                           "azure:b?sig=pass", "gs:user:pass@bucket"}) {
+  for (const char* text :
+       {"s3:https://user:pass@host/bucket", "azure:https://host/a/b?sig=pass", "azure:b?sig=pass",
+        "gs:user:pass@bucket", "rest:https://user:pass@host/"}) {
     const Error error = ErrorOfOpen(text, kOptions);
     EXPECT_EQ(error.code, Code::kInvalid) << text;
     EXPECT_EQ(error.message.find("pass"), std::string::npos) << error.message;
@@ -68,7 +73,8 @@ TEST(OpenTest, MessagesDoNotRepeatCredentials) {
 }
 
 TEST(OpenTest, LocationsAndErrorsHideTheKeys) {
-  for (const char* text : {"s3:https://host/bucket", "azure:backups:/a", "gs:backups:/a"})
+  for (const char* text :
+       {"s3:https://host/bucket", "azure:backups:/a", "gs:backups:/a", "rest:https://host/a"})
     EXPECT_EQ(Open(text, kOptions).value()->Location().find("hidden"), std::string::npos);
   const OpenOptions bad = With({{"AZURE_ACCOUNT_NAME", "acc"}, {"AZURE_ACCOUNT_KEY", "hidden!"}});
   const Error error = ErrorOfOpen("azure:backups:/", bad);
