@@ -100,7 +100,7 @@ struct BackupSpec {
 };
 
 struct VolumeBackup {
-  std::string claim;  // of a dump: "dump/<name>" (controllers/dump.h)
+  std::string claim;  // of a dump: "dump/<name>" (jobs/protocol/dump_name.h)
   std::string pod;
   std::string node;
   std::string job;
