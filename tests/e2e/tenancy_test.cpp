@@ -298,13 +298,14 @@ TEST_F(TenancyTest, WhatIsBluesIsNeitherReadNorChanged) {
   });
   EXPECT_EQ(kubectl_.Must({"get", "bk", "-o", "name"}), "backup.holdfast.dev/of-red\n")
       << "nothing was imported";
-  WaitForReason("bkr", "by-secret", "Ready", "False", "AccessDenied", seconds(120));
-  EXPECT_NE(ConditionMessage("bkr", "by-secret", "Ready").find("repository-password"),
+  WaitForReason("bkr", "by-secret", "Ready", "False", "Usage", seconds(120));
+  EXPECT_NE(ConditionMessage("bkr", "by-secret", "Ready").find("There is no password"),
             std::string::npos);
   WaitForReason("bkr", "blues-place", "Ready", "False", "WrongPassword", seconds(120));
   WaitForReason("bkr", "expanding", "Ready", "True", "Reachable", seconds(120));
-  WaitForReason("bkp", "app", "Ready", "False", "RepositoryNotFound", seconds(60));
   WaitForReason("bkp", "elsewhere", "Ready", "False", "StatefulSetNotFound", seconds(60));
+  kubectl_.Apply(StatefulSetYaml(0));
+  WaitForReason("bkp", "app", "Ready", "False", "RepositoryNotFound", seconds(60));
   WaitForReason("bk", "of-red", "Ready", "False", "", seconds(60));
   WaitForReason("rst", "by-backup", "Ready", "False", "SourceNotFound", seconds(60));
   WaitForReason("rst", "by-policy", "Ready", "False", "SourceNotFound", seconds(60));
