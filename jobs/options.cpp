@@ -259,6 +259,13 @@ Result<engine::Request> FinishStats(Typed& typed) {
   return request;
 }
 
+Result<engine::Request> FinishWatch(Typed& typed) {
+  TRY(typed.watch.quiet_period, ParseDuration(typed.quiet_period));
+  TRY(typed.watch.max_interval, ParseDuration(typed.max_interval));
+  TRY(typed.watch.since, OptionalTime(typed.since));
+  return engine::WatchRequest{typed.watch};
+}
+
 Result<engine::Request> FinishRequest(Typed& typed, const std::string& verb) {
   static const std::map<std::string, Result<engine::Request> (*)(Typed&)> kFinish = {
       {"init", FinishInit},     {"backup", FinishBackup},   {"restore", FinishRestore},
@@ -266,7 +273,7 @@ Result<engine::Request> FinishRequest(Typed& typed, const std::string& verb) {
       {"check", FinishCheck},   {"key", FinishKey},         {"migrate", FinishMigrate},
       {"unlock", FinishUnlock}, {"ls", FinishLs},           {"snapshots", FinishSnapshots},
       {"find", FinishFind},     {"dump", FinishDump},       {"diff", FinishDiff},
-      {"stats", FinishStats},   {"backups", FinishBackups},
+      {"stats", FinishStats},   {"backups", FinishBackups}, {"watch", FinishWatch},
   };
   return kFinish.at(verb)(typed);
 }

@@ -300,11 +300,27 @@ void AddUnlock(CLI::App& app, Typed& typed) {
   verb.add_flag("--all", typed.unlock.all, "Remove every lock; nothing else may be running");
 }
 
+void AddWatch(CLI::App& app, Typed& typed) {
+  CLI::App& verb = *app.add_subcommand("watch", "Wait until a directory has changed");
+  verb.add_option("source", typed.watch.source, "The directory")->required();
+  verb.add_option("--quiet-period", typed.quiet_period,
+                  "End once nothing has changed for this long after a change, like 10s");
+  verb.add_option("--max-interval", typed.max_interval,
+                  "End this long after the first change even if writing goes on, like 5m");
+  verb.add_option(
+      "--since", typed.since,
+      "Changes after this time (RFC 3339) count too; without it, all counts as changed");
+  AddList(verb, "-e,--exclude", typed.watch.excludes,
+          "Pattern of files to leave out, as of backup; may be repeated");
+  verb.add_flag("--json", typed.options.json, "The result as JSON");
+  verb.add_flag("-q,--quiet", typed.options.quiet, "No summary");
+}
+
 }  // namespace
 
 void AddVerbs(CLI::App& app, Typed& typed) {
   for (const auto add : {AddInit, AddBackup, AddRestore, AddForget, AddPrune, AddCopy, AddCheck,
-                         AddKey, AddMigrate, AddUnlock, AddLists, AddSearches})
+                         AddKey, AddMigrate, AddUnlock, AddLists, AddSearches, AddWatch})
     add(app, typed);
 }
 

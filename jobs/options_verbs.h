@@ -41,6 +41,8 @@ struct Typed {
   engine::DumpRequest dump;
   engine::DiffRequest diff;
   engine::StatsRequest stats;
+  engine::WatchOptions watch;
+  std::string quiet_period = "10s", max_interval = "5m", since;
 
   engine::SessionOptions from;  // the second repository of copy and init
   storage::OpenOptions from_storage;

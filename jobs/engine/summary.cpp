@@ -82,6 +82,10 @@ std::string Summary(const MoverResult& result) {
                        result.kept, result.more ? "; more are due, run again" : "") +
            (result.packs_removed != 0 ? PruneSummary(result) : "");
   if (result.verb == "prune") return PruneSummary(result);
+  if (result.verb == "watch")
+    return fmt::format("changed since {}, quiet for {}\n", result.changed_since,
+                       Spent(result.quiet_ms)) +
+           (result.message.empty() ? "" : result.message + "\n");
   const bool says_it = result.verb == "unlock" || result.verb == "key" || result.verb == "migrate";
   if (says_it && !result.message.empty()) return result.message + "\n";
   return "";

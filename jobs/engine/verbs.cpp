@@ -26,6 +26,7 @@ struct Named {
   std::string operator()(const DiffRequest&) const { return "diff"; }
   std::string operator()(const StatsRequest&) const { return "stats"; }
   std::string operator()(const LsRequest&) const { return "ls"; }
+  std::string operator()(const WatchRequest&) const { return "watch"; }
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // The mover's verbs: each opens the repository, does its work under the right lock and says what
-// came of it in one MoverResult, whatever happened. What people or scripts asked to see (a table, a
-// listing) goes to `out`.
+// came of it in one MoverResult, whatever happened. One needs no repository: watch. What people or
+// scripts asked to see (a table, a listing) goes to `out`.
 #pragma once
 
 #include <optional>
@@ -22,6 +22,7 @@
 #include "jobs/engine/selection.h"
 #include "jobs/engine/session.h"
 #include "jobs/engine/stats.h"
+#include "jobs/engine/volume_watcher.h"
 #include "jobs/protocol/result.h"
 
 namespace holdfast::engine {
@@ -116,6 +117,10 @@ struct DiffRequest {
   bool metadata = false;
 };
 
+struct WatchRequest {
+  WatchOptions watch;
+};
+
 struct StatsRequest {
   SnapshotFilter filter;
   StatsMode mode = StatsMode::kRestoreSize;
@@ -124,7 +129,7 @@ struct StatsRequest {
 using Request = std::variant<InitRequest, BackupRequest, RestoreRequest, ForgetRequest,
                              PruneRequest, CopyRequest, CheckRequest, KeyRequest, MigrateRequest,
                              UnlockRequest, SnapshotsRequest, BackupsRequest, LsRequest,
-                             FindRequest, DumpRequest, DiffRequest, StatsRequest>;
+                             FindRequest, DumpRequest, DiffRequest, StatsRequest, WatchRequest>;
 
 // What every verb is given.
 struct Surroundings {

@@ -155,4 +155,14 @@ Words CommandLine(const CopyArgs& args) {
   return words;
 }
 
+Words CommandLine(const WatchArgs& args) {
+  Words words = {"watch", "--json"};
+  Option(words, "quiet-period", std::to_string(args.quiet_period.count()) + "s");
+  Option(words, "max-interval", std::to_string(args.max_interval.count()) + "s");
+  Option(words, "since", args.since);
+  Options(words, "exclude", args.excludes);
+  words.push_back(kDataPath);
+  return words;
+}
+
 }  // namespace holdfast::protocol

@@ -140,6 +140,14 @@ struct BackupsArgs {
   std::uint64_t newest = 0;  // no more than so many; 0 is all
 };
 
+// Waits until the volume has changed and is to be backed up. Needs no repository.
+struct WatchArgs {
+  std::chrono::seconds quiet_period{10};
+  std::chrono::seconds max_interval{300};
+  std::string since;  // RFC 3339; changes after it count. Empty: all counts as changed
+  std::vector<std::string> excludes;  // as of BackupArgs
+};
+
 std::vector<std::string> CommandLine(const InitArgs& args);
 std::vector<std::string> CommandLine(const BackupArgs& args);
 std::vector<std::string> CommandLine(const RestoreArgs& args);
@@ -148,5 +156,6 @@ std::vector<std::string> CommandLine(const PruneArgs& args);
 std::vector<std::string> CommandLine(const CheckArgs& args);
 std::vector<std::string> CommandLine(const BackupsArgs& args);
 std::vector<std::string> CommandLine(const CopyArgs& args);
+std::vector<std::string> CommandLine(const WatchArgs& args);
 
 }  // namespace holdfast::protocol

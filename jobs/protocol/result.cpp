@@ -43,6 +43,9 @@ Json ToJson(const MoverResult& result) {
   Put(object, "kept", result.kept);
   Put(object, "removed", result.removed);
   Put(object, "more", result.more);
+  Put(object, "changedSince", result.changed_since);
+  Put(object, "changedUntil", result.changed_until);
+  Put(object, "quietMs", result.quiet_ms);
   Put(object, "packsRemoved", result.packs_removed);
   Put(object, "bytesFreed", result.bytes_freed);
   Put(object, "bytesRepacked", result.bytes_repacked);
@@ -127,6 +130,9 @@ Result<MoverResult> Decode(std::string_view text) {
   result.kept = count("kept");
   result.removed = list("removed");
   result.more = flag("more");
+  result.changed_since = FindString(object, {"changedSince"});
+  result.changed_until = FindString(object, {"changedUntil"});
+  result.quiet_ms = count("quietMs");
   result.packs_removed = count("packsRemoved");
   result.bytes_freed = count("bytesFreed");
   result.bytes_repacked = count("bytesRepacked");

@@ -47,6 +47,11 @@ struct MoverResult {
   std::vector<std::string> removed;  // snapshot ids, 64 hex digits
   bool more = false;                 // further snapshots are due; run again
 
+  // watch: the volume has changed, and is to be backed up
+  std::string changed_since;   // RFC 3339 by the node's clock: no change before it
+  std::string changed_until;   // what changes later is not in this result
+  std::uint64_t quiet_ms = 0;  // how long before the end the last change was, at least
+
   // prune
   std::uint64_t packs_removed = 0;
   std::uint64_t bytes_freed = 0;

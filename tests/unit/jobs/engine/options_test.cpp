@@ -94,6 +94,25 @@ TEST(OptionsTest, UnderstandsTheOperatorsQuestionForBackups) {
   EXPECT_EQ(request.newest, 100u);
 }
 
+TEST(OptionsTest, UnderstandsTheOperatorsWatch) {
+  protocol::WatchArgs args;
+  args.quiet_period = std::chrono::seconds(3);
+  args.max_interval = std::chrono::hours(1);
+  args.since = "2026-06-01T10:00:00.123456789Z";
+  args.excludes = {"*.tmp", "-x"};
+  const Options options = Emitted(args);
+  EXPECT_TRUE(options.json);
+  const auto watch = std::get<engine::WatchRequest>(options.request).watch;
+  EXPECT_EQ(watch.source, protocol::kDataPath);
+  EXPECT_EQ(watch.quiet_period, std::chrono::seconds(3));
+  EXPECT_EQ(watch.max_interval, std::chrono::hours(1));
+  EXPECT_EQ(watch.since, ParseTime(args.since).value());
+  EXPECT_EQ(watch.excludes, args.excludes);
+  args.since.clear();
+  EXPECT_FALSE(std::get<engine::WatchRequest>(Emitted(args).request).watch.since);
+  EXPECT_FALSE(ParseLine({"watch", "--quiet-period=soon", "/data"}));
+}
+
 TEST(OptionsTest, UnderstandsTheOperatorsFolder) {
   protocol::InitArgs args;
   args.repository.location = protocol::kRepositoryPath;

@@ -55,6 +55,15 @@ TEST(ResultTest, RoundTrip) {
   EXPECT_EQ(Decode(Encode(result)).value(), result);
 }
 
+TEST(ResultTest, RoundTripOfAWatch) {
+  MoverResult result;
+  result.verb = "watch";
+  result.changed_since = "2026-06-01T10:00:00.000000001Z";
+  result.changed_until = "2026-06-01T10:01:00Z";
+  result.quiet_ms = 10'003;
+  EXPECT_EQ(Decode(Encode(result)).value(), result);
+}
+
 TEST(ResultTest, NeverLongerThanKubernetesKeeps) {
   MoverResult result;
   result.verb = "forget";
