@@ -8,6 +8,7 @@ namespace holdfast::controllers {
 
 inline constexpr const char* kManagedBy = "app.kubernetes.io/managed-by";  // = "holdfast"
 inline constexpr const char* kVerbLabel = "holdfast.dev/verb";  // backup, restore, copy, probe ...
+inline constexpr const char* kWatchVerb = "watch";
 inline constexpr const char* kPolicyLabel = "holdfast.dev/policy";
 inline constexpr const char* kScheduleLabel = "holdfast.dev/schedule";
 inline constexpr const char* kBackupLabel = "holdfast.dev/backup";
@@ -17,6 +18,9 @@ inline constexpr const char* kClaimLabel = "holdfast.dev/claim";
 
 // On a Backup that was found in a repository: that repository's name.
 inline constexpr const char* kImportedLabel = "holdfast.dev/imported-from";
+
+// On a watcher's Job: the node whose writes it sees.
+inline constexpr const char* kNodeLabel = "holdfast.dev/node";
 
 // On a forget Job: which round of retention it belongs to.
 inline constexpr const char* kRoundLabel = "holdfast.dev/round";

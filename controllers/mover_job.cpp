@@ -105,7 +105,9 @@ Json FromField(const char* name, const char* path) {
 Json Environment(const MoverJob& job) {
   Json env = Json::array(
       {FromField("POD_NAME", "metadata.name"), FromField("POD_NAMESPACE", "metadata.namespace")});
-  for (Json& variable : PlaceEnvironment(job.repository->spec)) env.push_back(std::move(variable));
+  if (job.repository != nullptr)
+    for (Json& variable : PlaceEnvironment(job.repository->spec))
+      env.push_back(std::move(variable));
   if (job.from == nullptr) return env;
   for (Json& variable : PlaceEnvironment(job.from->spec)) {
     variable["name"] = protocol::kFromPrefix + variable["name"].get<std::string>();
@@ -172,9 +174,11 @@ void AddClaim(const MoverJob& job, Mounts& mounts) {
 Mounts MountsOf(const MoverJob& job) {
   Mounts mounts;
   if (job.dump != nullptr) mounts.mounts.push_back(DumpMount());
-  MountRepository(job.repository->spec, "", Same, mounts);
+  if (job.repository != nullptr) MountRepository(job.repository->spec, "", Same, mounts);
   if (job.from != nullptr) MountRepository(job.from->spec, "from-", protocol::FromPath, mounts);
-  mounts.Add("tmp", {{"emptyDir", Json::object()}}, "/tmp", false);
+  // Not for those that need no repository, and may stay for weeks: `kubectl drain` and autoscalers
+  // leave alone what has one.
+  if (job.repository != nullptr) mounts.Add("tmp", {{"emptyDir", Json::object()}}, "/tmp", false);
   if (!job.claim.empty()) AddClaim(job, mounts);
   return mounts;
 }
@@ -324,14 +328,19 @@ Json OwnerReferences(const MoverJob& job) {
                        {"blockOwnerDeletion", true}}});
 }
 
+Result<void> CheckClaim(const MoverJob& job) {
+  if (job.repository == nullptr || job.claim.empty()) return {};
+  const auto& place = job.repository->spec.filesystem;
+  if (!place || place->claim_name != job.claim) return {};
+  return Fail(Code::kInvalid, "claim " + job.claim + " holds the repository " +
+                                  job.repository->metadata.name +
+                                  " itself: it is neither backed up to nor restored from there");
+}
+
 }  // namespace
 
 Result<Json> BuildMoverJob(const MoverJob& job, const Settings& settings) {
-  const auto& place = job.repository->spec.filesystem;
-  if (place && !job.claim.empty() && place->claim_name == job.claim)
-    return Fail(Code::kInvalid, "claim " + job.claim + " holds the repository " +
-                                    job.repository->metadata.name +
-                                    " itself: it is neither backed up to nor restored from there");
+  TRY_VOID(CheckClaim(job));
   TRY(Json pod, PodSpec(job, settings));
   const Json labels = Labels(job);
   Json spec = {{"backoffLimit", job.retries},

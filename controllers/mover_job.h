@@ -31,8 +31,9 @@ struct MoverJob {
   std::string owner_uid;
   std::map<std::string, std::string> labels;  // beside app.kubernetes.io/*; any text as values
 
-  std::vector<std::string> command_line;               // protocol::CommandLine(...)
-  const crds::BackupRepository* repository = nullptr;  // Secrets and CA bundle to mount
+  std::vector<std::string> command_line;  // protocol::CommandLine(...)
+  // Secrets and CA bundle to mount; nullptr for a mover that needs no repository.
+  const crds::BackupRepository* repository = nullptr;
 
   const crds::BackupRepository* from = nullptr;  // a second one to read from; nullptr for none
 

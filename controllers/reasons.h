@@ -39,6 +39,9 @@ inline constexpr const char* kBackupRunning = "BackupRunning";
 inline constexpr const char* kLastBackupFailed = "LastBackupFailed";
 // A good Backup could not be copied to a repository of copyTo; it is tried again.
 inline constexpr const char* kCopyFailed = "CopyFailed";
+// A volume's watcher (spec.continuous) failed, so changes of that volume are not seen; it is tried
+// again.
+inline constexpr const char* kWatchFailed = "WatchFailed";
 // Removing snapshots beyond the retention failed; nothing is lost, and it is tried again.
 inline constexpr const char* kRetentionFailed = "RetentionFailed";
 

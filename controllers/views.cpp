@@ -137,6 +137,8 @@ Result<ClaimView> DecodeClaim(const Json& object) {
     view.capacity = FindString(object, {"spec", "resources", "requests", "storage"});
   view.block = FindString(object, {"spec", "volumeMode"}) == "Block";
   view.many_nodes = IsForManyNodes(object);
+  for (const Json& mode : Array(object, {"spec", "accessModes"}))
+    if (mode == "ReadWriteOncePod") view.one_pod = true;
   view.bound = FindString(object, {"status", "phase"}) == "Bound";
   return view;
 }
@@ -178,6 +180,8 @@ Result<JobView> DecodeJob(const Json& object) {
   view.owner = DecodeOwner(object);
   view.created = Created(object);
   const Json* suspended = Find(object, {"spec", "suspend"});
+  if (const auto time = ParseTime(FindString(object, {"status", "completionTime"})))
+    view.completed = *time;
   view.suspended = suspended != nullptr && *suspended == true;
   view.active = Count(object, {"status", "active"});
   view.failed = Count(object, {"status", "failed"});

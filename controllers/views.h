@@ -27,6 +27,7 @@ struct JobView {
   std::map<std::string, std::string> labels;
   OwnerView owner;  // the controlling one; empty for none
   TimePoint created{};
+  std::optional<TimePoint> completed;  // when it was seen to be complete, in whole seconds
   bool deleting = false;
   bool suspended = false;
   int active = 0;
@@ -99,6 +100,7 @@ struct ClaimView {
   std::string capacity;     // of the volume; what was asked for while there is none
   bool block = false;       // volumeMode Block
   bool many_nodes = false;  // ReadWriteMany or ReadOnlyMany
+  bool one_pod = false;     // ReadWriteOncePod
   bool bound = false;
 };
 

@@ -71,6 +71,29 @@ const PolicyMetric kPolicies[] = {
     {{"holdfast_policy_overdue_seconds",
       "For how long a schedule has been due without a good Backup after it; 0 when all is well."},
      [](const PolicyRow& policy, TimePoint now) { return Since(policy.unanswered, now); }},
+    {{"holdfast_policy_recovery_point_age_seconds",
+      "Of a policy with spec.continuous: for how long the oldest change that is known has been in "
+      "no "
+      "good Backup; 0 when all is in."},
+     [](const PolicyRow& policy, TimePoint now) -> Value {
+       if (!policy.continuous) return std::nullopt;
+       return Since(policy.continuous->unsaved_since, now).value_or(0);
+     }},
+    {{"holdfast_policy_recovery_point_seconds",
+      "Of a policy with spec.continuous: how old the oldest change was when the last Backup that "
+      "saved changes ended."},
+     [](const PolicyRow& policy, TimePoint) {
+       return policy.continuous ? Count(policy.continuous->recovery_point) : std::nullopt;
+     }},
+    {{"holdfast_policy_watched_volumes",
+      "Of a policy with spec.continuous: volumes that are watched for changes."},
+     [](const PolicyRow& policy, TimePoint) {
+       return policy.continuous ? Count(policy.continuous->watched_volumes) : std::nullopt;
+     }},
+    {{"holdfast_policy_max_interval_seconds", "Of a policy with spec.continuous: its maxInterval."},
+     [](const PolicyRow& policy, TimePoint) {
+       return policy.continuous ? Value(policy.continuous->max_interval) : std::nullopt;
+     }},
     {{"holdfast_policy_protected_bytes", "Size of the volumes at the last good Backup."},
      [](const PolicyRow& policy, TimePoint) { return Count(policy.protected_bytes); }},
     {{"holdfast_policy_volumes", "Volumes of the last good Backup."},

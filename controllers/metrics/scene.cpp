@@ -16,6 +16,19 @@ std::optional<Readiness> ReadinessOf(const crds::Conditions& conditions) {
   return Readiness{ready->reason, ready->status == crds::ConditionStatus::kTrue};
 }
 
+std::optional<ContinuousRow> ContinuousOf(const crds::BackupPolicy& policy) {
+  if (!policy.spec.continuous) return std::nullopt;
+  ContinuousRow row;
+  if (const auto most = ParseDuration(policy.spec.continuous->max_interval))
+    row.max_interval = static_cast<double>(most->count());
+  if (const auto& status = policy.status.continuous) {
+    row.unsaved_since = status->unsaved_since;
+    row.recovery_point = status->recovery_point_seconds;
+    row.watched_volumes = status->watched_volumes;
+  }
+  return row;
+}
+
 PolicyRow RowOf(const ObjectKey& key, const crds::BackupPolicy& policy, TimePoint now) {
   const crds::BackupPolicyStatus& status = policy.status;
   PolicyRow row;
@@ -28,6 +41,7 @@ PolicyRow RowOf(const ObjectKey& key, const crds::BackupPolicy& policy, TimePoin
   if (status.last_failure) row.last_failure = status.last_failure->time;
   row.next_run = status.next_run;
   row.unanswered = policy::UnansweredSince(policy, now);
+  row.continuous = ContinuousOf(policy);
   row.protected_bytes = status.protected_bytes;
   row.volumes = status.volumes;
   row.backups = status.backups;

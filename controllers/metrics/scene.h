@@ -34,6 +34,14 @@ struct Ended {
   Number unreadable;
 };
 
+// Of a policy with spec.continuous.
+struct ContinuousRow {
+  Time unsaved_since;
+  Number recovery_point;  // seconds
+  std::int64_t watched_volumes = 0;
+  double max_interval = 0;  // seconds
+};
+
 struct PolicyRow {
   ObjectKey key;
   std::string repository;
@@ -44,6 +52,7 @@ struct PolicyRow {
   Time last_failure;
   Time next_run;
   Time unanswered;  // policy/overdue.h
+  std::optional<ContinuousRow> continuous;
   Number protected_bytes;
   Number volumes;
   Number backups;

@@ -20,12 +20,6 @@ std::optional<Finding> CheckTargetKind(const Spec& spec) {
   return std::nullopt;
 }
 
-std::optional<Finding> CheckContinuous(const Spec& spec) {
-  if (spec.continuous)
-    return NotServed("spec.continuous", "remove it and write spec.schedules instead");
-  return std::nullopt;
-}
-
 std::optional<Finding> CheckHooks(const Spec& spec, bool enabled) {
   if (enabled || (spec.hooks.pre.empty() && spec.hooks.post.empty())) return std::nullopt;
   return Finding{
@@ -58,6 +52,21 @@ std::optional<Finding> CheckHoldTime(const std::string& field, const std::string
   if (!time || (time->count() > 0 && *time <= kLongestHold)) return std::nullopt;
   return Finding{reason::kInvalidSpec,
                  field + " \"" + text + "\" is not between 1s and 7d; nothing is held for longer"};
+}
+
+std::optional<Finding> CheckContinuous(const Spec& spec) {
+  if (!spec.continuous) return std::nullopt;
+  if (spec.target.volumes == crds::VolumeSelection::kNone)
+    return Finding{reason::kInvalidSpec,
+                   "spec.continuous watches volumes, and spec.target.volumes is None; remove one"};
+  const std::string& quiet = spec.continuous->quiet_period;
+  const std::string& most = spec.continuous->max_interval;
+  if (auto finding = CheckHoldTime("spec.continuous.quietPeriod", quiet)) return finding;
+  if (auto finding = CheckHoldTime("spec.continuous.maxInterval", most)) return finding;
+  if (*ParseDuration(quiet) <= *ParseDuration(most)) return std::nullopt;
+  return Finding{reason::kInvalidSpec, "spec.continuous.maxInterval \"" + most +
+                                           "\" is shorter than quietPeriod \"" + quiet +
+                                           "\"; write one that is as long at least"};
 }
 
 std::optional<Finding> CheckHookDurations(const Spec& spec) {

@@ -4,6 +4,7 @@
 #include "controllers/job_client.h"
 #include "controllers/policy/job_builder.h"
 #include "controllers/policy/observe.h"
+#include "controllers/reasons.h"
 #include "controllers/write_status.h"
 
 namespace holdfast::controllers {
@@ -16,7 +17,8 @@ namespace {
 // Then the cache may be believed: were it behind, its news would bring us back.
 bool ChangesNothing(const World& world, const Plan& plan) {
   return plan.status == world.policy.status && !plan.create && plan.forget.empty() &&
-         plan.remove_jobs.empty() && plan.remove_backups.empty();
+         plan.watch.empty() && plan.unwatch.empty() && plan.remove_jobs.empty() &&
+         plan.remove_backups.empty();
 }
 
 }  // namespace
@@ -42,7 +44,10 @@ Result<Requeue> PolicyController::Carry(const World& world, std::stop_token stop
   if (written || plan.create || !plan.remove_backups.empty())
     for (const policy::Event& event : plan.events)
       context_.events.Record(ReferenceTo(world.policy), event.type, event.reason, event.message);
+  // What their predecessors told is written down by now.
+  const Result<void> watching = StartWatchers(world, plan, stop);
   TRY_VOID(CleanUp(plan, stop));
+  TRY_VOID(watching);
   return plan.requeue;
 }
 
@@ -81,22 +86,42 @@ Result<void> PolicyController::AuditForget(const World& world, const policy::For
   return {};
 }
 
+Result<void> PolicyController::StartWatchers(const World& world, const Plan& plan,
+                                             std::stop_token stop) {
+  for (const policy::WatchStart& start : plan.watch) {
+    if (context_.caches.jobs.freshness().Awaits({world.policy.metadata.namespace_, start.job}))
+      continue;  // it is made already
+    TRY(const Json job, policy::BuildWatchJob(world, start, context_.settings));
+    const auto made = EnsureJob(context_, job, stop);
+    if (made) continue;
+    if (made.error().code != Code::kUnavailable)
+      context_.events.Record(ReferenceTo(world.policy), kube::EventType::kWarning,
+                             reason::kWatchFailed,
+                             "no watcher for " + start.claim + ": " + made.error().message);
+    return made;
+  }
+  return {};
+}
+
 // Objects before Jobs: the Jobs are what tells that the objects may go.
 Result<void> PolicyController::CleanUp(const Plan& plan, std::stop_token stop) {
   const auto remove = [&](const kube::Resource& resource, const kube::ObjectKey& key,
-                          const std::string& uid) -> Result<void> {
-    kube::DeleteOptions options;
-    options.uid = uid;
+                          const kube::DeleteOptions& options) -> Result<void> {
     const auto removed = context_.api.Delete(resource, key, options, stop);
     if (!removed && !IsAbsent(removed.error())) return removed;
     return {};
   };
   for (const crds::Backup& backup : plan.remove_backups) {
-    TRY_VOID(remove(ResourceOf<crds::Backup>(), KeyOf(backup.metadata), backup.metadata.uid));
+    TRY_VOID(
+        remove(ResourceOf<crds::Backup>(), KeyOf(backup.metadata), {.uid = backup.metadata.uid}));
     Audit("backup.remove", "retention removed the object of a backup", ReferenceTo(backup),
           {{"policy", backup.spec.policy}});
   }
-  for (const JobView& job : plan.remove_jobs) TRY_VOID(remove(kube::kJobs, job.key, job.uid));
+  for (const JobView& job : plan.remove_jobs)
+    TRY_VOID(remove(kube::kJobs, job.key, {.uid = job.uid}));
+  // Until its pod is gone it holds the volume, and the Job tells so.
+  for (const JobView& job : plan.unwatch)
+    TRY_VOID(remove(kube::kJobs, job.key, {.uid = job.uid, .propagation = "Foreground"}));
   return {};
 }
 

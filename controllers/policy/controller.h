@@ -1,4 +1,5 @@
-// Runs a BackupPolicy: makes Backups when they are due, one at a time, and applies retention.
+// Runs a BackupPolicy: makes Backups when they are due, one at a time, watches volumes where it is
+// to, and applies retention.
 //
 // Backups are not owned by their policy: deleting a policy must not delete the record of what was
 // saved (data outlives objects). They are found by spec.policy.
@@ -27,6 +28,8 @@ class PolicyController final : public Reconciler {
   Result<void> CreateBackup(const crds::Backup& backup, std::stop_token stop);
   Result<void> StartForget(const policy::World& world, const policy::ForgetStart& start,
                            std::stop_token stop);
+  Result<void> StartWatchers(const policy::World& world, const policy::Plan& plan,
+                             std::stop_token stop);
   Result<void> CleanUp(const policy::Plan& plan, std::stop_token stop);
   // The audit trail of retention: whose rule it is by which snapshots go.
   Result<void> AuditForget(const policy::World& world, const policy::ForgetStart& start,

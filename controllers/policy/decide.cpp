@@ -6,6 +6,7 @@
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 #include "controllers/policy/check.h"
+#include "controllers/policy/continuous.h"
 #include "controllers/policy/runs.h"
 #include "controllers/reasons.h"
 
@@ -183,8 +184,14 @@ std::string ApplyRetention(const World& world, Plan& plan) {
 
 // --- The verdict ---
 
-void Judge(const World& world, const std::string& waiting, const std::string& forget_failure,
-           Plan& plan) {
+// What the parts have to say, in words; empty for nothing.
+struct Told {
+  std::string waiting;
+  std::string watch_failure;
+  std::string forget_failure;
+};
+
+void Judge(const World& world, const Told& told, Plan& plan) {
   crds::Conditions& conditions = plan.status.conditions;
   const auto verdict = [&](const char* word, std::string message) {
     return crds::Verdict{world.policy.metadata.generation, word, std::move(message)};
@@ -201,17 +208,24 @@ void Judge(const World& world, const std::string& waiting, const std::string& fo
                              world.now);
   if (const std::string failure = CopyFailure(world); !failure.empty())
     return crds::SetNotReady(conditions, verdict(reason::kCopyFailed, failure), world.now);
-  if (!forget_failure.empty())
+  if (!told.watch_failure.empty())
+    return crds::SetNotReady(conditions,
+                             verdict(reason::kWatchFailed,
+                                     "changes are not seen until a watcher runs, which is tried "
+                                     "again; " +
+                                         told.watch_failure),
+                             world.now);
+  if (!told.forget_failure.empty())
     return crds::SetNotReady(conditions,
                              verdict(reason::kRetentionFailed,
                                      "old snapshots could not be removed, which is tried again "
                                      "after the next backup; " +
-                                         forget_failure),
+                                         told.forget_failure),
                              world.now);
-  if (!waiting.empty())
+  if (!told.waiting.empty())
     return crds::SetReady(conditions,
-                          verdict(reason::kBackupRunning,
-                                  waiting + " waits for Backup " + plan.status.running + " to end"),
+                          verdict(reason::kBackupRunning, told.waiting + " waits for Backup " +
+                                                              plan.status.running + " to end"),
                           world.now);
   if (world.policy.spec.suspend)
     return crds::SetReady(
@@ -230,14 +244,16 @@ Plan Decide(const World& world) {
   NoteRuns(world, plan.status);
   if (const auto stall = FindStall(world)) {
     plan.status.next_run.reset();
+    StopWatchers(world, plan);
     crds::SetStalled(plan.status.conditions,
                      {world.policy.metadata.generation, stall->reason, stall->message}, world.now);
     return plan;
   }
   plan.status.volumes = VolumesOf(world);
+  const std::string watch_failure = TendWatchers(world, plan);
   const std::string waiting = ScheduleRuns(world, plan);
   const std::string forget_failure = ApplyRetention(world, plan);
-  Judge(world, waiting, forget_failure, plan);
+  Judge(world, {waiting, watch_failure, forget_failure}, plan);
   return plan;
 }
 

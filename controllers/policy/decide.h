@@ -19,6 +19,15 @@
 
 namespace holdfast::controllers::policy {
 
+// A volume that a running pod of the workload uses, where, and as whom.
+struct Mount {
+  std::string claim;
+  std::string node;
+  bool one_pod = false;  // no other pod may mount it
+  bool device = false;   // volumeMode Block
+  crds::MoverSecurityContext security = {};
+};
+
 struct World {
   TimePoint now{};
   crds::BackupPolicy policy;
@@ -28,6 +37,8 @@ struct World {
   std::map<std::string, const crds::BackupRepository*> copies;
   std::vector<crds::Backup> backups;  // of this policy, finished or not
   std::vector<MoverRun> forgets;      // of this policy
+  std::vector<MoverRun> watchers;     // of this policy
+  std::vector<Mount> mounts;          // looked for only when volumes are to be watched
   Allowed allowed;                    // by who installed the operator
 };
 
@@ -47,11 +58,24 @@ struct ForgetStart {
   friend bool operator==(const ForgetStart&, const ForgetStart&) = default;
 };
 
+// A watcher to be started (continuous.h).
+struct WatchStart {
+  std::string job;
+  std::string claim;
+  std::string node;
+  std::optional<TimePoint> since;  // changes after it count; all when nothing is known
+
+  friend bool operator==(const WatchStart&, const WatchStart&) = default;
+};
+
 struct Plan {
   crds::BackupPolicyStatus status;
   std::optional<crds::Backup> create;
   std::vector<ForgetStart> forget;
-  std::vector<JobView> remove_jobs;          // finished forget Jobs that have served
+  // Once the status, which remembers what their predecessors told, is written.
+  std::vector<WatchStart> watch;
+  std::vector<JobView> unwatch;              // watchers that run and are not wanted, or not there
+  std::vector<JobView> remove_jobs;          // finished ones that have served
   std::vector<crds::Backup> remove_backups;  // objects only
   std::vector<Event> events;                 // to be told once the status is written
   Requeue requeue;

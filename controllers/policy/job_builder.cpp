@@ -1,5 +1,7 @@
 #include "controllers/policy/job_builder.h"
 
+#include <algorithm>
+
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 
@@ -10,6 +12,30 @@ namespace {
 // attempts are ten minutes of Kubernetes' own backoff (10 s, doubled each time).
 constexpr int kRetries = 6;
 constexpr std::chrono::seconds kDeadline = std::chrono::hours(1);
+
+// Each attempt begins where the first did, so that nothing is missed; for ever if it must be, for a
+// pod may be lost now and then in the weeks that a watcher waits.
+constexpr int kWatchRetries = 100;
+
+// Enough for 65536 directories (verb_watch.cpp); it takes no time while nothing happens.
+crds::ResourceRequirements WatcherResources() {
+  crds::ResourceRequirements resources;
+  resources.requests["cpu"].text = "10m";
+  resources.requests["memory"].text = "32Mi";
+  resources.limits["memory"].text = "256Mi";
+  return resources;
+}
+
+MoverJob JobOf(const crds::BackupPolicy& policy, const std::string& name) {
+  MoverJob job;
+  job.key = {policy.metadata.namespace_, name};
+  job.owner_api_version = crds::kApiVersion;
+  job.owner_kind = crds::InfoOf<crds::BackupPolicy>().kind;
+  job.owner_name = policy.metadata.name;
+  job.owner_uid = policy.metadata.uid;
+  job.mover = policy.spec.mover;
+  return job;
+}
 
 }  // namespace
 
@@ -24,12 +50,7 @@ Result<Json> BuildForgetJob(const World& world, const ForgetStart& start,
   args.identity = {settings.cluster_name, "/" + owner.namespace_ + "/" + start.claim};
   args.tag = "policy=" + owner.namespace_ + "/" + owner.name;
   args.snapshots = start.snapshots;
-  MoverJob job;
-  job.key = {owner.namespace_, start.job};
-  job.owner_api_version = crds::kApiVersion;
-  job.owner_kind = crds::InfoOf<crds::BackupPolicy>().kind;
-  job.owner_name = owner.name;
-  job.owner_uid = owner.uid;
+  MoverJob job = JobOf(world.policy, start.job);
   job.labels = {{kVerbLabel, "forget"},
                 {kPolicyLabel, owner.name},
                 {kRepositoryLabel, repository.metadata.name},
@@ -37,9 +58,29 @@ Result<Json> BuildForgetJob(const World& world, const ForgetStart& start,
                 {kRoundLabel, start.round}};
   job.command_line = protocol::CommandLine(args);
   job.repository = &repository;
-  job.mover = world.policy.spec.mover;
   job.retries = kRetries;
   job.deadline = kDeadline;
+  return BuildMoverJob(job, settings);
+}
+
+Result<Json> BuildWatchJob(const World& world, const WatchStart& start, const Settings& settings) {
+  const crds::BackupPolicySpec& spec = world.policy.spec;
+  protocol::WatchArgs args;
+  TRY(args.quiet_period, ParseDuration(spec.continuous->quiet_period));
+  TRY(args.max_interval, ParseDuration(spec.continuous->max_interval));
+  if (start.since) args.since = FormatTimeNanos(*start.since);
+  args.excludes = spec.target.exclude;
+  MoverJob job = JobOf(world.policy, start.job);
+  job.labels = {{kVerbLabel, kWatchVerb},
+                {kPolicyLabel, world.policy.metadata.name},
+                {kClaimLabel, start.claim},
+                {kNodeLabel, start.node}};
+  job.command_line = protocol::CommandLine(args);
+  job.claim = start.claim;
+  job.node = start.node;
+  job.inherited = std::ranges::find(world.mounts, start.claim, &Mount::claim)->security;
+  job.mover.resources = WatcherResources();
+  job.retries = kWatchRetries;
   return BuildMoverJob(job, settings);
 }
 

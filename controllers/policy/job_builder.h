@@ -1,4 +1,4 @@
-// The Job that applies a policy's retention to one claim. Pure.
+// The Jobs of a policy: one applies its retention to one claim, another watches one. Pure.
 #pragma once
 
 #include "controllers/policy/decide.h"
@@ -8,5 +8,8 @@ namespace holdfast::controllers::policy {
 
 // `start` as Decide gave it; world.repository must be there.
 Result<Json> BuildForgetJob(const World& world, const ForgetStart& start, const Settings& settings);
+
+// `start` as Decide gave it; its claim must be among world.mounts.
+Result<Json> BuildWatchJob(const World& world, const WatchStart& start, const Settings& settings);
 
 }  // namespace holdfast::controllers::policy

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 
+#include "controllers/backup/decide.h"
+#include "controllers/labels.h"
 #include "controllers/mover_run.h"
+#include "controllers/policy/continuous.h"
+#include "controllers/workload.h"
 #include "controllers/write_status.h"
 
 namespace holdfast::controllers::policy {
@@ -41,11 +45,70 @@ void LookAtCopies(const Context& context, Observed& observed) {
     }
 }
 
-void LookAtForgetJobs(const Context& context, World& world, std::stop_token stop) {
+void LookAtJobs(const Context& context, World& world, std::stop_token stop) {
   const crds::ObjectMeta& meta = world.policy.metadata;
   for (const auto& [name, job] :
-       context.caches.jobs.Find(index::kOwner, index::OwnedBy(meta.namespace_, meta.uid)))
-    world.forgets.push_back({*job, LookAtMover(context, *job, stop)});
+       context.caches.jobs.Find(index::kOwner, index::OwnedBy(meta.namespace_, meta.uid))) {
+    const auto verb = job->labels.find(kVerbLabel);
+    const bool watches = verb != job->labels.end() && verb->second == kWatchVerb;
+    (watches ? world.watchers : world.forgets).push_back({*job, LookAtMover(context, *job, stop)});
+  }
+}
+
+// As whom and where pods use the volumes that are to be watched. A pod that is about to go is about
+// to be elsewhere, and so are its volumes. As new as can be: nothing would bring us back here.
+Result<void> LookAtMounts(const Context& context, World& world, std::stop_token stop) {
+  if (!IsContinuous(world.policy) || world.stateful_set == nullptr) return {};
+  std::map<std::string, Mount> mounts;
+  for (const crds::VolumeBackup& volume :
+       backup::ResolveVolumes(world.policy, *world.stateful_set, {}))
+    mounts[volume.claim].claim = volume.claim;
+  if (mounts.empty()) return {};
+  kube::ListOptions options;
+  options.ns = world.policy.metadata.namespace_;
+  TRY_VOID(context.api.List(
+      kube::kPods, options,
+      [&](const Json& object) -> Result<void> {
+        const auto pod = DecodePod(object);
+        if (!pod || pod->Finished() || pod->deleting || pod->node.empty() ||
+            pod->labels.contains(kVerbLabel))
+          return {};
+        const Json& spec = *Find(object, {"spec"});
+        for (const std::string& claim : pod->claims)
+          if (const auto mount = mounts.find(claim); mount != mounts.end()) {
+            mount->second.node = pod->node;
+            const std::string volume = VolumeOfClaim(spec, claim);
+            mount->second.security = SecurityOf(spec, volume);
+            mount->second.device = IsDevice(spec, volume);
+          }
+        return {};
+      },
+      stop));
+  for (auto& [claim, mount] : mounts)
+    if (!mount.node.empty()) world.mounts.push_back(std::move(mount));
+  return {};
+}
+
+bool IsWatched(const World& world, const std::string& claim) {
+  return std::ranges::any_of(world.watchers, [&](const MoverRun& run) {
+    const auto label = run.job.labels.find(kClaimLabel);
+    return label != run.job.labels.end() && label->second == LabelValue(claim);
+  });
+}
+
+// Whether the volumes that get their first watcher may be mounted beside their pods.
+Result<void> LookAtClaims(const Context& context, World& world, std::stop_token stop) {
+  const auto is_new = [&](const Mount& mount) { return !IsWatched(world, mount.claim); };
+  if (std::ranges::none_of(world.mounts, is_new)) return {};
+  kube::ListOptions options;
+  options.ns = world.policy.metadata.namespace_;
+  options.not_older_than = kube::kAnyVersion;
+  TRY(const auto claims,
+      ListAll<ClaimView>(context.api, kube::kPersistentVolumeClaims, options, DecodeClaim, stop));
+  for (const ClaimView& claim : claims)
+    for (Mount& mount : world.mounts)
+      if (mount.claim == claim.key.name) mount.one_pod = claim.one_pod;
+  return {};
 }
 
 }  // namespace
@@ -67,7 +130,9 @@ Result<Observed> Observe(const Context& context, crds::BackupPolicy policy, std:
   LookAtBackups(context, key, world);
   TRY_VOID(LookAtRunning(context, shown, world, stop));
   LookAtCopies(context, observed);
-  LookAtForgetJobs(context, world, stop);
+  LookAtJobs(context, world, stop);
+  TRY_VOID(LookAtMounts(context, world, stop));
+  TRY_VOID(LookAtClaims(context, world, stop));
   return observed;
 }
 

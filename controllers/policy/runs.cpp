@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "controllers/labels.h"
 #include "controllers/policy/check.h"
+#include "controllers/policy/continuous.h"
 #include "controllers/reasons.h"
 
 namespace holdfast::controllers::policy {
@@ -14,6 +15,7 @@ using crds::ScheduleStatus;
 
 constexpr std::size_t kMaxName = 253;
 constexpr std::size_t kHashDigits = 8;
+constexpr std::size_t kContinuousDigits = 4;  // beside a time
 
 bool IsOver(const crds::Backup& backup) {
   return backup.status.phase == crds::BackupPhase::kSucceeded ||
@@ -139,6 +141,23 @@ void RunTrigger(const World& world, Plan& plan) {
   plan.status.last_trigger = trigger;
 }
 
+// Named by the state that asks for it: the same until a Backup of the policy has ended.
+void RunContinuous(const World& world, Plan& plan) {
+  crds::ContinuousStatus& continuous = *plan.status.continuous;
+  std::string seed = FormatTime(*continuous.unsaved_since);
+  for (const auto* run : {&plan.status.last_success, &plan.status.last_failure})
+    if (*run) seed += "/" + (*run)->backup;
+  std::string stamp = FormatTime(*continuous.unsaved_since).substr(0, 19);  // 2026-08-01T12:00:05
+  std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
+  std::replace(stamp.begin(), stamp.end(), 'T', '-');
+  const std::string name = WithSuffix(world.policy.metadata.name + "-continuous",
+                                      "-" + stamp + "-" + ShortHash(seed, kContinuousDigits));
+  Create(NewBackup(world, name, crds::BackupType::kIncremental),
+         "volumes have changed since " + FormatTime(*continuous.unsaved_since), plan);
+  continuous.last_backup = name;
+  continuous.last_backup_saves = continuous.last_change;
+}
+
 std::string WaitingText(const World& world, const std::vector<Line>& lines) {
   if (TriggerIsNew(world)) return "spec.trigger \"" + world.policy.spec.trigger + "\"";
   for (const Line& line : lines)
@@ -189,6 +208,7 @@ std::string ScheduleRuns(const World& world, Plan& plan) {
       line.due.reset();
     else
       SkipLate(world, line, plan);
+  const auto changed = ContinuousDue(world, plan.status);
   std::string waiting;
   if (unfinished != nullptr)
     waiting = WaitingText(world, lines);
@@ -196,8 +216,12 @@ std::string ScheduleRuns(const World& world, Plan& plan) {
     RunTrigger(world, plan);
   else if (Line* line = FirstDue(lines))
     RunSchedule(world, *line, plan);
+  else if (changed && *changed <= world.now)
+    RunContinuous(world, plan);
+  else if (changed)
+    plan.requeue = Sooner(plan.requeue, RequeueAt(*changed));
   TellNextRun(world, lines, plan);
-  if (plan.status.next_run) plan.requeue = RequeueAt(*plan.status.next_run);
+  if (plan.status.next_run) plan.requeue = Sooner(plan.requeue, RequeueAt(*plan.status.next_run));
   return waiting;
 }
 

@@ -15,7 +15,8 @@ const crds::Backup* UnfinishedBackup(const World& world);
 // lastTrigger, and creates at most one Backup, none while another is unfinished.
 //
 // Of the due times that were missed only the last one counts: one catch-up, within
-// startingDeadline. A suspended policy runs its trigger and no schedule.
+// startingDeadline. Changes that watchers told of (status.continuous) are due after the trigger and
+// the schedules, whose Backups have them too. A suspended policy runs its trigger alone.
 //
 // Returns what came due and has to wait, in words; empty for nothing.
 std::string ScheduleRuns(const World& world, Plan& plan);

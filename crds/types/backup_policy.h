@@ -203,6 +203,36 @@ struct ScheduleStatus {
   friend bool operator==(const ScheduleStatus&, const ScheduleStatus&) = default;
 };
 
+// What continuous protection knows.
+struct ContinuousStatus {
+  std::int64_t watched_volumes = 0;
+  std::string message;  // what cannot be watched, or not as it should be; empty when all is well
+  // The oldest change that is in no good Backup, as far as it is known.
+  std::optional<TimePoint> unsaved_since;
+  std::optional<TimePoint> last_change;  // not before the last one that a watcher told of
+  // Made for changes that watchers told of, and until when it has them all: the last_change of
+  // then.
+  std::string last_backup;
+  std::optional<TimePoint> last_backup_saves;
+  // How old the oldest change was when the last Backup that saved one ended.
+  std::optional<std::int64_t> recovery_point_seconds;
+  // What the last watcher to end did not have from the kernel; empty: all.
+  std::string note;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("watchedVolumes", &ContinuousStatus::watched_volumes);
+    visit("message", &ContinuousStatus::message);
+    visit("unsavedSince", &ContinuousStatus::unsaved_since);
+    visit("lastChange", &ContinuousStatus::last_change);
+    visit("lastBackup", &ContinuousStatus::last_backup);
+    visit("lastBackupSaves", &ContinuousStatus::last_backup_saves);
+    visit("note", &ContinuousStatus::note);
+    visit("recoveryPointSeconds", &ContinuousStatus::recovery_point_seconds);
+  }
+  friend bool operator==(const ContinuousStatus&, const ContinuousStatus&) = default;
+};
+
 struct BackupPolicyStatus {
   std::int64_t observed_generation = 0;
   Conditions conditions;
@@ -213,6 +243,7 @@ struct BackupPolicyStatus {
   std::string running;                // the Backup that is pending or running now
   std::string last_trigger;           // the spec.trigger last acted on
   std::vector<ScheduleStatus> schedules;
+  std::optional<ContinuousStatus> continuous;
   std::optional<std::int64_t> protected_bytes;
   std::string protected_size;  // "1.4 GiB": protected_bytes for people
   std::optional<std::int64_t> backups;
@@ -229,6 +260,7 @@ struct BackupPolicyStatus {
     visit("running", &BackupPolicyStatus::running);
     visit("lastTrigger", &BackupPolicyStatus::last_trigger);
     visit("schedules", &BackupPolicyStatus::schedules);
+    visit("continuous", &BackupPolicyStatus::continuous);
     visit("protectedBytes", &BackupPolicyStatus::protected_bytes);
     visit("protectedSize", &BackupPolicyStatus::protected_size);
     visit("backups", &BackupPolicyStatus::backups);

@@ -93,9 +93,10 @@ TEST_F(BadInputTest, UnservedFieldsSayNotSupported) {
   MakeSecrets();
   kubectl_.Apply(StatefulSetYaml(1));
   kubectl_.Apply(RepositoryYaml());
-  kubectl_.Apply(PolicyYaml("  continuous: {quietPeriod: 10s, maxInterval: 5m}\n"));
+  kubectl_.Apply(
+      Replaced(PolicyYaml(), "{statefulSet: app}", "{selector: {matchLabels: {app: app}}}"));
   ASSERT_TRUE(WaitForReason("bkp", "app", "Stalled", "True", "NotSupported", seconds(60)));
-  ExpectMessage("bkp", "app", "continuous");
+  ExpectMessage("bkp", "app", "spec.target.selector");
 }
 
 TEST_F(BadInputTest, WrongPasswordHeals) {

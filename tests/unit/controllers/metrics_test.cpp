@@ -163,6 +163,27 @@ TEST_F(MetricsTest, APolicyThatMissedItsRunIsOverdue) {
           R"(holdfast_repository_overdue_seconds{namespace="shop",repository="offsite"} 122400)"));
 }
 
+TEST_F(MetricsTest, OfContinuousProtectionTheRecoveryPointIsToldAndItsAge) {
+  crds::BackupPolicy policy = Nightly();
+  Add(policy);
+  EXPECT_THAT(Text(), Not(HasSubstr("holdfast_policy_recovery_point_age_seconds{")));
+  policy.spec.continuous.emplace();
+  Add(policy);
+  EXPECT_THAT(
+      Text(),
+      HasSubstr(R"(holdfast_policy_recovery_point_age_seconds{namespace="shop",policy="db"} 0)"));
+  policy.status.continuous.emplace().watched_volumes = 3;
+  policy.status.continuous->unsaved_since = now_ - std::chrono::seconds(90);
+  policy.status.continuous->recovery_point_seconds = 14;
+  Add(policy);
+  for (const char* line :
+       {R"(holdfast_policy_recovery_point_age_seconds{namespace="shop",policy="db"} 90)",
+        R"(holdfast_policy_recovery_point_seconds{namespace="shop",policy="db"} 14)",
+        R"(holdfast_policy_watched_volumes{namespace="shop",policy="db"} 3)",
+        R"(holdfast_policy_max_interval_seconds{namespace="shop",policy="db"} 300)"})
+    EXPECT_THAT(Text(), HasSubstr(std::string(line) + "\n"));
+}
+
 TEST_F(MetricsTest, WhatWaitsIsCountedByReason) {
   Add(Nightly());
   Add(RepositoryNamed("offsite").Build());

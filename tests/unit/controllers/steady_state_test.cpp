@@ -45,6 +45,47 @@ TEST_F(SteadyStateTest, APolicyThatSaysAllThatIsTrue) {
   EXPECT_EQ(server_.requests().size(), 0u);
 }
 
+// One look at pods for each time that something else changes; nothing is polled and nothing
+// written.
+TEST_F(SteadyStateTest, APolicyWhoseVolumesAreWatched) {
+  StatefulSetView set = builders::StatefulSetOf(1);
+  set.ready_replicas = 1;
+  caches_.Add(set);
+  caches_.Add(builders::BackupNamed("good")
+                  .Volume("data-db-0", crds::RunState::kSucceeded, "4a5b")
+                  .Started("2026-06-01T10:00:00Z")
+                  .Succeeded("2026-06-01T10:01:00Z")
+                  .Build());
+  crds::BackupPolicy policy =
+      builders::PolicyNamed("nightly").With([](auto& p) { p.spec.continuous.emplace(); }).Build();
+  JobView watcher;
+  watcher.key = {"shop", "w"};
+  watcher.uid = "uid-w";
+  watcher.owner.uid = policy.metadata.uid;
+  watcher.active = 1;
+  watcher.labels = {{kVerbLabel, kWatchVerb}, {kClaimLabel, "data-db-0"}, {kNodeLabel, "node-1"}};
+  caches_.Add(watcher);
+  const Json pod = {
+      {"metadata", {{"namespace", "shop"}, {"name", "db-0"}}},
+      {"spec",
+       {{"nodeName", "node-1"},
+        {"volumes", Json::array({{{"name", "data"},
+                                  {"persistentVolumeClaim", {{"claimName", "data-db-0"}}}}})}}},
+      {"status", {{"phase", "Running"}}}};
+  const Json pods = {{"metadata", {{"resourceVersion", "5"}}}, {"items", Json::array({pod})}};
+  server_.Answer(200, pods).Answer(200, pods);
+  const auto observed = policy::Observe(context_, policy, {});
+  ASSERT_TRUE(observed) << observed.error().message;
+  policy.status = policy::Decide(observed->world).status;
+  EXPECT_EQ(policy.status.continuous->watched_volumes, 1);
+  caches_.Add(policy);
+  const auto requeue = PolicyController(context_).Reconcile({"shop", "nightly"}, {});
+  ASSERT_TRUE(requeue) << requeue.error().message;
+  EXPECT_EQ(*requeue, AwaitChange());
+  EXPECT_THAT(Asked(), ::testing::Each(::testing::StartsWith("GET /api/v1/namespaces/shop/pods?")));
+  EXPECT_EQ(server_.requests().size(), 2u) << "one of them is the test's own";
+}
+
 TEST_F(SteadyStateTest, APolicyThatHasNewsToTellIsReadLiveBeforeItIsWritten) {
   caches_.Add(builders::PolicyNamed("nightly").Build());
   server_.Refuse(404, "NotFound", "deleted a moment ago");
