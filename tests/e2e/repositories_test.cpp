@@ -223,6 +223,47 @@ TEST_F(CopiesTest, EveryBackupIsCopiedAndRetentionHoldsInBoth) {
   EXPECT_EQ(DataDigest("app-0"), before);
 }
 
+// As docs/guide/rotation.md says: both passwords are good while the Secret changes.
+class RotationTest : public RepositoriesTest {
+ protected:
+  Output Key(std::vector<std::string> words, const std::string& password) const {
+    std::vector<std::string> line = {"env",
+                                     "AWS_ACCESS_KEY_ID=" + store_.access_key,
+                                     "AWS_SECRET_ACCESS_KEY=" + store_.secret_key,
+                                     "RESTIC_PASSWORD=" + password,
+                                     "HOLDFAST_NEW_PASSWORD=a new one",
+                                     "build/bin/holdfast-mover",
+                                     "key"};
+    line.insert(line.end(), words.begin(), words.end());
+    line.push_back("--ca-file=" + store_.ca_file);
+    line.push_back("--repo=s3:" + store_.endpoint + "/" + store_.bucket + "/e2e/" + kubectl_.ns());
+    return RunProgram(line);
+  }
+  // The id of the key that is not in use: its line begins without the star.
+  static std::string Other(const std::string& list) {
+    const std::size_t at = list.starts_with(' ') ? 0 : list.find("\n ") + 1;
+    return list.substr(at + 1, 8);
+  }
+};
+
+TEST_F(RotationTest, APasswordChangesWithoutAMissedRun) {
+  ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 1));
+  ASSERT_TRUE(BackedUp("before"));
+  const std::string old_one = "correct horse battery staple";
+  const Output added = Key({"add"}, old_one);
+  ASSERT_TRUE(added.ok()) << added.text;
+  ASSERT_TRUE(BackedUp("between"));
+  kubectl_.Must({"patch", "secret", "repository-password", "--patch",
+                 R"({"stringData": {"password": "a new one"}})"});
+  ASSERT_TRUE(BackedUp("after"));
+  const Output removed = Key({"remove", Other(Key({"list"}, "a new one").text)}, "a new one");
+  ASSERT_TRUE(removed.ok()) << removed.text;
+  ASSERT_TRUE(BackedUp("later"));
+  EXPECT_EQ(Key({"list"}, old_one).exit_code, 12) << "it opens nothing any more";
+  EXPECT_FALSE(kubectl_.Get("bk", "later")["status"]["volumes"][0].value("parent", "").empty())
+      << "and all that was there is";
+}
+
 // restic's own server, on this machine where pods reach it, behind TLS and with one user.
 class RestTest : public RepositoriesTest {
  protected:
