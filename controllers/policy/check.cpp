@@ -58,6 +58,10 @@ std::optional<Finding> CheckContinuous(const Spec& spec) {
   if (!spec.continuous) return std::nullopt;
   if (spec.target.volumes == crds::VolumeSelection::kNone)
     return Finding{reason::kInvalidSpec,
+                   "spec.continuous watches volumes, and spec.target.volumes None leaves none; "
+                   "remove one of both, and give dumps a schedule"};
+  if (spec.target.volumes == crds::VolumeSelection::kNone)
+    return Finding{reason::kInvalidSpec,
                    "spec.continuous watches volumes, and spec.target.volumes is None; remove one"};
   const std::string& quiet = spec.continuous->quiet_period;
   const std::string& most = spec.continuous->max_interval;

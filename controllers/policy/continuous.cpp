@@ -10,6 +10,7 @@
 #include "controllers/mover_job.h"
 #include "controllers/policy/check.h"
 #include "controllers/schedule.h"
+#include "jobs/protocol/dump_name.h"
 
 namespace holdfast::controllers::policy {
 namespace {
@@ -291,7 +292,7 @@ std::string TendWatchers(const World& world, Plan& plan) {
   Tending tending(world, plan);
   for (const crds::VolumeBackup& volume :
        backup::ResolveVolumes(world.policy, *world.stateful_set, {}))
-    tending.Tend(volume.claim);
+    if (!protocol::IsDump(volume.claim)) tending.Tend(volume.claim);
   tending.StopOthers();
   if (world.stateful_set->replicas == 0)
     plan.status.continuous->message =

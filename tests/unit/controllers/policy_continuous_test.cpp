@@ -169,6 +169,17 @@ TEST_F(PolicyContinuousTest, AVolumeWithoutAPodIsNotWatchedAndSaysSo) {
   EXPECT_EQ(plan.requeue, RequeueAt(At("2026-06-01T10:00:15Z"))) << "a pod is missing";
 }
 
+TEST_F(PolicyContinuousTest, ADumpIsNoVolumeToWatch) {
+  world_.allowed.dumps = true;
+  world_.policy.spec.dumps.emplace_back().name = "shop";
+  const Plan plan = DecideAt("2026-06-01T10:00:00Z");
+  EXPECT_THAT(plan.watch, SizeIs(1));
+  EXPECT_EQ(plan.status.continuous->message, "data-db-0: its watcher is being started");
+  world_.policy.spec.target.volumes = crds::VolumeSelection::kNone;
+  EXPECT_THAT(CheckPolicy(world_.policy, {.hooks = true, .dumps = true})->message,
+              HasSubstr("give dumps a schedule"));
+}
+
 TEST_F(PolicyContinuousTest, ScaledToNothingNothingIsWatched) {
   world_.watchers = {Watcher("w")};
   world_.mounts.clear();
