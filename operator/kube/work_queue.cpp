@@ -27,8 +27,9 @@ void WorkQueue::AddAfter(const ObjectKey& key, Timer::duration delay) {
   const Timer::time_point due = Timer::now() + delay;
   const auto [known, added] = due_.try_emplace(key, due);
   if (!added && known->second <= due) return;
+  if (!added) later_.erase({known->second, key});
   known->second = due;
-  later_.push({due, key});
+  later_.emplace(due, key);
   // The one that sleeps until the next due time must see that it came nearer.
   changed_.notify_one();
 }
@@ -48,6 +49,10 @@ void WorkQueue::AddFailed(const ObjectKey& key) {
 void WorkQueue::Forget(const ObjectKey& key) {
   const std::lock_guard lock(mutex_);
   failures_.erase(key);
+  if (const auto due = due_.find(key); due != due_.end()) {
+    later_.erase({due->second, key});
+    due_.erase(due);
+  }
 }
 
 std::optional<ObjectKey> WorkQueue::Take() {
@@ -59,7 +64,7 @@ std::optional<ObjectKey> WorkQueue::Take() {
     if (later_.empty())
       changed_.wait(lock);
     else
-      changed_.wait_until(lock, Timer::time_point(later_.top().due));
+      changed_.wait_until(lock, Timer::time_point(later_.begin()->first));
   }
   ObjectKey key = std::move(ready_.front());
   ready_.pop();
@@ -71,13 +76,10 @@ std::optional<ObjectKey> WorkQueue::Take() {
 }
 
 void WorkQueue::MoveDueLocked(Timer::time_point now) {
-  while (!later_.empty() && later_.top().due <= now) {
-    const Later next = later_.top();
-    later_.pop();
-    const auto counts = due_.find(next.key);
-    if (counts == due_.end() || counts->second != next.due) continue;  // an earlier time came first
-    due_.erase(counts);
-    AddLocked(next.key);
+  while (!later_.empty() && later_.begin()->first <= now) {
+    const auto next = later_.extract(later_.begin());
+    due_.erase(next.value().second);
+    AddLocked(next.value().second);
   }
 }
 

@@ -8,8 +8,10 @@
 #include <mutex>
 #include <optional>
 #include <queue>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "operator/kube/object_key.h"
 
@@ -52,6 +54,8 @@ class WorkQueue {
   void AddAfter(const ObjectKey& key, Timer::duration delay);
   // After the key's backoff, which doubles each time until Forget.
   void AddFailed(const ObjectKey& key);
+  // The key was dealt with: neither its failures count any more, nor a time for which it was to
+  // come again. Nothing is left of a key that is not added again.
   void Forget(const ObjectKey& key);
 
   // The next key, blocking; nullopt once shut down. Every key taken must be given back with Done.
@@ -63,12 +67,6 @@ class WorkQueue {
   Work InWork() const;
 
  private:
-  struct Later {
-    Timer::time_point due;
-    ObjectKey key;
-    friend bool operator>(const Later& a, const Later& b) { return a.due > b.due; }
-  };
-
   void AddLocked(const ObjectKey& key);
   void MoveDueLocked(Timer::time_point now);
 
@@ -80,8 +78,8 @@ class WorkQueue {
   // Since when: in ready_, or to be added when done; and given to a worker.
   std::unordered_map<ObjectKey, Timer::time_point> waiting_;
   std::unordered_map<ObjectKey, Timer::time_point> in_work_;
-  std::priority_queue<Later, std::vector<Later>, std::greater<>> later_;
-  std::unordered_map<ObjectKey, Timer::time_point> due_;  // the time that counts for keys in later_
+  std::set<std::pair<Timer::time_point, ObjectKey>> later_;
+  std::unordered_map<ObjectKey, Timer::time_point> due_;  // of the keys in later_
   std::unordered_map<ObjectKey, int> failures_;
   bool shut_down_ = false;
 };

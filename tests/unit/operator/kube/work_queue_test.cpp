@@ -54,6 +54,17 @@ TEST(WorkQueueTest, LaterIsNotSoonerAndTheEarlierTimeWins) {
   EXPECT_EQ(queue.Depth(), 0u);
 }
 
+// One that is gone may have been asked for in a day's time, with many others.
+TEST(WorkQueueTest, WhatIsForgottenDoesNotComeAgain) {
+  WorkQueue queue({});
+  queue.AddAfter(kA, milliseconds(10));
+  queue.AddAfter(kB, milliseconds(30));
+  queue.Forget(kA);
+  EXPECT_EQ(queue.Take(), kB);
+  queue.Done(kB);
+  EXPECT_EQ(queue.Depth(), 0u);
+}
+
 TEST(WorkQueueTest, ATakerAsleepNoticesAnEarlierTime) {
   WorkQueue queue({});
   queue.AddAfter(kA, std::chrono::hours(1));
