@@ -102,7 +102,7 @@ Result<void> LookAtClaims(const Context& context, World& world, std::stop_token 
   if (std::ranges::none_of(world.mounts, is_new)) return {};
   kube::ListOptions options;
   options.ns = world.policy.metadata.namespace_;
-  options.not_older_than = kube::kAnyVersion;
+  options.not_older_than = std::string(kube::kAnyVersion);  // GCC 12 misreads the plain one
   TRY(const auto claims,
       ListAll<ClaimView>(context.api, kube::kPersistentVolumeClaims, options, DecodeClaim, stop));
   for (const ClaimView& claim : claims)

@@ -140,9 +140,9 @@ TEST_P(VolumeWatcherChangeTest, EndsTheWatch) {
 INSTANTIATE_TEST_SUITE_P(All, VolumeWatcherChangeTest,
                          ::testing::Combine(::testing::ValuesIn(kChanges),
                                             ::testing::Values("/tmp", "/dev/shm")),
-                         [](const auto& info) {
-                           const bool memory = std::string(std::get<1>(info.param)) == "/dev/shm";
-                           return std::get<0>(info.param).name +
+                         [](const auto& test) {
+                           const bool memory = std::string(std::get<1>(test.param)) == "/dev/shm";
+                           return std::get<0>(test.param).name +
                                   std::string(memory ? "OnTmpfs" : "OnDisk");
                          });
 
