@@ -60,9 +60,6 @@ std::optional<Finding> CheckContinuous(const Spec& spec) {
     return Finding{reason::kInvalidSpec,
                    "spec.continuous watches volumes, and spec.target.volumes None leaves none; "
                    "remove one of both, and give dumps a schedule"};
-  if (spec.target.volumes == crds::VolumeSelection::kNone)
-    return Finding{reason::kInvalidSpec,
-                   "spec.continuous watches volumes, and spec.target.volumes is None; remove one"};
   const std::string& quiet = spec.continuous->quiet_period;
   const std::string& most = spec.continuous->max_interval;
   if (auto finding = CheckHoldTime("spec.continuous.quietPeriod", quiet)) return finding;

@@ -401,9 +401,6 @@ TEST_F(PolicyContinuousTest, WhatCannotWorkIsRefused) {
   policy.spec.continuous->quiet_period = "10m";
   EXPECT_THAT(CheckPolicy(policy, {})->message,
               HasSubstr("maxInterval \"5m\" is shorter than quietPeriod \"10m\""));
-  policy.spec.continuous.emplace();
-  policy.spec.target.volumes = crds::VolumeSelection::kNone;
-  EXPECT_THAT(CheckPolicy(policy, {})->message, HasSubstr("spec.target.volumes is None"));
 }
 
 TEST_F(PolicyContinuousTest, TheJobHasTheVolumeAndNothingElse) {

@@ -268,7 +268,7 @@ TEST(VolumeWatcherTest, ADirectoryWhoseEntriesAreAllLeftOutChangesNothingByThem)
   const TempDir volume;
   volume.Make("tmp");
   WatchOptions options = From(volume.path());
-  options.excludes = {"/tmp/**"};
+  options.excludes = {"/tmp/*"};
   options.since = kClock.Now();
   Await([&] { return kClock.Now() > *options.since + milliseconds(20); });
   WriteFile(volume.path() + "/tmp/file", "");
@@ -401,7 +401,7 @@ TEST(DirectoryWatchTest, SaysWhenEventsWereLost) {
   EXPECT_TRUE(watch.Drain(note));
   EXPECT_THAT(paths, ::testing::Contains("/file"));
   const int most = std::stoi(Read("/proc/sys/fs/inotify/max_queued_events"));
-  for (int i = 0; i < most; ++i)
+  for (int i = 0; i <= most; ++i)  // the kernel merges those that are alike and follow one another
     ::chmod((directory.path() + (i % 2 == 0 ? "/file" : "")).c_str(), 0700);
   EXPECT_FALSE(watch.Drain(note));
   EXPECT_TRUE(watch.Drain(note)) << "and once only";
