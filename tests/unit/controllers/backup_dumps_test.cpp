@@ -82,7 +82,8 @@ class BackupDumpsTest : public ::testing::Test {
   }
   Json Pod() const { return Job()["spec"]["template"]["spec"]; }
   Json Container(const std::string& name) const {
-    for (const Json& container : Pod()["containers"])
+    const Json pod = Pod();
+    for (const Json& container : pod["containers"])
       if (container["name"] == name) return container;
     return {};
   }

@@ -225,8 +225,8 @@ TEST(MoverStateTest, ContainersAreToldApart) {
   EXPECT_EQ(pod.waiting_reason, "");
   ASSERT_TRUE(pod.dump);
   EXPECT_EQ(pod.dump->waiting_reason, "ErrImagePull");
-  object["status"]["containerStatuses"][1]["state"] = {
-      {"waiting", {{"reason", "PodInitializing"}}}};
+  for (Json& status : object["status"]["containerStatuses"])
+    status["state"] = {{"waiting", {{"reason", "PodInitializing"}}}};
   object["status"]["initContainerStatuses"] = {
       {{"name", "install-dump"}, {"state", {{"waiting", {{"reason", "ImagePullBackOff"}}}}}}};
   pod = DecodePod(object).value();
