@@ -230,11 +230,17 @@ class Decision {
     for (const PodView& pod : world_.pods) {
       const bool own = world_.set && pod.owner.uid == world_.set->uid;
       const std::string claim = UsedClaim(pod);
-      if (claim.empty() || (own && !with_own_pods)) continue;
+      // A watcher goes once the pods whose volume it watches have gone (policy/continuous.h).
+      if (claim.empty() || ((own || IsWatcher(pod)) && !with_own_pods)) continue;
       WaitForPod(pod, claim, own);
       return true;
     }
     return false;
+  }
+
+  static bool IsWatcher(const PodView& pod) {
+    const auto verb = pod.labels.find(kVerbLabel);
+    return verb != pod.labels.end() && verb->second == kWatchVerb;
   }
 
   std::string UsedClaim(const PodView& pod) const {

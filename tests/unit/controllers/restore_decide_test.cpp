@@ -324,6 +324,15 @@ TEST(RestoreDecideTest, TheRepositoryMustBeReadyBeforeAnythingIsScaledDown) {
   EXPECT_EQ(Reason(plan.status), reason::kRepositoryNotFound);
 }
 
+TEST(RestoreDecideTest, AWatcherGoesWithThePodsAndIsWaitedForAfterwards) {
+  World world = Resolved();
+  world.pods.push_back(Pod("pg-data-pg-1-watch", "data-pg-1", ""));
+  world.pods.back().labels[kVerbLabel] = kWatchVerb;
+  const Plan plan = Decide(world, {});
+  EXPECT_EQ(plan.scale, 0);
+  EXPECT_NE(Reason(plan.status), reason::kClaimInUse);
+}
+
 TEST(RestoreDecideTest, AnotherPodThatMountsAClaimIsWaitedForBeforeScalingDown) {
   World world = Resolved();
   world.pods.push_back(Pod("shell", "data-pg-1", ""));
