@@ -329,8 +329,8 @@ TEST(RestoreDecideTest, AWatcherGoesWithThePodsAndIsWaitedForAfterwards) {
   world.pods.push_back(Pod("pg-data-pg-1-watch", "data-pg-1", ""));
   world.pods.back().labels[kVerbLabel] = kWatchVerb;
   const Plan plan = Decide(world, {});
-  EXPECT_EQ(plan.scale, 0);
-  EXPECT_NE(Reason(plan.status), reason::kClaimInUse);
+  EXPECT_EQ(Reason(plan.status), reason::kScalingDown);
+  EXPECT_TRUE(plan.status.original_replicas);
 }
 
 TEST(RestoreDecideTest, AnotherPodThatMountsAClaimIsWaitedForBeforeScalingDown) {
