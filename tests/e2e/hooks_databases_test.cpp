@@ -38,7 +38,8 @@ class HooksDatabasesTest : public EndToEnd {
         "spec: {policy: " +
         database_ + ", type: Full}\n");
     ASSERT_TRUE(WaitForPhase("bk", "live", "Succeeded", seconds(180)));
-    for (const Json& run : kubectl_.Get("bk", "live")["status"]["hooks"]["runs"])
+    const Json backup = kubectl_.Get("bk", "live");
+    for (const Json& run : backup["status"]["hooks"]["runs"])
       EXPECT_EQ(FindString(run, {"state"}), "Succeeded") << run;
   }
   void Restore() {

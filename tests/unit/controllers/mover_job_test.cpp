@@ -60,7 +60,8 @@ TEST_F(MoverJobTest, IsTheGoldenOne) {
 TEST_F(MoverJobTest, OneOfAStagedClaimWaitsForItAndMountsItReadOnly) {
   job_.claim_is_staged = true;
   EXPECT_EQ(Built()["spec"]["suspend"], true);
-  for (const Json& volume : Pod()["volumes"]) {
+  const Json pod = Pod();
+  for (const Json& volume : pod["volumes"]) {
     if (volume["name"] != "data") continue;
     EXPECT_EQ(volume["persistentVolumeClaim"],
               (Json{{"claimName", "data-db-0"}, {"readOnly", true}}));
@@ -120,8 +121,9 @@ TEST_F(MoverJobTest, ADeviceIsADeviceAndReadOnlyWhereItIsRead) {
     job_.claim_read_only = read_only;
     EXPECT_EQ(Container()["volumeDevices"],
               Json::array({{{"name", "data"}, {"devicePath", "/data"}}}));
-    for (const Json& mount : Container()["volumeMounts"]) EXPECT_NE(mount["name"], "data");
-    for (const Json& volume : Pod()["volumes"]) {
+    const Json container = Container(), pod = Pod();
+    for (const Json& mount : container["volumeMounts"]) EXPECT_NE(mount["name"], "data");
+    for (const Json& volume : pod["volumes"]) {
       if (volume["name"] != "data") continue;
       EXPECT_EQ(volume["persistentVolumeClaim"].value("readOnly", false), read_only);
     }
@@ -152,7 +154,8 @@ TEST_F(MoverJobTest, NothingButTheHolderIsExpanded) {
                             "--repo=s3:https://s3.example.com/backups/$$(AWS_SECRET_ACCESS_KEY)",
                             "--dead-holder=prod/shop/$$(POD_NAME)", "--exclude=$$(HOME)",
                             "--exclude=a$$b"}));
-  for (const Json& variable : Container()["env"])
+  const Json container = Container();
+  for (const Json& variable : container["env"])
     if (variable["name"] == "AWS_REGION") {
       EXPECT_EQ(variable["value"], "$$(AWS_SECRET_ACCESS_KEY)");
     }
