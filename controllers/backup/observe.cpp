@@ -73,33 +73,29 @@ std::int64_t CountQueued(const crds::BackupStatus& status) {
                                [&](const auto& volume) { return IsQueued(status, volume); });
 }
 
-// The volumes that wait for a slot of `repository`: those of Backups older than `backup`, or all.
-std::int64_t VolumesBefore(const Caches& caches, const kube::ObjectKey& repository,
-                           const crds::Backup* backup) {
-  std::int64_t before = 0;
-  for (const auto& [key, other] : caches.backups.Find(index::kQueue, kube::ToString(repository)))
-    if (!other->metadata.deletion_timestamp && (backup == nullptr || OlderThan(*other, *backup)))
-      before += CountQueued(other->status);
-  return before;
-}
-
 bool SaysItWaits(const crds::Backup& backup) {
   const crds::Condition* ready = crds::FindCondition(backup.status.conditions, crds::kReady);
   return ready != nullptr && ready->reason == reason::kWaitingForSlot;
 }
 
-// Whether one that is older than `backup` has nothing to wait for but a slot of `repository`: it
-// goes first, also where there are slots for both, so that they start in the order in which they
-// were made. When it does, and when it turns out to wait for something else, that is news that
-// brings the others back.
-bool AnOlderOneWaits(const Caches& caches, const kube::ObjectKey& repository,
-                     const crds::Backup& backup) {
-  return std::ranges::any_of(caches.backups.Find(index::kQueue, kube::ToString(repository)),
-                             [&](const auto& entry) {
-                               const crds::Backup& other = *entry.second;
-                               return !other.metadata.deletion_timestamp && SaysItWaits(other) &&
-                                      CountQueued(other.status) > 0 && OlderThan(other, backup);
-                             });
+// What Backups that are older than one want of a repository.
+struct Ahead {
+  std::int64_t volumes = 0;  // that wait for a slot
+  // One of them has nothing to wait for but that: it goes first, also where there are slots for
+  // both, so that they start in the order in which they were made. When it does, and when it turns
+  // out to wait for something else, that is news that brings the others back.
+  bool next = false;
+};
+
+Ahead AheadOf(const crds::Backup& backup, const Caches& caches, const kube::ObjectKey& repository) {
+  Ahead ahead;
+  for (const auto& [key, other] : caches.backups.Find(index::kQueue, kube::ToString(repository))) {
+    if (other->metadata.deletion_timestamp || !OlderThan(*other, backup)) continue;
+    const std::int64_t queued = CountQueued(other->status);
+    ahead.volumes += queued;
+    ahead.next = ahead.next || (queued > 0 && SaysItWaits(*other));
+  }
+  return ahead;
 }
 
 bool NeedsChoice(const World& world) {
@@ -529,10 +525,9 @@ class Observer {
   // Backups that came earlier and wait for a slot go first.
   int SlotsLeftByOlder() const {
     const World& world = observed_.world;
-    const kube::ObjectKey repository = KeyOf(world.repository->metadata);
-    if (AnOlderOneWaits(context_.caches, repository, world.backup)) return 0;
-    const std::int64_t left = world.repository->spec.limits.concurrent_movers -
-                              VolumesBefore(context_.caches, repository, &world.backup);
+    const Ahead ahead = AheadOf(world.backup, context_.caches, KeyOf(world.repository->metadata));
+    if (ahead.next) return 0;
+    const std::int64_t left = world.repository->spec.limits.concurrent_movers - ahead.volumes;
     return static_cast<int>(std::max<std::int64_t>(0, left));
   }
 
@@ -667,8 +662,8 @@ bool IsFarBack(const Caches& caches, const crds::Backup& backup) {
   const kube::ObjectKey key = {backup.metadata.namespace_, backup.status.repository};
   const auto repository = caches.repositories.Get(key);
   if (repository == nullptr) return false;
-  return AnOlderOneWaits(caches, key, backup) ||
-         VolumesBefore(caches, key, &backup) >= repository->spec.limits.concurrent_movers;
+  const Ahead ahead = AheadOf(backup, caches, key);
+  return ahead.next || ahead.volumes >= repository->spec.limits.concurrent_movers;
 }
 
 std::vector<kube::ObjectKey> HeadOfQueue(const Caches& caches, const kube::ObjectKey& repository) {
