@@ -156,7 +156,7 @@ class Tending {
   Runs Sort(const std::string& claim, const Mount* mount) {
     Runs runs;
     for (const MoverRun& run : world_.watchers) {
-      if (!IsOf(run, claim)) continue;
+      if (!Watches(run, claim)) continue;
       seen_.push_back(&run);
       if (run.job.deleting) {
         runs.leaving = runs.leaving || !run.job.Finished();
@@ -173,10 +173,6 @@ class Tending {
     return runs;
   }
 
-  static bool IsOf(const MoverRun& run, const std::string& claim) {
-    const auto label = run.job.labels.find(kClaimLabel);
-    return label != run.job.labels.end() && label->second == LabelValue(claim);
-  }
   static bool IsOn(const MoverRun& run, const std::string& node) {
     const auto label = run.job.labels.find(kNodeLabel);
     return label != run.job.labels.end() && label->second == LabelValue(node);
@@ -268,6 +264,11 @@ class Tending {
 };
 
 }  // namespace
+
+bool Watches(const MoverRun& watcher, const std::string& claim) {
+  const auto label = watcher.job.labels.find(kClaimLabel);
+  return label != watcher.job.labels.end() && label->second == LabelValue(claim);
+}
 
 bool IsContinuous(const crds::BackupPolicy& policy) {
   return policy.spec.continuous && !policy.spec.suspend;

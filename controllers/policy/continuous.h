@@ -13,6 +13,9 @@ namespace holdfast::controllers::policy {
 // Whether volumes are to be watched: spec.continuous is set, and the policy not suspended.
 bool IsContinuous(const crds::BackupPolicy& policy);
 
+// Whether a watcher is that of `claim`.
+bool Watches(const MoverRun& watcher, const std::string& claim);
+
 // Fills status.continuous, watch, unwatch and remove_jobs. Returns the failure of a watcher, in
 // words; empty for none.
 std::string TendWatchers(const World& world, Plan& plan);

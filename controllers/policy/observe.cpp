@@ -90,10 +90,8 @@ Result<void> LookAtMounts(const Context& context, World& world, std::stop_token 
 }
 
 bool IsWatched(const World& world, const std::string& claim) {
-  return std::ranges::any_of(world.watchers, [&](const MoverRun& run) {
-    const auto label = run.job.labels.find(kClaimLabel);
-    return label != run.job.labels.end() && label->second == LabelValue(claim);
-  });
+  return std::ranges::any_of(world.watchers,
+                             [&](const MoverRun& run) { return Watches(run, claim); });
 }
 
 // Whether the volumes that get their first watcher may be mounted beside their pods.
