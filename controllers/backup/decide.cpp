@@ -271,20 +271,10 @@ int CountSucceeded(const BackupStatus& status) {
       std::ranges::count(status.volumes, RunState::kSucceeded, &VolumeBackup::state));
 }
 
-std::string Volumes(std::size_t count) {
-  return std::to_string(count) + (count == 1 ? " volume" : " volumes");
-}
-
-// "2 volumes and 1 dump"
 std::string Things(const BackupStatus& status) {
   const auto dumps = static_cast<std::size_t>(std::ranges::count_if(
       status.volumes, [](const VolumeBackup& v) { return protocol::IsDump(v.claim); }));
-  const std::size_t volumes = status.volumes.size() - dumps;
-  std::string text = volumes > 0 || dumps == 0 ? Volumes(volumes) : "";
-  if (dumps > 0)
-    text +=
-        (text.empty() ? "" : " and ") + std::to_string(dumps) + (dumps == 1 ? " dump" : " dumps");
-  return text;
+  return VolumesAndDumps(status.volumes.size() - dumps, dumps);
 }
 
 std::string SuccessText(const BackupStatus& status) {

@@ -158,6 +158,14 @@ std::optional<Finding> CheckTarget(const crds::BackupPolicy& policy, const State
   return std::nullopt;
 }
 
+std::string VolumesAndDumps(std::size_t volumes, std::size_t dumps) {
+  const auto counted = [](std::size_t count, const std::string& what) {
+    return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+  };
+  if (dumps == 0) return counted(volumes, "volume");
+  return (volumes == 0 ? "" : counted(volumes, "volume") + " and ") + counted(dumps, "dump");
+}
+
 std::vector<std::string> TemplatesOf(const crds::BackupPolicy& policy,
                                      const StatefulSetView& stateful_set) {
   if (policy.spec.target.volumes == crds::VolumeSelection::kNone) return {};

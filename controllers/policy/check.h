@@ -36,6 +36,9 @@ Finding TooManyVolumes(const std::string& stateful_set, std::size_t volumes);
 // than kMostVolumes are refused here, before anything is made for each of them.
 std::optional<Finding> CheckTarget(const crds::BackupPolicy& policy, const StatefulSetView* found);
 
+// "2 volumes and 1 dump"; without dumps "2 volumes", and without volumes "1 dump".
+std::string VolumesAndDumps(std::size_t volumes, std::size_t dumps);
+
 // The claim templates that the policy protects: those it names, all or none.
 std::vector<std::string> TemplatesOf(const crds::BackupPolicy& policy,
                                      const StatefulSetView& stateful_set);

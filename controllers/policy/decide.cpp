@@ -105,15 +105,10 @@ std::int64_t VolumesOf(const World& world) {
 }
 
 std::string ReadyText(const World& world) {
-  const std::int64_t volumes = VolumesOf(world);
-  const std::size_t dumps = world.policy.spec.dumps.size();
-  std::string what;
-  if (volumes > 0 || dumps == 0)
-    what = std::to_string(volumes) + (volumes == 1 ? " volume" : " volumes");
-  if (dumps > 0)
-    what +=
-        (what.empty() ? "" : " and ") + std::to_string(dumps) + (dumps == 1 ? " dump" : " dumps");
-  return "protects " + what + " of StatefulSet \"" + world.policy.spec.target.stateful_set + "\"";
+  return "protects " +
+         VolumesAndDumps(static_cast<std::size_t>(VolumesOf(world)),
+                         world.policy.spec.dumps.size()) +
+         " of StatefulSet \"" + world.policy.spec.target.stateful_set + "\"";
 }
 
 // --- Retention ---
