@@ -36,22 +36,23 @@ bool ChangesNothing(const World& world, const Plan& plan) {
 Result<Requeue> RepositoryController::Reconcile(const kube::ObjectKey& key, std::stop_token stop) {
   if (context_.caches.repositories.freshness().Awaits(key)) return AwaitChange();
   const auto cached = context_.caches.repositories.Get(key);
-  if (cached == nullptr) {
-    movers_.Forget(key);
-    return AwaitChange();
-  }
+  if (cached == nullptr) return Forget(key);
   World seen = repository::Observe(context_, movers_, *cached, stop);
   seen.waiting_told = WaitingTold(key);
   const Plan wish = repository::Decide(seen, context_.settings);
   if (ChangesNothing(seen, wish)) return wish.requeue;
   TRY(auto live, ReadWritten<crds::BackupRepository>(context_, key, stop));
-  if (!live || live->metadata.deletion_timestamp) {
-    movers_.Forget(key);
-    return AwaitChange();
-  }
+  if (!live || live->metadata.deletion_timestamp) return Forget(key);
   World world = repository::Observe(context_, movers_, *std::move(live), stop);
   world.waiting_told = WaitingTold(key);
   return Carry(world, stop);
+}
+
+Requeue RepositoryController::Forget(const kube::ObjectKey& key) {
+  movers_.Forget(key);
+  const std::lock_guard lock(mutex_);
+  waiting_told_.erase(key);
+  return AwaitChange();
 }
 
 std::optional<TimePoint> RepositoryController::WaitingTold(const kube::ObjectKey& key) {

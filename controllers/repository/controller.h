@@ -23,6 +23,8 @@ class RepositoryController final : public Reconciler {
   Result<Requeue> Reconcile(const kube::ObjectKey& key, std::stop_token stop) override;
 
  private:
+  // What is remembered of a repository goes with it.
+  Requeue Forget(const kube::ObjectKey& key);
   // Decides about what was read live, and does it.
   Result<Requeue> Carry(const repository::World& world, std::stop_token stop);
   // Completes plan.status by what an import came to.
