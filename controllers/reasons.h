@@ -117,6 +117,10 @@ inline constexpr const char* kCheckPassed = "CheckPassed";
 inline constexpr const char* kCheckFailed = "CheckFailed";
 // The space of removed snapshots could not be freed; nothing is lost, and the next run tries again.
 inline constexpr const char* kPruneFailed = "PruneFailed";
+// A volume was restored into a scratch claim and read back.
+inline constexpr const char* kDrillPassed = "DrillPassed";
+// A volume could not be restored into a scratch claim; the message says which, and why.
+inline constexpr const char* kDrillFailed = "DrillFailed";
 // Locks of movers whose pods are gone are being removed.
 inline constexpr const char* kRemovingLocks = "RemovingLocks";
 

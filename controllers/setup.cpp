@@ -205,6 +205,16 @@ void Setup::AddTriggers(Informers& informers) {
     return record ? Keys{} : Keys{key};
   });
   add(informers.restores, kRestores, Self);
+  // A drill.
+  add(informers.restores, kRepositories, [&caches](const kube::ObjectKey& key) {
+    const auto restore = caches.restores.Get(key);
+    Keys keys;
+    if (restore != nullptr)
+      for (const crds::OwnerReference& owner : restore->metadata.owner_references)
+        if (owner.kind == crds::InfoOf<crds::BackupRepository>().kind)
+          keys.push_back({key.ns, owner.name});
+    return keys;
+  });
 
   add(informers.repositories, kPolicies, in(caches.policies, index::kRepository));
   add(informers.stateful_sets, kPolicies, in(caches.policies, index::kStatefulSet));

@@ -52,7 +52,8 @@ PolicyRow RowOf(const ObjectKey& key, const crds::BackupPolicy& policy, TimePoin
   return row;
 }
 
-RunRow RowOf(const std::optional<crds::RepositoryRun>& run) {
+template <typename Run>
+RunRow RowOf(const std::optional<Run>& run) {
   return run ? RunRow{run->time, crds::NameOf(run->state)} : RunRow{};
 }
 
@@ -69,6 +70,11 @@ RepositoryRow RowOf(const ObjectKey& key, const crds::BackupRepository& reposito
   row.slots = repository.spec.limits.concurrent_movers;
   row.probe = RowOf(status.last_probe);
   row.check = RowOf(status.last_check);
+  row.drill = RowOf(status.last_drill);
+  if (status.last_drill) {
+    row.drill_seconds = status.last_drill->duration_seconds;
+    row.drill_bytes = status.last_drill->bytes;
+  }
   row.prune = RowOf(status.last_prune);
   return row;
 }

@@ -77,6 +77,9 @@ struct RepositoryRow {
   std::int64_t slots = 0;
   RunRow probe;
   RunRow check;
+  RunRow drill;
+  Number drill_seconds;  // of the last that succeeded
+  Number drill_bytes;
   RunRow prune;
   int movers = 0;  // at work
   // Of the Backups that went there, and of the policies that send them.

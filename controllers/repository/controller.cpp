@@ -4,14 +4,17 @@
 #include <limits>
 
 #include "base/log.h"
+#include "base/quantity.h"
 #include "controllers/job_client.h"
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
+#include "controllers/repository/drill.h"
 #include "controllers/repository/import.h"
 #include "controllers/repository/observe.h"
 #include "controllers/repository/probe_job.h"
 #include "controllers/repository/upkeep_job.h"
 #include "controllers/write_status.h"
+#include "jobs/protocol/dump_name.h"
 
 namespace holdfast::controllers {
 
@@ -28,7 +31,8 @@ constexpr int kMostListed = 8 << 20;
 // Then the cache may be believed: were it behind, its news would bring us back.
 bool ChangesNothing(const World& world, const Plan& plan) {
   return plan.status == world.repository.status && !plan.start && !plan.chore &&
-         !plan.start_import && !plan.read_import && plan.remove.empty();
+         !plan.start_import && !plan.read_import && !plan.begin_drill && !plan.make_drill &&
+         !plan.end_drill && plan.remove.empty();
 }
 
 }  // namespace
@@ -100,11 +104,72 @@ Result<void> RepositoryController::Apply(const World& world, Plan& plan, std::st
     TRY_VOID(EnsureJob(context_, job, stop));
   }
   if (plan.read_import) TRY_VOID(Import(world, plan, stop));
+  if (plan.begin_drill) TRY_VOID(BeginDrill(world, plan));
+  if (plan.make_drill) TRY_VOID(MakeDrill(world, plan, stop));
+  if (plan.end_drill) {
+    const crds::ObjectMeta& restore = plan.end_drill->metadata;
+    const auto removed = context_.api.Delete(ResourceOf<crds::Restore>(), KeyOf(restore),
+                                             {.uid = restore.uid}, stop);
+    if (!removed && !IsAbsent(removed.error())) return removed;
+  }
   for (const JobView& job : plan.remove) {
     const auto removed = context_.api.Delete(kube::kJobs, job.key, {.uid = job.uid}, stop);
     if (!removed && !IsAbsent(removed.error())) return removed;
   }
   return {};
+}
+
+Result<void> RepositoryController::BeginDrill(const World& world, Plan& plan) {
+  const crds::DrillSpec& wish = *world.repository.spec.drill;
+  TRY(const std::uint64_t max_size, ParseQuantity(wish.max_size.text));
+  crds::RepositoryDrill drill;
+  drill.restore = *plan.begin_drill;
+  drill.time = world.now;
+  const auto sample = repository::NextSample(
+      repository::SamplesIn(context_.caches, world.repository), plan.status.last_drill, max_size);
+  if (sample) {
+    drill.policy = sample->policy;
+    drill.claim = sample->claim;
+  } else {
+    drill.state = crds::RunState::kSkipped;
+    drill.message = "no policy has a good Backup in it of a volume of at most " +
+                    wish.max_size.text + " (spec.drill.maxSize)";
+  }
+  plan.status.last_drill = std::move(drill);
+  return {};
+}
+
+// Null for a dump, and when it is gone.
+Result<Json> RepositoryController::ClaimOf(const crds::RepositoryDrill& drill,
+                                           const std::string& ns, std::stop_token stop) {
+  if (protocol::IsDump(drill.claim)) return Json();
+  auto claim = context_.api.Get(kube::kPersistentVolumeClaims, {ns, drill.claim}, stop);
+  if (!claim && IsAbsent(claim.error())) return Json();
+  return claim;
+}
+
+// The Restore first, since it owns the claim.
+Result<void> RepositoryController::MakeDrill(const World& world, const Plan& plan,
+                                             std::stop_token stop) {
+  const crds::RepositoryDrill& drill = *plan.status.last_drill;
+  const std::string& ns = world.repository.metadata.namespace_;
+  const crds::Restore restore =
+      repository::DrillRestore(world.repository, drill, context_.settings);
+  auto made = context_.api.Create(ResourceOf<crds::Restore>(), ns, crds::Encode(restore), stop);
+  NoteWrite(context_.caches.restores.freshness(), KeyOf(restore.metadata), made);
+  if (!made && made.error().code == Code::kAlreadyExists)
+    made = context_.api.Get(ResourceOf<crds::Restore>(), KeyOf(restore.metadata), stop);
+  if (!made) return tl::make_unexpected(made.error());
+
+  TRY(const Json claim, ClaimOf(drill, ns, stop));
+  std::uint64_t bytes = 0;
+  for (const repository::Sample& sample : repository::SamplesIn(context_.caches, world.repository))
+    if (sample.policy == drill.policy && sample.claim == drill.claim) bytes = sample.bytes;
+  const Json scratch = repository::ScratchClaim(
+      world.repository, drill, FindString(*made, {"metadata", "uid"}), claim, bytes);
+  const auto created = context_.api.Create(kube::kPersistentVolumeClaims, ns, scratch, stop);
+  if (created || created.error().code == Code::kAlreadyExists) return {};
+  return tl::make_unexpected(created.error());
 }
 
 Result<void> RepositoryController::StartProbe(const World& world,

@@ -9,6 +9,7 @@
 #include "controllers/mover_job.h"
 #include "controllers/place.h"
 #include "controllers/reasons.h"
+#include "controllers/repository/drill.h"
 #include "controllers/repository/import.h"
 #include "controllers/repository/upkeep.h"
 
@@ -129,6 +130,11 @@ class Decision {
     plan_.status.observed_generation = repository_.metadata.generation;
     plan_.status.conditions = repository_.status.conditions;
     plan_.status.last_probe = repository_.status.last_probe;
+    // One that is under way must not be forgotten: it has a claim.
+    const auto& drill = repository_.status.last_drill;
+    if (drill &&
+        (drill->state == crds::RunState::kPending || drill->state == crds::RunState::kRunning))
+      plan_.status.last_drill = drill;
     plan_.status.location = location;
   }
 
@@ -413,6 +419,7 @@ class Decision {
 Plan Decide(const World& world, const Settings& settings) {
   Plan plan = Decision(world, settings).Make();
   DecideUpkeep(world, plan);
+  DecideDrill(world, plan);
   DecideImport(world, settings, plan);
   return plan;
 }

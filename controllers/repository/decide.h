@@ -25,6 +25,7 @@
 #include "controllers/settings.h"
 #include "controllers/views.h"
 #include "crds/types/backup_repository.h"
+#include "crds/types/restore.h"
 #include "operator/kube/events.h"
 
 namespace holdfast::controllers::repository {
@@ -56,6 +57,7 @@ struct World {
   // Those of them that left without a word and so left their lock behind: not to be waited with.
   bool locks_left_behind = false;
   std::optional<crds::BackupRepository> chunker_from;  // spec.chunkerFrom, when it exists
+  std::optional<crds::Restore> drill;                  // of status.last_drill, while that runs
   std::int64_t waiting = 0;                            // Backups that say that they wait for a slot
   // When that number was last told in the status, as far as is known.
   std::optional<TimePoint> waiting_told;
@@ -92,7 +94,10 @@ struct Plan {
   std::optional<std::string> start_import;  // the Job's name
   // Its log lists the Backups to make; status.lastImport is then to be completed (import.h).
   std::optional<MoverRun> read_import;
-  std::vector<JobView> remove;  // Jobs that nobody needs any more
+  std::optional<std::string> begin_drill;  // its Restore's name; the volume is to be chosen
+  bool make_drill = false;                 // the Restore and claim of status.last_drill
+  std::optional<crds::Restore> end_drill;  // to be deleted, and its scratch claim with it
+  std::vector<JobView> remove;             // Jobs that nobody needs any more
   std::vector<Announcement> events;
   Requeue requeue;
 };

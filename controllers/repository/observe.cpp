@@ -9,6 +9,7 @@
 #include "controllers/reasons.h"
 #include "controllers/repository/import.h"
 #include "controllers/repository/upkeep.h"
+#include "controllers/write_status.h"
 
 namespace holdfast::controllers::repository {
 namespace {
@@ -96,7 +97,45 @@ void FindDeadHolders(const Context& context, const std::vector<kube::ObjectKey>&
   world.dead_holders.assign(dead.begin(), dead.end());
 }
 
+// Absent only when the API server says so: a cache that lags must not end a drill.
+std::optional<crds::Restore> DrillOf(const Context& context,
+                                     const crds::BackupRepository& repository,
+                                     std::stop_token stop) {
+  const auto& last = repository.status.last_drill;
+  if (!last || last->state != crds::RunState::kRunning) return std::nullopt;
+  const kube::ObjectKey key = {repository.metadata.namespace_, last->restore};
+  if (const auto cached = context.caches.restores.Get(key)) return *cached;
+  const auto live = ReadLive<crds::Restore>(context, key, stop);
+  if (live) return *live;
+  crds::Restore unknown;  // still at work, for all that is known
+  unknown.metadata.name = last->restore;
+  return unknown;
+}
+
+bool GoesInto(const crds::BackupPolicy& policy, const std::string& repository) {
+  return policy.spec.repository == repository ||
+         std::ranges::find(policy.spec.copy_to, repository) != policy.spec.copy_to.end();
+}
+
 }  // namespace
+
+std::vector<Sample> SamplesIn(const Caches& caches, const crds::BackupRepository& repository) {
+  const crds::ObjectMeta& meta = repository.metadata;
+  std::vector<std::pair<std::string, kube::ObjectKey>> newest;
+  caches.policies.ForEach([&](const kube::ObjectKey& key, const auto& policy) {
+    if (key.ns == meta.namespace_ && policy->status.last_success && GoesInto(*policy, meta.name))
+      newest.emplace_back(key.name, kube::ObjectKey{key.ns, policy->status.last_success->backup});
+  });
+  std::vector<Sample> samples;
+  for (const auto& [policy, key] : newest) {
+    const auto backup = caches.backups.Get(key);
+    if (backup == nullptr) continue;
+    for (const crds::VolumeBackup& volume : backup->status.volumes)
+      if (!volume.snapshot.empty())
+        samples.push_back({policy, volume.claim, static_cast<std::uint64_t>(volume.bytes)});
+  }
+  return samples;
+}
 
 World Observe(const Context& context, MoverWatch& movers, crds::BackupRepository repository,
               std::stop_token stop) {
@@ -109,6 +148,7 @@ World Observe(const Context& context, MoverWatch& movers, crds::BackupRepository
             context.caches.repositories.Get({world.repository.metadata.namespace_, name}))
       world.chunker_from = *found;
   const kube::ObjectKey key = KeyOf(world.repository.metadata);
+  world.drill = DrillOf(context, world.repository, stop);
   world.waiting = CountWaiting(context.caches, key);
   FindDeadHolders(context, movers.Update(key, MoversOf(context.caches, key)), world, stop);
   return world;

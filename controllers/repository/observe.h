@@ -6,6 +6,7 @@
 
 #include "controllers/context.h"
 #include "controllers/repository/decide.h"
+#include "controllers/repository/drill.h"
 #include "controllers/repository/holders.h"
 
 namespace holdfast::controllers::repository {
@@ -13,5 +14,9 @@ namespace holdfast::controllers::repository {
 // What surrounds `repository`, which is as the cache or the API server has it.
 World Observe(const Context& context, MoverWatch& movers, crds::BackupRepository repository,
               std::stop_token stop);
+
+// The volumes and dumps that the last good Backups of its policies have a snapshot of, be it a
+// copy.
+std::vector<Sample> SamplesIn(const Caches& caches, const crds::BackupRepository& repository);
 
 }  // namespace holdfast::controllers::repository

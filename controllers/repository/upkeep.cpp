@@ -5,7 +5,7 @@
 #include "base/quantity.h"
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
-#include "controllers/schedule.h"
+#include "controllers/repository/drill.h"
 
 namespace holdfast::controllers::repository {
 namespace {
@@ -21,20 +21,6 @@ std::string CronOf(const crds::BackupRepositorySpec& spec, Chore chore) {
 
 std::optional<RepositoryRun>& LastOf(BackupRepositoryStatus& status, Chore chore) {
   return chore == Chore::kPrune ? status.last_prune : status.last_check;
-}
-
-Result<Schedule> ScheduleOf(const crds::BackupRepository& repository, Chore chore) {
-  return ParseSchedule(
-      CronOf(repository.spec, chore), "UTC",
-      repository.metadata.namespace_ + "/" + repository.metadata.name + "/" + VerbOf(chore));
-}
-
-// "20260801-1200": the same for the same due time, whoever computes it.
-std::string Stamp(TimePoint due) {
-  std::string stamp = FormatTime(due).substr(0, 16);
-  std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
-  std::ranges::replace(stamp, 'T', '-');
-  return stamp;
 }
 
 bool IsReady(const BackupRepositoryStatus& status) {
@@ -118,13 +104,11 @@ class Upkeep {
   }
 
   void StartWhenDue(Chore chore) {
-    const auto schedule = ScheduleOf(world_.repository, chore);
+    const auto schedule =
+        ScheduleOf(world_.repository, CronOf(world_.repository.spec, chore), VerbOf(chore));
     if (!schedule) return;  // Decide says so
     const std::optional<RepositoryRun>& last = LastOf(plan_.status, chore);
-    const TimePoint since =
-        last && last->time ? *last->time
-                           : world_.repository.metadata.creation_timestamp.value_or(world_.now);
-    const auto due = schedule->LatestDue(since, world_.now);
+    const auto due = DueRun(*schedule, world_, last ? last->time : std::nullopt);
     if (!due) {
       plan_.requeue = Sooner(plan_.requeue, RequeueAt(schedule->Next(world_.now)));
       return;
@@ -147,11 +131,34 @@ std::string VerbOf(Chore chore) { return chore == Chore::kPrune ? "prune" : "che
 
 void DecideUpkeep(const World& world, Plan& plan) { Upkeep(world, plan).Decide(); }
 
+Result<Schedule> ScheduleOf(const crds::BackupRepository& repository, const std::string& cron,
+                            const std::string& verb) {
+  return ParseSchedule(
+      cron, "UTC", repository.metadata.namespace_ + "/" + repository.metadata.name + "/" + verb);
+}
+
+std::optional<TimePoint> DueRun(const Schedule& schedule, const World& world,
+                                std::optional<TimePoint> last) {
+  const TimePoint made = world.repository.metadata.creation_timestamp.value_or(world.now);
+  return schedule.LatestDue(last.value_or(made), world.now);
+}
+
+std::string Stamp(TimePoint due) {
+  std::string stamp = FormatTime(due).substr(0, 16);
+  std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
+  std::ranges::replace(stamp, 'T', '-');
+  return stamp;
+}
+
 std::string InvalidSchedule(const crds::BackupRepository& repository) {
-  for (const Chore chore : {Chore::kPrune, Chore::kCheck}) {
-    if (CronOf(repository.spec, chore).empty()) continue;
-    if (const auto schedule = ScheduleOf(repository, chore); !schedule)
-      return "spec." + VerbOf(chore) + ".schedule: " + schedule.error().message;
+  const std::pair<std::string, std::string> crons[] = {
+      {VerbOf(Chore::kPrune), CronOf(repository.spec, Chore::kPrune)},
+      {VerbOf(Chore::kCheck), CronOf(repository.spec, Chore::kCheck)},
+      {kDrillVerb, repository.spec.drill ? repository.spec.drill->schedule : ""}};
+  for (const auto& [verb, cron] : crons) {
+    if (cron.empty()) continue;
+    if (const auto schedule = ScheduleOf(repository, cron, verb); !schedule)
+      return "spec." + verb + ".schedule: " + schedule.error().message;
   }
   return {};
 }

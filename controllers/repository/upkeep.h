@@ -8,6 +8,7 @@
 #include <string>
 
 #include "controllers/repository/decide.h"
+#include "controllers/schedule.h"
 
 namespace holdfast::controllers::repository {
 
@@ -17,6 +18,15 @@ std::string VerbOf(Chore chore);
 // Adds to `plan` what the schedules ask for: Jobs to start and to remove, what the last ones said
 // in the status, and when to look again. A repository that is not Ready starts nothing.
 void DecideUpkeep(const World& world, Plan& plan);
+
+// For what a repository does on schedule: H in `cron` stands for values of its own for each `verb`.
+Result<Schedule> ScheduleOf(const crds::BackupRepository& repository, const std::string& cron,
+                            const std::string& verb);
+// The due time that has passed since `last`, or since the repository was made; nullopt for none.
+std::optional<TimePoint> DueRun(const Schedule& schedule, const World& world,
+                                std::optional<TimePoint> last);
+// "20260801-1200": the same for the same due time, whoever computes it.
+std::string Stamp(TimePoint due);
 
 // A sentence for a schedule that can never work; empty for none.
 std::string InvalidSchedule(const crds::BackupRepository& repository);

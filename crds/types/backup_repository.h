@@ -167,6 +167,23 @@ struct CheckSpec {
   friend bool operator==(const CheckSpec&, const CheckSpec&) = default;
 };
 
+// A restore of one volume now and then, to see that it works.
+struct DrillSpec {
+  std::string schedule;
+  std::string storage_class;   // of the scratch claim; empty: that of the claim that was backed up
+  Quantity max_size{"100Gi"};  // what is larger is left out
+  std::string deadline = "6h";
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("schedule", &DrillSpec::schedule, kRequired);
+    visit("storageClass", &DrillSpec::storage_class);
+    visit("maxSize", &DrillSpec::max_size);
+    visit("deadline", &DrillSpec::deadline);
+  }
+  friend bool operator==(const DrillSpec&, const DrillSpec&) = default;
+};
+
 // Which snapshots that are found in the repository become Backups.
 struct ImportSpec {
   std::string cluster;     // empty: this one
@@ -210,6 +227,7 @@ struct BackupRepositorySpec {
   std::string chunker_from;  // a BackupRepository
   std::optional<PruneSpec> prune;
   std::optional<CheckSpec> check;
+  std::optional<DrillSpec> drill;
   std::optional<ImportSpec> imports;
   RepositoryLimits limits;
   MoverSpec mover;  // of the repository's own Jobs: probe, prune, check
@@ -226,6 +244,7 @@ struct BackupRepositorySpec {
     visit("chunkerFrom", &BackupRepositorySpec::chunker_from);
     visit("prune", &BackupRepositorySpec::prune);
     visit("check", &BackupRepositorySpec::check);
+    visit("drill", &BackupRepositorySpec::drill);
     visit("import", &BackupRepositorySpec::imports);
     visit("limits", &BackupRepositorySpec::limits);
     visit("mover", &BackupRepositorySpec::mover);
@@ -248,6 +267,33 @@ struct RepositoryRun {
     visit("message", &RepositoryRun::message);
   }
   friend bool operator==(const RepositoryRun&, const RepositoryRun&) = default;
+};
+
+// The last drill. Pending: its Restore is about to be made; Skipped: there was nothing to restore.
+struct RepositoryDrill {
+  std::string restore;
+  std::string policy;
+  std::string claim;  // the one that was backed up; of a dump "dump/<name>"
+  RunState state = RunState::kPending;
+  std::optional<TimePoint> time;  // when it ended; while it runs, when it started
+  std::string duration;           // "2m10s", of a restore that succeeded
+  std::optional<std::int64_t> duration_seconds;
+  std::optional<std::int64_t> bytes;  // that were restored and read back
+  std::string message;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("restore", &RepositoryDrill::restore);
+    visit("policy", &RepositoryDrill::policy);
+    visit("claim", &RepositoryDrill::claim);
+    visit("state", &RepositoryDrill::state);
+    visit("time", &RepositoryDrill::time);
+    visit("duration", &RepositoryDrill::duration);
+    visit("durationSeconds", &RepositoryDrill::duration_seconds);
+    visit("bytes", &RepositoryDrill::bytes);
+    visit("message", &RepositoryDrill::message);
+  }
+  friend bool operator==(const RepositoryDrill&, const RepositoryDrill&) = default;
 };
 
 struct RepositoryLock {
@@ -280,6 +326,7 @@ struct BackupRepositoryStatus {
   std::optional<RepositoryRun> last_probe;
   std::optional<RepositoryRun> last_prune;
   std::optional<RepositoryRun> last_check;
+  std::optional<RepositoryDrill> last_drill;
   std::optional<RepositoryRun> last_import;
   std::vector<RepositoryLock> locks;  // at most 64
 
@@ -298,6 +345,7 @@ struct BackupRepositoryStatus {
     visit("lastProbe", &BackupRepositoryStatus::last_probe);
     visit("lastPrune", &BackupRepositoryStatus::last_prune);
     visit("lastCheck", &BackupRepositoryStatus::last_check);
+    visit("lastDrill", &BackupRepositoryStatus::last_drill);
     visit("lastImport", &BackupRepositoryStatus::last_import);
     visit("locks", &BackupRepositoryStatus::locks);
   }

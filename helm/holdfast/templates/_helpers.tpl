@@ -46,10 +46,11 @@ yes
 - apiGroups: [holdfast.dev]
   resources: [backups]
   verbs: [get, list, watch, create, patch, delete]
-# A restore in place keeps a finalizer until the StatefulSet has its size back.
+# A restore in place keeps a finalizer until the StatefulSet has its size back. A repository's drills
+# are Restores, made and removed; each takes its scratch claim along.
 - apiGroups: [holdfast.dev]
   resources: [restores]
-  verbs: [get, list, watch, patch]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [holdfast.dev]
   resources: [backuprepositories/status, backuppolicies/status, backups/status, restores/status]
   verbs: [patch]

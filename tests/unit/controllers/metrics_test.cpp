@@ -214,6 +214,9 @@ TEST_F(MetricsTest, ARepositorysOwnRunsAndMovers) {
   repository.status.stored_bytes = 5;
   repository.status.last_check =
       crds::RepositoryRun{"check-1", crds::RunState::kFailed, At("2026-07-01T00:00:00Z"), "bad"};
+  repository.status.last_drill.emplace().state = crds::RunState::kSucceeded;
+  repository.status.last_drill->duration_seconds = 130;
+  repository.status.last_drill->bytes = 7;
   Add(repository);
   JobView running;
   running.key = {"shop", "m-1"};
@@ -236,6 +239,18 @@ TEST_F(MetricsTest, ARepositorysOwnRunsAndMovers) {
       text,
       HasSubstr(
           R"(holdfast_repository_last_check_timestamp_seconds{namespace="shop",repository="offsite"} 1782864000)"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          R"(holdfast_repository_last_drill_result{namespace="shop",repository="offsite",result="Succeeded"} 1)"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          R"(holdfast_repository_last_drill_duration_seconds{namespace="shop",repository="offsite"} 130)"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          R"(holdfast_repository_last_drill_bytes{namespace="shop",repository="offsite"} 7)"));
   EXPECT_THAT(
       text,
       HasSubstr(R"(holdfast_repository_stored_bytes{namespace="shop",repository="offsite"} 5)"));
