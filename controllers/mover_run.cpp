@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "controllers/reasons.h"
+
 namespace holdfast::controllers {
 namespace {
 
@@ -22,6 +24,39 @@ bool MayBeBehind(const JobView& job, const std::vector<PodView>& pods, const Mov
          std::ranges::none_of(pods, [](const PodView& pod) { return pod.Finished(); });
 }
 
+// A Job's pod is there within a second or two, unless something forbids it.
+constexpr std::chrono::seconds kPodlessFor{10};
+
+bool LacksPod(const JobView& job, const std::vector<PodView>& pods, TimePoint now) {
+  return !job.Finished() && !job.suspended && job.active == 0 && pods.empty() &&
+         now >= job.created + kPodlessFor;
+}
+
+struct PodRefusal {
+  std::string time;  // RFC 3339
+  std::string note;
+};
+
+Result<PodRefusal> DecodeRefusal(const Json& event) {
+  PodRefusal refusal{FindString(event, {"metadata", "creationTimestamp"}),
+                     FindString(event, {"note"})};
+  for (const auto& last : {FindString(event, {"deprecatedLastTimestamp"}),
+                           FindString(event, {"series", "lastObservedTime"})})
+    refusal.time = std::max(refusal.time, last);
+  return refusal;
+}
+
+// The Job controller says it in an event alone. Empty when it has said nothing (yet).
+std::string WhyNoPod(const Context& context, const JobView& job, std::stop_token stop) {
+  kube::ListOptions options;
+  options.ns = job.key.ns;
+  options.field_selector = "regarding.uid=" + job.uid + ",reason=FailedCreate";
+  const auto events =
+      ListAll<PodRefusal>(context.api, kube::kEvents, options, DecodeRefusal, std::move(stop));
+  if (!events || events->empty()) return "";
+  return std::ranges::max_element(*events, {}, &PodRefusal::time)->note;
+}
+
 }  // namespace
 
 std::vector<PodView> PodsOf(const Caches& caches, const JobView& job) {
@@ -35,6 +70,13 @@ std::vector<PodView> PodsOf(const Caches& caches, const JobView& job) {
 MoverState LookAtMover(const Context& context, const JobView& job, std::stop_token stop) {
   const std::vector<PodView> cached = PodsOf(context.caches, job);
   MoverState state = StateOfMover(job, cached);
+  if (LacksPod(job, cached, context.clock.Now())) {
+    const std::string why = WhyNoPod(context, job, stop);
+    if (why.empty()) return state;
+    state.reason = reason::kPodRefused;
+    state.message = "Job " + job.key.name + " cannot make its pod: " + why;
+    return state;
+  }
   if (!MayBeBehind(job, cached, state)) return state;
   const auto live = LivePods(context, job, std::move(stop));
   return live ? StateOfMover(job, *live) : MoverState{};

@@ -14,7 +14,7 @@ std::vector<PodView> PodsOf(const Caches& caches, const JobView& job);
 
 // Jobs and pods come by two watches, of which either may be behind: a Job that has ended before its
 // pod is seen to have ended would count as one that left no result. Then the pods are asked for.
-// Waiting while they cannot be.
+// Waiting while they cannot be. Why a Job makes no pod is asked for as well.
 MoverState LookAtMover(const Context& context, const JobView& job, std::stop_token stop);
 
 }  // namespace holdfast::controllers

@@ -90,6 +90,9 @@ inline constexpr const char* kClaimNotFound = "ClaimNotFound";
 inline constexpr const char* kUnschedulable = "Unschedulable";
 // The mover's image cannot be pulled.
 inline constexpr const char* kImageUnavailable = "ImageUnavailable";
+// The API server refuses the mover's pod (pod security, a quota, an admission policy); the message
+// has its words.
+inline constexpr const char* kPodRefused = "PodRefused";
 // A Secret or ConfigMap that the mover's pod refers to is missing, or lacks a key.
 inline constexpr const char* kPodMisconfigured = "PodMisconfigured";
 // The mover used more memory than its limit; raise spec.mover.resources.limits.memory.

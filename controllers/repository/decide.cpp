@@ -176,7 +176,9 @@ class Decision {
       ReportStuck(probe.state);
     else if (!ReadyNow())
       ReportProbing();
-    plan_.requeue = AwaitChange();
+    // Why a Job makes no pod is said in no object that is watched.
+    plan_.requeue =
+        probe.state.pod.empty() ? RequeueAt(world_.now + settings_.progress_period) : AwaitChange();
   }
 
   // A Secret that is missing stops backups too; a full cluster or a slow registry only delays what
@@ -305,7 +307,7 @@ class Decision {
     const crds::Condition* ready = crds::FindCondition(plan_.status.conditions, crds::kReady);
     return ready != nullptr && ready->status != crds::ConditionStatus::kTrue &&
            (ready->reason == reason::kPodMisconfigured || ready->reason == reason::kUnschedulable ||
-            ready->reason == reason::kImageUnavailable);
+            ready->reason == reason::kPodRefused || ready->reason == reason::kImageUnavailable);
   }
 
   // --- The next probe ---

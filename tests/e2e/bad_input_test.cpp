@@ -125,6 +125,17 @@ TEST_F(BadInputTest, MissingSecretHealsWhenItAppears) {
   WaitForReason("bkr", "offsite", "Ready", "True", "", seconds(180));
 }
 
+// A Job that may not make its pod has no pod to tell why.
+TEST_F(BadInputTest, AQuotaThatForbidsPodsIsNamedAndHeals) {
+  MakeSecrets();
+  kubectl_.Must({"create", "quota", "none", "--hard=pods=0"});
+  kubectl_.Apply(RepositoryYaml());
+  ASSERT_TRUE(WaitForReason("bkr", "offsite", "Ready", "False", "PodRefused", seconds(90)));
+  ExpectMessage("bkr", "offsite", "exceeded quota");
+  kubectl_.Must({"delete", "quota", "none"});
+  WaitForReason("bkr", "offsite", "Ready", "True", "", seconds(180));
+}
+
 TEST_F(BadInputTest, UnreachableEndpointBucketAndKeysHeal) {
   MakeSecrets();
   const std::string good = RepositoryYaml();
