@@ -177,8 +177,8 @@ class Decision {
     else if (!ReadyNow())
       ReportProbing();
     // Why a Job makes no pod is said in no object that is watched.
-    plan_.requeue =
-        probe.state.pod.empty() ? RequeueAt(world_.now + settings_.progress_period) : AwaitChange();
+    const bool podless = probe.state.phase == MoverPhase::kWaiting && probe.state.pod.empty();
+    plan_.requeue = podless ? RequeueAt(world_.now + settings_.progress_period) : AwaitChange();
   }
 
   // A Secret that is missing stops backups too; a full cluster or a slow registry only delays what
