@@ -43,6 +43,7 @@ PolicyRow RowOf(const ObjectKey& key, const crds::BackupPolicy& policy, TimePoin
   row.unanswered = policy::UnansweredSince(policy, now);
   row.continuous = ContinuousOf(policy);
   row.protected_bytes = status.protected_bytes;
+  row.added_bytes = status.added_bytes;
   row.volumes = status.volumes;
   row.backups = status.backups;
   // A failure of which no Backup tells more failed whole, as far as is known.

@@ -54,6 +54,7 @@ struct PolicyRow {
   Time unanswered;  // policy/overdue.h
   std::optional<ContinuousRow> continuous;
   Number protected_bytes;
+  Number added_bytes;
   Number volumes;
   Number backups;
   std::string_view last_result;      // a phase; empty for none

@@ -30,6 +30,9 @@ void NoteRun(const Backup& backup, std::optional<PolicyRun>& noted) {
   PolicyRun run;
   run.backup = backup.metadata.name;
   run.time = backup.status.completion_time;
+  if (backup.status.start_time)
+    run.duration = HumanDuration(
+        std::chrono::duration_cast<std::chrono::seconds>(*run.time - *backup.status.start_time));
   if (const auto* ready = crds::FindCondition(backup.status.conditions, crds::kReady))
     run.message = ready->message;
   noted = std::move(run);
@@ -37,8 +40,10 @@ void NoteRun(const Backup& backup, std::optional<PolicyRun>& noted) {
 
 void NoteRuns(const World& world, crds::BackupPolicyStatus& status) {
   std::int64_t good = 0;
+  std::int64_t added = 0;
   for (const Backup& backup : world.backups) {
     if (!backup.status.completion_time) continue;
+    added += backup.status.bytes_added.value_or(0);
     if (IsFailed(backup)) NoteRun(backup, status.last_failure);
     if (backup.status.phase != BackupPhase::kSucceeded) continue;
     NoteRun(backup, status.last_success);
@@ -49,6 +54,8 @@ void NoteRuns(const World& world, crds::BackupPolicyStatus& status) {
     }
   }
   status.backups = good;
+  status.added_bytes = added;
+  status.added = HumanBytes(static_cast<std::uint64_t>(added));
 }
 
 bool LastRunFailed(const crds::BackupPolicyStatus& status) {

@@ -175,12 +175,14 @@ struct BackupPolicySpec {
 struct PolicyRun {
   std::string backup;
   std::optional<TimePoint> time;
+  std::string duration;  // "3m12s"
   std::string message;
 
   template <typename V>
   static void Fields(V&& visit) {
     visit("backup", &PolicyRun::backup, kRequired);
     visit("time", &PolicyRun::time);
+    visit("duration", &PolicyRun::duration);
     visit("message", &PolicyRun::message);
   }
   friend bool operator==(const PolicyRun&, const PolicyRun&) = default;
@@ -246,6 +248,9 @@ struct BackupPolicyStatus {
   std::optional<ContinuousStatus> continuous;
   std::optional<std::int64_t> protected_bytes;
   std::string protected_size;  // "1.4 GiB": protected_bytes for people
+  // What the Backups that are kept added to the repository.
+  std::optional<std::int64_t> added_bytes;
+  std::string added;  // added_bytes for people
   std::optional<std::int64_t> backups;
   std::optional<std::int64_t> volumes;
 
@@ -263,6 +268,8 @@ struct BackupPolicyStatus {
     visit("continuous", &BackupPolicyStatus::continuous);
     visit("protectedBytes", &BackupPolicyStatus::protected_bytes);
     visit("protectedSize", &BackupPolicyStatus::protected_size);
+    visit("addedBytes", &BackupPolicyStatus::added_bytes);
+    visit("added", &BackupPolicyStatus::added);
     visit("backups", &BackupPolicyStatus::backups);
     visit("volumes", &BackupPolicyStatus::volumes);
   }

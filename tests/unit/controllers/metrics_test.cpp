@@ -77,9 +77,10 @@ class MetricsTest : public ::testing::Test {
 crds::BackupPolicy Nightly() {
   crds::BackupPolicy policy = PolicyNamed("db").Scheduled("nightly", "0 2 * * *").Build();
   policy.status.target = "StatefulSet/db";
-  policy.status.last_success = crds::PolicyRun{"db-1", At("2026-07-01T02:10:00Z"), ""};
+  policy.status.last_success = crds::PolicyRun{"db-1", At("2026-07-01T02:10:00Z"), "", ""};
   policy.status.next_run = At("2026-07-02T02:00:00Z");
   policy.status.protected_bytes = 1'500'000;
+  policy.status.added_bytes = 400'000;
   crds::SetReady(policy.status.conditions, {1, "Ready", "all is well"}, At("2026-07-01T02:10:00Z"));
   return policy;
 }
@@ -100,6 +101,7 @@ TEST_F(MetricsTest, APolicyThatKeepsUp) {
           R"(holdfast_policy_next_run_timestamp_seconds{namespace="shop",policy="db"} 1782957600)",
           R"(holdfast_policy_overdue_seconds{namespace="shop",policy="db"} 0)",
           R"(holdfast_policy_protected_bytes{namespace="shop",policy="db"} 1500000)",
+          R"(holdfast_policy_added_bytes{namespace="shop",policy="db"} 400000)",
           R"(holdfast_policy_last_backup_duration_seconds{namespace="shop",policy="db"} 90)",
           R"(holdfast_policy_last_backup_read_bytes{namespace="shop",policy="db"} 4096)",
           R"(holdfast_policy_last_backup_added_bytes{namespace="shop",policy="db"} 1024)",
@@ -134,14 +136,14 @@ TEST_F(MetricsTest, SeriesGoWithTheirObject) {
 
 TEST_F(MetricsTest, TheLastResultIsThatOfTheLaterRun) {
   crds::BackupPolicy policy = Nightly();
-  policy.status.last_failure = crds::PolicyRun{"db-2", At("2026-07-01T03:00:00Z"), "broke"};
+  policy.status.last_failure = crds::PolicyRun{"db-2", At("2026-07-01T03:00:00Z"), "", "broke"};
   Add(policy);
   EXPECT_THAT(
       Text(),
       HasSubstr(R"(holdfast_policy_last_result{namespace="shop",policy="db",result="Failed"} 1)"));
   Add(Ended("db", "db-2", crds::BackupPhase::kPartiallyFailed, "2026-07-01T03:00:00Z"));
   EXPECT_THAT(Text(), HasSubstr(R"(policy="db",result="PartiallyFailed"} 1)"));
-  policy.status.last_success = crds::PolicyRun{"db-3", At("2026-07-01T04:00:00Z"), ""};
+  policy.status.last_success = crds::PolicyRun{"db-3", At("2026-07-01T04:00:00Z"), "", ""};
   Add(policy);
   EXPECT_THAT(
       Text(),

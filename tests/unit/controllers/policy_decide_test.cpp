@@ -190,6 +190,18 @@ TEST_F(PolicyDecideTest, TheLastRunDecidesWhetherAllIsWell) {
   EXPECT_EQ(Ready(plan).reason, reason::kLastBackupFailed);
 }
 
+TEST_F(PolicyDecideTest, SaysWhatItsBackupsCost) {
+  world_.backups = {BackupNamed("a").Succeeded("2026-06-01T02:01:00Z").Build(),
+                    BackupNamed("b").Failed("2026-06-02T02:01:00Z").Build()};
+  world_.backups[0].status.start_time = At("2026-06-01T02:00:00Z");
+  world_.backups[0].status.bytes_added = 3 << 20;
+  world_.backups[1].status.bytes_added = 1 << 20;
+  const Plan plan = DecideAt("2026-06-02T03:00:00Z", Daily());
+  EXPECT_EQ(plan.status.added_bytes, 4 << 20) << "one that failed in part takes room as well";
+  EXPECT_EQ(plan.status.added, "4.0 MiB");
+  EXPECT_EQ(plan.status.last_success->duration, "1m");
+}
+
 TEST_F(PolicyDecideTest, ASettledPolicySaysNothingNew) {
   Settle(DecideAt("2026-06-01T00:00:01Z", Daily()));
   const Plan plan = DecideAgain("2026-06-01T00:30:00Z");

@@ -17,7 +17,7 @@ crds::BackupPolicy Hourly() {
 }
 
 crds::BackupPolicy WithSuccess(crds::BackupPolicy policy, const std::string& time) {
-  policy.status.last_success = crds::PolicyRun{"b", At(time), ""};
+  policy.status.last_success = crds::PolicyRun{"b", At(time), "", ""};
   return policy;
 }
 
