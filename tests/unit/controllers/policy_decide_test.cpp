@@ -199,7 +199,7 @@ TEST_F(PolicyDecideTest, SaysWhatItsBackupsCost) {
   const Plan plan = DecideAt("2026-06-02T03:00:00Z", Daily());
   EXPECT_EQ(plan.status.added_bytes, 4 << 20) << "one that failed in part takes room as well";
   EXPECT_EQ(plan.status.added, "4.0 MiB");
-  EXPECT_EQ(plan.status.last_success->duration, "1m");
+  EXPECT_EQ(plan.status.last_success->duration, "1m00s");
 }
 
 TEST_F(PolicyDecideTest, ASettledPolicySaysNothingNew) {
