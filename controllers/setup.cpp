@@ -11,6 +11,7 @@
 #include "controllers/reasons.h"
 #include "controllers/repository/controller.h"
 #include "controllers/restore/controller.h"
+#include "controllers/target.h"
 #include "controllers/trim.h"
 
 namespace holdfast::controllers {
@@ -71,7 +72,8 @@ void AddIndexes(kube::Cache<crds::BackupPolicy>& policies, kube::Cache<crds::Bac
     return NameIn(key.ns, policy.spec.repository);
   });
   policies.AddIndex(index::kStatefulSet, [](const auto& key, const auto& policy) {
-    return NameIn(key.ns, policy.spec.target.stateful_set);
+    const crds::PolicyTarget& target = policy.spec.target;
+    return NameIn(key.ns, target.selector ? kAnyStatefulSet : target.stateful_set);
   });
   backups.AddIndex(index::kPolicy, [](const auto& key, const auto& backup) {
     return NameIn(key.ns, backup.spec.policy);
@@ -217,7 +219,14 @@ void Setup::AddTriggers(Informers& informers) {
   });
 
   add(informers.repositories, kPolicies, in(caches.policies, index::kRepository));
-  add(informers.stateful_sets, kPolicies, in(caches.policies, index::kStatefulSet));
+  const auto by_stateful_set = [&caches](const kube::ObjectKey& key) {
+    Keys keys = KeysIn(caches.policies, index::kStatefulSet, kube::ToString(key));
+    for (kube::ObjectKey& policy : KeysIn(caches.policies, index::kStatefulSet,
+                                          kube::ToString(kube::ObjectKey{key.ns, kAnyStatefulSet})))
+      keys.push_back(std::move(policy));
+    return keys;
+  };
+  add(informers.stateful_sets, kPolicies, by_stateful_set);
   const auto policy_of = [&caches](const kube::ObjectKey& key) {
     const auto backup = caches.backups.Get(key);
     return backup == nullptr ? Keys{} : Keys{{key.ns, backup->spec.policy}};
@@ -228,7 +237,6 @@ void Setup::AddTriggers(Informers& informers) {
   // another of the policy ends.
   const auto unfinished_of = [this](const Keys& policies) { return Unfinished(policies); };
   const auto by_repository = in(caches.policies, index::kRepository);
-  const auto by_stateful_set = in(caches.policies, index::kStatefulSet);
   add(informers.policies, kBackups,
       [=](const kube::ObjectKey& key) { return unfinished_of({key}); });
   add(informers.backups, kBackups,

@@ -87,6 +87,9 @@ struct StatefulSetView {
   std::map<std::string, crds::MoverSecurityContext> security;
 };
 
+// Those that a policy protects (target.h), by name; none is null.
+using StatefulSets = std::vector<const StatefulSetView*>;
+
 // A PersistentVolumeClaim.
 struct ClaimView {
   kube::ObjectKey key;

@@ -54,7 +54,8 @@ std::optional<Blocker> CheckPolicyIsSound(const World& world) {
 }
 
 std::optional<Blocker> CheckWorkload(const World& world) {
-  if (const auto finding = CheckTarget(*world.policy, world.stateful_set)) return Blocker{*finding};
+  if (const auto finding = CheckTarget(*world.policy, world.stateful_sets))
+    return Blocker{*finding};
   return std::nullopt;
 }
 
@@ -84,8 +85,7 @@ std::optional<Blocker> CheckTurn(const World& world) {
 std::optional<Blocker> CheckNoRestore(const World& world) {
   if (world.restoring.empty()) return std::nullopt;
   return Blocker{{reason::kWaitingForRestore, "waits until Restore " + Quoted(world.restoring) +
-                                                  " has brought StatefulSet " +
-                                                  Quoted(world.stateful_set->key.name) + " back"},
+                                                  " has brought its StatefulSet back"},
                  false};
 }
 
@@ -462,20 +462,43 @@ std::int64_t NumberAfter(const std::string& prefix, const std::string& claim) {
   return stop == end && error == std::errc() ? number : -1;
 }
 
+std::string PrefixOf(const StatefulSetView& set, const std::string& claim_template) {
+  return claim_template + "-" + set.key.name + "-";
+}
+
+void Add(const std::string& claim, const std::string& pod, std::vector<VolumeBackup>& volumes) {
+  VolumeBackup& volume = volumes.emplace_back();
+  volume.claim = claim;
+  volume.pod = pod;
+}
+
+void AddVolumes(const StatefulSetView& set, const std::string& claim_template,
+                const std::set<std::string>& claims, std::vector<VolumeBackup>& volumes) {
+  const std::string prefix = PrefixOf(set, claim_template);
+  const std::int64_t first = set.first_ordinal;
+  for (std::int64_t ordinal = first; ordinal < first + set.replicas; ++ordinal) {
+    const std::string number = std::to_string(ordinal);
+    Add(prefix + number, set.key.name + "-" + number, volumes);
+  }
+  if (set.replicas > 0) return;
+  for (const std::string& claim : claims)
+    if (NumberAfter(prefix, claim) >= 0) Add(claim, "", volumes);
+}
+
 // Resolved once, and written down before the first mover starts: a replica more or less must not
 // change what this run is about.
 Plan Resolve(const World& world, Plan plan) {
-  plan.status.volumes = ResolveVolumes(*world.policy, *world.stateful_set, world.claims);
+  plan.status.volumes = ResolveVolumes(*world.policy, world.stateful_sets, world.claims);
   plan.status.repository = world.policy->spec.repository;
   if (plan.status.volumes.empty())
     return Block(world,
-                 {{reason::kNoVolumes, "StatefulSet " + Quoted(world.stateful_set->key.name) +
+                 {{reason::kNoVolumes, NameTargets(*world.policy, world.stateful_sets) +
                                            " has no replicas and left no claims behind"}},
                  std::move(plan));
   // Claims that a StatefulSet without replicas has left behind.
   if (const std::size_t count = plan.status.volumes.size(); count > kMostVolumes) {
     plan.status.volumes.clear();
-    return Block(world, {TooManyVolumes(world.stateful_set->key.name, count)}, std::move(plan));
+    return Block(world, {TooManyVolumes(*world.policy, count)}, std::move(plan));
   }
   Continue(world, {}, plan.status);
   plan.requeue = RequeueAt(world.now);
@@ -485,29 +508,24 @@ Plan Resolve(const World& world, Plan plan) {
 }  // namespace
 
 std::vector<VolumeBackup> ResolveVolumes(const crds::BackupPolicy& policy,
-                                         const StatefulSetView& stateful_set,
+                                         const StatefulSets& stateful_sets,
                                          const std::set<std::string>& claims) {
   std::vector<VolumeBackup> volumes;
-  const auto add = [&](const std::string& claim, const std::string& pod) {
-    VolumeBackup volume;
-    volume.claim = claim;
-    volume.pod = pod;
-    volumes.push_back(std::move(volume));
-  };
-  const std::string& name = stateful_set.key.name;
-  const std::int64_t first = stateful_set.first_ordinal;
-  for (const std::string& claim_template : TemplatesOf(policy, stateful_set)) {
-    const std::string prefix = claim_template + "-" + name + "-";
-    for (std::int64_t ordinal = first; ordinal < first + stateful_set.replicas; ++ordinal) {
-      const std::string number = std::to_string(ordinal);
-      add(prefix + number, name + "-" + number);
-    }
-    if (stateful_set.replicas > 0) continue;
-    for (const std::string& claim : claims)
-      if (NumberAfter(prefix, claim) >= 0) add(claim, "");
-  }
-  for (const crds::Dump& dump : policy.spec.dumps) add(protocol::ClaimOfDump(dump.name), "");
+  for (const StatefulSetView* set : stateful_sets)
+    for (const std::string& claim_template : TemplatesOf(policy, *set))
+      AddVolumes(*set, claim_template, claims, volumes);
+  for (const crds::Dump& dump : policy.spec.dumps)
+    Add(protocol::ClaimOfDump(dump.name), "", volumes);
   return volumes;
+}
+
+std::string StatefulSetOf(const World& world, const VolumeBackup& volume) {
+  if (const std::string& name = world.policy->spec.target.stateful_set; !name.empty()) return name;
+  if (!volume.pod.empty()) return volume.pod.substr(0, volume.pod.rfind('-'));
+  for (const StatefulSetView* set : world.stateful_sets)
+    for (const std::string& claim_template : set->claim_templates)
+      if (NumberAfter(PrefixOf(*set, claim_template), volume.claim) >= 0) return set->key.name;
+  return "";
 }
 
 const crds::Dump* FindDump(const crds::BackupPolicySpec& policy, std::string_view claim) {
@@ -522,7 +540,7 @@ std::vector<std::string> MissingClaims(const crds::BackupPolicy& policy,
                                        const std::set<std::string>& claims) {
   std::vector<std::string> missing;
   for (const std::string& claim_template : TemplatesOf(policy, stateful_set)) {
-    const std::string prefix = claim_template + "-" + stateful_set.key.name + "-";
+    const std::string prefix = PrefixOf(stateful_set, claim_template);
     auto left = std::ranges::count_if(claims, [&](const std::string& claim) {
       return NumberAfter(prefix, claim) >= stateful_set.first_ordinal;
     });

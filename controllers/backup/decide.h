@@ -53,7 +53,7 @@ struct World {
   crds::Backup backup;
   const crds::BackupPolicy* policy = nullptr;          // nullptr: there is none
   const crds::BackupRepository* repository = nullptr;  // the policy's
-  const StatefulSetView* stateful_set = nullptr;       // the policy's
+  StatefulSets stateful_sets;                          // the policy's
   std::string older;  // an unfinished Backup of the same policy that goes first; empty for none
   // A Restore that is writing the volumes, or that failed and left the StatefulSet down on volumes
   // that may be half written; empty for none.
@@ -97,18 +97,21 @@ struct Plan {
 
 Plan Decide(const World& world, const Settings& settings);
 
-// What one run is about: every template for every replica, in order; when the StatefulSet is scaled
-// to nothing, the claims it left behind; then the policy's dumps.
+// What one run is about: of each StatefulSet every template for every replica, in order; of one
+// that is scaled to nothing, the claims it left behind; then the policy's dumps.
 std::vector<crds::VolumeBackup> ResolveVolumes(const crds::BackupPolicy& policy,
-                                               const StatefulSetView& stateful_set,
+                                               const StatefulSets& stateful_sets,
                                                const std::set<std::string>& claims);
+
+// Whose volume it is, by name; empty for a dump of a policy with a selector.
+std::string StatefulSetOf(const World& world, const crds::VolumeBackup& volume);
 
 // The policy's dump that stands among the volumes as `claim`; nullptr when it has none of that
 // name.
 const crds::Dump* FindDump(const crds::BackupPolicySpec& policy, std::string_view claim);
 
-// Of the claims that the policy's StatefulSet made, those that `claims` lacks: the next one of each
-// template, and those between. At most one more than kFewClaims.
+// Of the claims that a StatefulSet of the policy made, those that `claims` lacks: the next one of
+// each template, and those between. At most one more than kFewClaims.
 inline constexpr std::size_t kFewClaims = 8;
 std::vector<std::string> MissingClaims(const crds::BackupPolicy& policy,
                                        const StatefulSetView& stateful_set,

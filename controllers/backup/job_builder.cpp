@@ -25,8 +25,9 @@ protocol::BackupType TypeOf(crds::BackupType type) {
 std::vector<std::string> TagsOf(const World& world, const crds::VolumeBackup& volume) {
   const std::string& ns = world.backup.metadata.namespace_;
   std::vector<std::string> tags = {"backup=" + ns + "/" + world.backup.metadata.name,
-                                   "policy=" + ns + "/" + world.policy->metadata.name,
-                                   "statefulset=" + world.policy->spec.target.stateful_set};
+                                   "policy=" + ns + "/" + world.policy->metadata.name};
+  if (const std::string set = StatefulSetOf(world, volume); !set.empty())
+    tags.push_back("statefulset=" + set);
   if (!volume.pod.empty()) tags.push_back("pod=" + volume.pod);
   if (const crds::Dump* dump = FindDump(world.policy->spec, volume.claim))
     tags.push_back("dump=" + dump->name);

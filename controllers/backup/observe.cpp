@@ -14,6 +14,7 @@
 #include "controllers/mover_job.h"
 #include "controllers/mover_run.h"
 #include "controllers/reasons.h"
+#include "controllers/target.h"
 #include "controllers/workload.h"
 #include "controllers/write_status.h"
 #include "jobs/protocol/dump_name.h"
@@ -150,8 +151,9 @@ class Observer {
   // A StatefulSet without replicas is told by its claims.
   bool NeedsLeftClaims() const {
     const World& world = observed_.world;
-    return world.backup.status.volumes.empty() && world.stateful_set != nullptr &&
-           world.stateful_set->replicas == 0;
+    return world.backup.status.volumes.empty() &&
+           std::ranges::any_of(world.stateful_sets,
+                               [](const auto* set) { return set->replicas == 0; });
   }
 
   void LookUpReferences() {
@@ -161,10 +163,9 @@ class Observer {
     if (world.policy == nullptr) return;
     const crds::BackupPolicySpec& spec = world.policy->spec;
     observed_.repository = context_.caches.repositories.Get({Namespace(), spec.repository});
-    observed_.stateful_set =
-        context_.caches.stateful_sets.Get({Namespace(), spec.target.stateful_set});
+    observed_.stateful_sets = TargetsOf(context_.caches, *world.policy);
     world.repository = observed_.repository.get();
-    world.stateful_set = observed_.stateful_set.get();
+    for (const auto& set : observed_.stateful_sets) world.stateful_sets.push_back(set.get());
   }
 
   void LookAtJobs() {
@@ -222,17 +223,19 @@ class Observer {
   }
 
   void LookForRestore() {
-    World& world = observed_.world;
-    if (world.stateful_set == nullptr) return;
-    for (const auto& [key, restore] : context_.caches.restores.Find(
-             index::kStatefulSet, kube::ToString(world.stateful_set->key))) {
+    for (const StatefulSetView* set : observed_.world.stateful_sets) LookForRestoreOf(*set);
+  }
+
+  void LookForRestoreOf(const StatefulSetView& set) {
+    for (const auto& [key, restore] :
+         context_.caches.restores.Find(index::kStatefulSet, kube::ToString(set.key))) {
       const bool left_down = restore->status.phase == crds::RestorePhase::kFailed &&
-                             restore->status.start_time && world.stateful_set->replicas == 0;
+                             restore->status.start_time && set.replicas == 0;
       // Pending ones have touched nothing yet, and may wait for a backup that is under way.
       const bool writing = restore->status.phase != crds::RestorePhase::kPending &&
                            restore->status.phase != crds::RestorePhase::kSucceeded &&
                            restore->status.phase != crds::RestorePhase::kFailed;
-      if (writing || left_down) world.restoring = key.name;
+      if (writing || left_down) observed_.world.restoring = key.name;
     }
   }
 
@@ -472,8 +475,11 @@ class Observer {
   Result<std::set<std::string>> ListLeftClaims() const {
     TRY(const Claims remembered, ListClaims(kube::kAnyVersion));
     const std::set<std::string> claims = NamesOf(remembered);
-    const std::vector<std::string> missing =
-        MissingClaims(*observed_.world.policy, *observed_.world.stateful_set, claims);
+    std::vector<std::string> missing;
+    for (const StatefulSetView* set : observed_.world.stateful_sets)
+      if (set->replicas == 0)
+        for (std::string& claim : MissingClaims(*observed_.world.policy, *set, claims))
+          missing.push_back(std::move(claim));
     if (missing.size() > kFewClaims) return ListClaims(kTheLatest).map(NamesOf);
     for (const std::string& name : missing) {
       const auto claim =
@@ -514,12 +520,11 @@ class Observer {
 
   // From the pods that the StatefulSet would make, where none runs.
   void InheritFromTemplate() {
-    if (observed_.stateful_set == nullptr) return;
-    const StatefulSetView& set = *observed_.stateful_set;
-    for (const auto& [name, security] : set.security)
-      for (const VolumeWorld& volume : observed_.world.volumes)
-        if (volume.claim.starts_with(name + "-" + set.key.name + "-"))
-          observed_.security[volume.claim] = security;
+    for (const StatefulSetView* set : observed_.world.stateful_sets)
+      for (const auto& [name, security] : set->security)
+        for (const VolumeWorld& volume : observed_.world.volumes)
+          if (volume.claim.starts_with(name + "-" + set->key.name + "-"))
+            observed_.security[volume.claim] = security;
   }
 
   // Backups that came earlier and wait for a slot go first.

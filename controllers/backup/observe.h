@@ -21,7 +21,7 @@ struct Observed {
   World world;
   kube::Cache<crds::BackupPolicy>::Entry policy;
   kube::Cache<crds::BackupRepository>::Entry repository;
-  kube::Cache<StatefulSetView>::Entry stateful_set;
+  std::vector<kube::Cache<StatefulSetView>::Entry> stateful_sets;
   std::vector<kube::Cache<crds::BackupRepository>::Entry> copy_repositories;
   // By claim, for those that are to be started: as whom the workload uses the volume.
   std::map<std::string, crds::MoverSecurityContext> security;

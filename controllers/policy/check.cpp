@@ -1,24 +1,15 @@
 #include "controllers/policy/check.h"
 
 #include <algorithm>
+#include <set>
 
 #include "controllers/reasons.h"
+#include "controllers/target.h"
 
 namespace holdfast::controllers {
 namespace {
 
 using Spec = crds::BackupPolicySpec;
-
-Finding NotServed(const std::string& field, const std::string& instead) {
-  return {reason::kNotSupported, field + " is not supported by this version yet; " + instead};
-}
-
-std::optional<Finding> CheckTargetKind(const Spec& spec) {
-  if (spec.target.selector)
-    return NotServed("spec.target.selector",
-                     "name one StatefulSet in spec.target.statefulSet, with a policy for each");
-  return std::nullopt;
-}
 
 std::optional<Finding> CheckHooks(const Spec& spec, bool enabled) {
   if (enabled || (spec.hooks.pre.empty() && spec.hooks.post.empty())) return std::nullopt;
@@ -115,47 +106,71 @@ std::string Joined(const std::vector<std::string>& words) {
   return text;
 }
 
+Finding NoTarget(const crds::BackupPolicy& policy) {
+  const crds::PolicyTarget& target = policy.spec.target;
+  const std::string& ns = policy.metadata.namespace_;
+  if (!target.selector)
+    return {reason::kStatefulSetNotFound,
+            "there is no StatefulSet \"" + target.stateful_set + "\" in namespace " + ns +
+                "; create it or correct spec.target.statefulSet, and this goes on by itself"};
+  return {reason::kStatefulSetNotFound,
+          "no StatefulSet in namespace " + ns + " has the labels of spec.target.selector (" +
+              DescribeTarget(target) + "); label one or correct it, and this goes on by itself"};
+}
+
+std::set<std::string> AllTemplates(const StatefulSets& sets) {
+  std::set<std::string> templates;
+  for (const StatefulSetView* set : sets)
+    templates.insert(set->claim_templates.begin(), set->claim_templates.end());
+  return templates;
+}
+
 }  // namespace
 
-Finding TooManyVolumes(const std::string& stateful_set, std::size_t volumes) {
+Finding TooManyVolumes(const crds::BackupPolicy& policy, std::size_t volumes) {
   return {reason::kTooManyVolumes,
-          "StatefulSet \"" + stateful_set + "\" has " + std::to_string(volumes) +
+          DescribeTarget(policy.spec.target) + " has " + std::to_string(volumes) +
               " volumes, and one run holds " + std::to_string(kMostVolumes) +
               " at most; name some of its templates in spec.target.volumeClaims, with a policy for "
               "each part"};
 }
 
 std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy, Allowed allowed) {
-  for (const auto check :
-       {CheckTargetKind, CheckContinuous, CheckDurations, CheckHookDurations, CheckDumpTimeouts})
+  for (const auto check : {CheckContinuous, CheckDurations, CheckHookDurations, CheckDumpTimeouts})
     if (auto finding = check(policy.spec)) return finding;
   if (auto finding = CheckHooks(policy.spec, allowed.hooks)) return finding;
   if (auto finding = CheckDumps(policy.spec, allowed.dumps)) return finding;
   return CheckSchedules(policy);
 }
 
-std::optional<Finding> CheckTarget(const crds::BackupPolicy& policy, const StatefulSetView* found) {
-  const std::string name = policy.spec.target.stateful_set;
-  if (found == nullptr)
-    return Finding{
-        reason::kStatefulSetNotFound,
-        "there is no StatefulSet \"" + name + "\" in namespace " + policy.metadata.namespace_ +
-            "; create it or correct spec.target.statefulSet, and this goes on by itself"};
-  if (found->claim_templates.empty() && policy.spec.dumps.empty())
-    return Finding{reason::kNoVolumes,
-                   "StatefulSet \"" + name +
-                       "\" has no volumeClaimTemplates, so there is nothing "
-                       "to back up; name another StatefulSet, or add spec.dumps"};
+std::optional<Finding> CheckTarget(const crds::BackupPolicy& policy, const StatefulSets& found) {
+  if (found.empty()) return NoTarget(policy);
+  const std::string name = NameTargets(policy, found);
+  const std::set<std::string> templates = AllTemplates(found);
+  if (templates.empty() && policy.spec.dumps.empty())
+    return Finding{reason::kNoVolumes, name + (found.size() == 1 ? " has" : " have") +
+                                           " no volumeClaimTemplates, so there is nothing to back "
+                                           "up; name another StatefulSet, or add spec.dumps"};
   for (const std::string& wanted : policy.spec.target.volume_claims)
-    if (std::ranges::find(found->claim_templates, wanted) == found->claim_templates.end())
-      return Finding{reason::kNoVolumes,
-                     "spec.target.volumeClaims names \"" + wanted + "\", which StatefulSet \"" +
-                         name + "\" does not have; it has: " + Joined(found->claim_templates)};
-  const std::size_t volumes =
-      static_cast<std::size_t>(found->replicas) * TemplatesOf(policy, *found).size() +
-      policy.spec.dumps.size();
-  if (volumes > kMostVolumes) return TooManyVolumes(name, volumes);
+    if (!templates.contains(wanted))
+      return Finding{reason::kNoVolumes, "spec.target.volumeClaims names \"" + wanted +
+                                             "\", which " + name +
+                                             (found.size() == 1 ? " does" : " do") + " not have; " +
+                                             (found.size() == 1 ? "it has: " : "they have: ") +
+                                             Joined({templates.begin(), templates.end()})};
+  std::size_t volumes = policy.spec.dumps.size();
+  for (const StatefulSetView* set : found)
+    volumes += static_cast<std::size_t>(set->replicas) * TemplatesOf(policy, *set).size();
+  if (volumes > kMostVolumes) return TooManyVolumes(policy, volumes);
   return std::nullopt;
+}
+
+std::string NameTargets(const crds::BackupPolicy& policy, const StatefulSets& found) {
+  if (!policy.spec.target.selector)
+    return "StatefulSet \"" + policy.spec.target.stateful_set + "\"";
+  const std::string described = DescribeTarget(policy.spec.target);
+  return std::to_string(found.size()) + (found.size() == 1 ? " StatefulSet (" : " StatefulSets (") +
+         described.substr(described.find('/') + 1) + ")";
 }
 
 std::string VolumesAndDumps(std::size_t volumes, std::size_t dumps) {
@@ -168,9 +183,14 @@ std::string VolumesAndDumps(std::size_t volumes, std::size_t dumps) {
 
 std::vector<std::string> TemplatesOf(const crds::BackupPolicy& policy,
                                      const StatefulSetView& stateful_set) {
-  if (policy.spec.target.volumes == crds::VolumeSelection::kNone) return {};
-  return policy.spec.target.volume_claims.empty() ? stateful_set.claim_templates
-                                                  : policy.spec.target.volume_claims;
+  const crds::PolicyTarget& target = policy.spec.target;
+  if (target.volumes == crds::VolumeSelection::kNone) return {};
+  std::vector<std::string> templates = stateful_set.claim_templates;
+  if (!target.volume_claims.empty())
+    std::erase_if(templates, [&](const std::string& name) {
+      return std::ranges::find(target.volume_claims, name) == target.volume_claims.end();
+    });
+  return templates;
 }
 
 std::string SeedOf(const crds::BackupPolicy& policy, const crds::Schedule& schedule) {

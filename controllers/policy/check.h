@@ -30,16 +30,20 @@ std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy, Allowed all
 
 // What a Backup's status holds (maxItems in the CRD).
 inline constexpr std::size_t kMostVolumes = 1024;
-Finding TooManyVolumes(const std::string& stateful_set, std::size_t volumes);
+Finding TooManyVolumes(const crds::BackupPolicy& policy, std::size_t volumes);
 
-// spec.target against the StatefulSet that it names; `found` is nullptr when there is none. More
-// than kMostVolumes are refused here, before anything is made for each of them.
-std::optional<Finding> CheckTarget(const crds::BackupPolicy& policy, const StatefulSetView* found);
+// spec.target against the StatefulSets that it means, of which `found` there are. More than
+// kMostVolumes are refused here, before anything is made for each of them.
+std::optional<Finding> CheckTarget(const crds::BackupPolicy& policy, const StatefulSets& found);
 
 // "2 volumes and 1 dump"; without dumps "2 volumes", and without volumes "1 dump".
 std::string VolumesAndDumps(std::size_t volumes, std::size_t dumps);
 
-// The claim templates that the policy protects: those it names, all or none.
+// "StatefulSet "mysql"", or "3 StatefulSets (app=shop)".
+std::string NameTargets(const crds::BackupPolicy& policy, const StatefulSets& found);
+
+// The claim templates that the policy protects: of those it names the ones that are there, all or
+// none.
 std::vector<std::string> TemplatesOf(const crds::BackupPolicy& policy,
                                      const StatefulSetView& stateful_set);
 

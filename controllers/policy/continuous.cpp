@@ -109,10 +109,13 @@ void NoteSaved(const World& world, ContinuousStatus& status) {
 }
 
 bool IsUnsettled(const World& world) {
-  const StatefulSetView& set = *world.stateful_set;
-  const auto pods = static_cast<std::size_t>(std::max(0, set.replicas));
-  return set.ready_replicas < set.replicas ||
-         world.mounts.size() < pods * TemplatesOf(world.policy, set).size();
+  std::size_t volumes = 0;
+  for (const StatefulSetView* set : world.stateful_sets) {
+    if (set->ready_replicas < set->replicas) return true;
+    volumes += static_cast<std::size_t>(std::max(0, set->replicas)) *
+               TemplatesOf(world.policy, *set).size();
+  }
+  return world.mounts.size() < volumes;
 }
 
 // --- One volume ---
@@ -292,12 +295,13 @@ std::string TendWatchers(const World& world, Plan& plan) {
   if (!plan.status.continuous) plan.status.continuous.emplace();
   Tending tending(world, plan);
   for (const crds::VolumeBackup& volume :
-       backup::ResolveVolumes(world.policy, *world.stateful_set, {}))
+       backup::ResolveVolumes(world.policy, world.stateful_sets, {}))
     if (!protocol::IsDump(volume.claim)) tending.Tend(volume.claim);
   tending.StopOthers();
-  if (world.stateful_set->replicas == 0)
-    plan.status.continuous->message =
-        "StatefulSet \"" + world.stateful_set->key.name + "\" has no pods, so nothing is watched";
+  for (const StatefulSetView* set : world.stateful_sets)
+    if (set->replicas == 0)
+      plan.status.continuous->message =
+          "StatefulSet \"" + set->key.name + "\" has no pods, so nothing of it is watched";
   if (IsUnsettled(world))
     plan.requeue = Sooner(plan.requeue, RequeueAt(world.now + kUnsettledPeriod));
   NoteSaved(world, *plan.status.continuous);

@@ -9,6 +9,7 @@
 #include "controllers/policy/continuous.h"
 #include "controllers/policy/runs.h"
 #include "controllers/reasons.h"
+#include "controllers/target.h"
 
 namespace holdfast::controllers::policy {
 namespace {
@@ -93,7 +94,7 @@ std::optional<Finding> CheckRepository(const World& world) {
 
 std::optional<Finding> FindStall(const World& world) {
   if (auto finding = CheckPolicy(world.policy, world.allowed)) return finding;
-  if (auto finding = CheckTarget(world.policy, world.stateful_set)) return finding;
+  if (auto finding = CheckTarget(world.policy, world.stateful_sets)) return finding;
   return CheckRepository(world);
 }
 
@@ -106,16 +107,18 @@ std::optional<Finding> CheckRepositoryReady(const World& world) {
 }
 
 std::int64_t VolumesOf(const World& world) {
-  return static_cast<std::int64_t>(
-      TemplatesOf(world.policy, *world.stateful_set).size() *
-      static_cast<std::size_t>(std::max(0, world.stateful_set->replicas)));
+  std::size_t volumes = 0;
+  for (const StatefulSetView* set : world.stateful_sets)
+    volumes += TemplatesOf(world.policy, *set).size() *
+               static_cast<std::size_t>(std::max(0, set->replicas));
+  return static_cast<std::int64_t>(volumes);
 }
 
 std::string ReadyText(const World& world) {
   return "protects " +
          VolumesAndDumps(static_cast<std::size_t>(VolumesOf(world)),
                          world.policy.spec.dumps.size()) +
-         " of StatefulSet \"" + world.policy.spec.target.stateful_set + "\"";
+         " of " + NameTargets(world.policy, world.stateful_sets);
 }
 
 // --- Retention ---
@@ -242,7 +245,7 @@ Plan Decide(const World& world) {
   Plan plan;
   plan.status = world.policy.status;
   plan.status.observed_generation = world.policy.metadata.generation;
-  plan.status.target = "StatefulSet/" + world.policy.spec.target.stateful_set;
+  plan.status.target = DescribeTarget(world.policy.spec.target);
   NoteRuns(world, plan.status);
   if (const auto stall = FindStall(world)) {
     plan.status.next_run.reset();

@@ -31,7 +31,7 @@ struct Mount {
 struct World {
   TimePoint now{};
   crds::BackupPolicy policy;
-  const StatefulSetView* stateful_set = nullptr;
+  StatefulSets stateful_sets;
   const crds::BackupRepository* repository = nullptr;
   // Where the Backups have copies, those that exist.
   std::map<std::string, const crds::BackupRepository*> copies;

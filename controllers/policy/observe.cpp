@@ -6,6 +6,7 @@
 #include "controllers/labels.h"
 #include "controllers/mover_run.h"
 #include "controllers/policy/continuous.h"
+#include "controllers/target.h"
 #include "controllers/workload.h"
 #include "controllers/write_status.h"
 
@@ -58,10 +59,10 @@ void LookAtJobs(const Context& context, World& world, std::stop_token stop) {
 // As whom and where pods use the volumes that are to be watched. A pod that is about to go is about
 // to be elsewhere, and so are its volumes. As new as can be: nothing would bring us back here.
 Result<void> LookAtMounts(const Context& context, World& world, std::stop_token stop) {
-  if (!IsContinuous(world.policy) || world.stateful_set == nullptr) return {};
+  if (!IsContinuous(world.policy) || world.stateful_sets.empty()) return {};
   std::map<std::string, Mount> mounts;
   for (const crds::VolumeBackup& volume :
-       backup::ResolveVolumes(world.policy, *world.stateful_set, {}))
+       backup::ResolveVolumes(world.policy, world.stateful_sets, {}))
     mounts[volume.claim].claim = volume.claim;
   if (mounts.empty()) return {};
   kube::ListOptions options;
@@ -120,9 +121,9 @@ Result<Observed> Observe(const Context& context, crds::BackupPolicy policy, std:
   const kube::ObjectKey key = KeyOf(world.policy.metadata);
   const crds::BackupPolicySpec& spec = world.policy.spec;
   observed.repository = context.caches.repositories.Get({key.ns, spec.repository});
-  observed.stateful_set = context.caches.stateful_sets.Get({key.ns, spec.target.stateful_set});
+  observed.stateful_sets = TargetsOf(context.caches, world.policy);
   world.repository = observed.repository.get();
-  world.stateful_set = observed.stateful_set.get();
+  for (const auto& set : observed.stateful_sets) world.stateful_sets.push_back(set.get());
   const bool shown =
       context.caches.backups.freshness().Shows({key.ns, world.policy.status.running});
   LookAtBackups(context, key, world);

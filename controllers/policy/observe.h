@@ -12,7 +12,7 @@ namespace holdfast::controllers::policy {
 struct Observed {
   World world;
   kube::Cache<crds::BackupRepository>::Entry repository;
-  kube::Cache<StatefulSetView>::Entry stateful_set;
+  std::vector<kube::Cache<StatefulSetView>::Entry> stateful_sets;
   std::vector<kube::Cache<crds::BackupRepository>::Entry> copies;
 };
 

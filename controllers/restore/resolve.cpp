@@ -264,6 +264,27 @@ bool HasPod(const ClaimName& name, const StatefulSetView& set) {
          (name.ordinal >= set.first_ordinal && name.ordinal < set.first_ordinal + set.replicas);
 }
 
+// Claims of a pod that is known are that pod's StatefulSet's, also those whose template is gone.
+bool IsOwn(const Origin& origin, const StatefulSetView& set) {
+  if (origin.pod.empty()) return ParseClaimName(origin.claim, set).has_value();
+  return origin.pod.substr(0, origin.pod.rfind('-')) == set.key.name;
+}
+
+// Where the source has volumes of this very StatefulSet, those of others are not for it: a policy
+// may protect several.
+std::vector<Origin> OriginsFor(const Found& found, const StatefulSetView& set) {
+  std::vector<Origin> own;
+  std::ranges::copy_if(found.origins, std::back_inserter(own),
+                       [&](const Origin& origin) { return IsOwn(origin, set); });
+  return own.empty() ? found.origins : own;
+}
+
+std::string Twice(const std::string& claim) {
+  return "Several volumes of the source would go into " + claim +
+         ": it is of several StatefulSets. Restore into claims instead (target: {claims: [{from, "
+         "to}]}).";
+}
+
 Resolved<Resolution> IntoSet(const World& world, const Found& found) {
   const std::string& name = world.restore.spec.target.stateful_set;
   if (!world.set)
@@ -275,9 +296,11 @@ Resolved<Resolution> IntoSet(const World& world, const Found& found) {
   Resolution resolution{found.backup, found.repository, {}, found.note};
   std::vector<std::string> unused;
   bool fits = false;
+  std::set<std::string> taken;
+  const std::vector<Origin> origins = OriginsFor(found, set);
   const auto volumes = std::ranges::count_if(
-      found.origins, [](const Origin& origin) { return !protocol::IsDump(origin.claim); });
-  for (const Origin& origin : found.origins) {
+      origins, [](const Origin& origin) { return !protocol::IsDump(origin.claim); });
+  for (const Origin& origin : origins) {
     if (protocol::IsDump(origin.claim)) continue;  // a file for a database, not a volume's content
     const auto place = PlaceInSet(origin, set, static_cast<std::size_t>(volumes));
     fits = fits || place;
@@ -287,6 +310,7 @@ Resolved<Resolution> IntoSet(const World& world, const Found& found) {
     }
     VolumeRestore volume;
     volume.claim = ClaimOf(*place, set);
+    if (!taken.insert(volume.claim).second) return Never(reason::kInvalidSpec, Twice(volume.claim));
     volume.from = origin.claim;
     volume.snapshot = origin.snapshot;
     resolution.volumes.push_back(std::move(volume));

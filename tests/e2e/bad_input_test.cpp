@@ -90,13 +90,27 @@ TEST_F(BadInputTest, CronAndTimeZone) {
 }
 
 TEST_F(BadInputTest, UnservedFieldsSayNotSupported) {
+  kubectl_.Apply(R"(
+apiVersion: holdfast.dev/v1alpha1
+kind: Restore
+metadata: {name: standby}
+spec: {source: {policy: app}, target: {statefulSet: app}, mode: Follow}
+)");
+  ASSERT_TRUE(WaitForReason("rst", "standby", "Stalled", "True", "NotSupported", seconds(60)));
+  ExpectMessage("rst", "standby", "spec.mode");
+}
+
+TEST_F(BadInputTest, ASelectorThatFitsNothingHealsWhenALabelIsSet) {
   MakeSecrets();
   kubectl_.Apply(StatefulSetYaml(1));
   kubectl_.Apply(RepositoryYaml());
   kubectl_.Apply(
-      Replaced(PolicyYaml(), "{statefulSet: app}", "{selector: {matchLabels: {app: app}}}"));
-  ASSERT_TRUE(WaitForReason("bkp", "app", "Stalled", "True", "NotSupported", seconds(60)));
-  ExpectMessage("bkp", "app", "spec.target.selector");
+      Replaced(PolicyYaml(), "{statefulSet: app}", "{selector: {matchLabels: {protect: daily}}}"));
+  ASSERT_TRUE(WaitForReason("bkp", "app", "Ready", "False", "StatefulSetNotFound", seconds(60)));
+  ExpectMessage("bkp", "app", "protect=daily");
+  kubectl_.Must({"label", "statefulset", "app", "protect=daily"});
+  ASSERT_TRUE(WaitForReason("bkp", "app", "Ready", "True", "", seconds(120)));
+  ExpectMessage("bkp", "app", "1 StatefulSet (protect=daily)");
 }
 
 TEST_F(BadInputTest, WrongPasswordHeals) {

@@ -40,6 +40,48 @@ spec:
   EXPECT_EQ(DataDigest("copy-0"), before);
 }
 
+TEST_F(RestoresTest, OnePolicyForAllStatefulSetsWithALabel) {
+  ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 2));
+  std::string web = StatefulSetYaml(1);
+  for (std::size_t at; (at = web.find("{name: app}")) != web.npos;)
+    web.replace(at, 11, "{name: web}");
+  kubectl_.Apply(web);
+  kubectl_.Must({"rollout", "status", "statefulset/web", "--timeout=120s"});
+  kubectl_.Shell("web-0", "echo first > /data/a");
+  kubectl_.Must({"label", "statefulset", "app", "web", "protect=daily"});
+  std::string policy = PolicyYaml();
+  const std::string one = "{statefulSet: app}";
+  policy.replace(policy.find(one), one.size(), "{selector: {matchLabels: {protect: daily}}}");
+  kubectl_.Apply(policy);
+  ASSERT_TRUE(WaitUntil("the policy protects both", seconds(60), [&] {
+    return ConditionMessage("bkp", "app", "Ready").find("2 StatefulSets (protect=daily)") !=
+           std::string::npos;
+  }));
+  EXPECT_EQ(FindString(kubectl_.Get("bkp", "app"), {"status", "target"}),
+            "StatefulSets/protect=daily");
+  kubectl_.Apply(BackupYaml("both"));
+  ASSERT_TRUE(WaitForPhase("bk", "both", "Succeeded", seconds(120)));
+  EXPECT_EQ(kubectl_.Must({"get", "bk", "both", "-o", "jsonpath={.status.volumes[*].claim}"}),
+            "data-app-0 data-web-0");
+  const Output tagged = Restic({"snapshots", "--json", "--no-lock", "--tag=statefulset=web"});
+  ASSERT_TRUE(tagged.ok()) << tagged.text;
+  EXPECT_EQ(ParseJson(tagged.text).value_or(Json::array()).size(), 1u) << tagged.text;
+
+  kubectl_.Shell("app-0", "echo changed > /data/empty");
+  kubectl_.Shell("web-0", "echo changed > /data/a");
+  const std::string app = DataDigest("app-0");
+  kubectl_.Apply(R"(
+apiVersion: holdfast.dev/v1alpha1
+kind: Restore
+metadata: {name: web-back}
+spec: {source: {policy: app}, target: {statefulSet: web}}
+)");
+  ASSERT_TRUE(WaitForPhase("rst", "web-back", "Succeeded", seconds(180)));
+  kubectl_.Must({"rollout", "status", "statefulset/web", "--timeout=120s"});
+  EXPECT_EQ(kubectl_.Shell("web-0", "cat /data/a"), "first\n");
+  EXPECT_EQ(DataDigest("app-0"), app) << "the other was left alone";
+}
+
 TEST_F(RestoresTest, SchedulesRunAndRetentionKeepsTheLast) {
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 1));
   kubectl_.Apply(PolicyYaml("  retention: {keepLast: 2}\n"));

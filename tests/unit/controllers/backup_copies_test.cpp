@@ -180,7 +180,7 @@ class PolicyCopiesTest : public BackupCopiesTest {
     policy_world_.policy = policy_;
     policy_world_.policy.spec.retention.keep_last = 1;
     policy_world_.repository = &source_;
-    policy_world_.stateful_set = &set_;
+    policy_world_.stateful_sets = {&set_};
     policy_world_.copies = {{"second", &second_}};
     world_.backup.status.volumes.pop_back();
     world_.backup.status.copies[0].attempts = 1;

@@ -22,7 +22,7 @@ class BackupDecideTest : public ::testing::Test {
     world_.backup = BackupNamed("run").Build();
     world_.policy = &policy_;
     world_.repository = &repository_;
-    world_.stateful_set = &stateful_set_;
+    world_.stateful_sets = {&stateful_set_};
     world_.free_slots = 4;
     settings_.progress_period = std::chrono::seconds(3);
   }
@@ -77,10 +77,26 @@ TEST_F(BackupDecideTest, ResolvesVolumesBeforeItStartsAnything) {
   EXPECT_EQ(plan.requeue, RequeueAt(world_.now));
 }
 
+TEST_F(BackupDecideTest, APolicyForSeveralStatefulSetsBacksUpTheVolumesOfAll) {
+  StatefulSetView web = StatefulSetOf(0);
+  web.key.name = "web";
+  policy_.spec.target = {};
+  policy_.spec.target.selector.emplace();
+  policy_.spec.dumps.emplace_back().name = "shop";
+  const auto volumes = ResolveVolumes(policy_, {&stateful_set_, &web}, {"data-web-3", "data-db-9"});
+  ASSERT_EQ(volumes.size(), 4u);
+  EXPECT_EQ(volumes[1].claim, "data-db-1");
+  EXPECT_EQ(volumes[2].claim, "data-web-3") << "what it has left";
+  world_.stateful_sets = {&stateful_set_, &web};
+  EXPECT_EQ(StatefulSetOf(world_, volumes[1]), "db");
+  EXPECT_EQ(StatefulSetOf(world_, volumes[2]), "web");
+  EXPECT_EQ(StatefulSetOf(world_, volumes[3]), "") << "a dump is of no StatefulSet among several";
+}
+
 TEST_F(BackupDecideTest, AScaledDownSetStillHasItsClaims) {
   stateful_set_ = StatefulSetOf(0);
   const auto volumes =
-      ResolveVolumes(policy_, stateful_set_, {"data-db-0", "data-db-7", "data-db-x", "other"});
+      ResolveVolumes(policy_, {&stateful_set_}, {"data-db-0", "data-db-7", "data-db-x", "other"});
   ASSERT_EQ(volumes.size(), 2u);
   EXPECT_EQ(volumes[1].claim, "data-db-7");
 }
@@ -96,7 +112,7 @@ TEST_F(BackupDecideTest, MoreClaimsLeftBehindThanARunHoldsAreRefused) {
 
 TEST_F(BackupDecideTest, OrdinalsStartWhereTheSetSays) {
   stateful_set_.first_ordinal = 5;
-  EXPECT_EQ(ResolveVolumes(policy_, stateful_set_, {})[0].claim, "data-db-5");
+  EXPECT_EQ(ResolveVolumes(policy_, {&stateful_set_}, {})[0].claim, "data-db-5");
 }
 
 TEST_F(BackupDecideTest, StartsAMoverForEachVolume) {
@@ -187,9 +203,9 @@ INSTANTIATE_TEST_SUITE_P(
                   "there is no BackupPolicy \"nightly\" in namespace shop; create it", true},
         BlockCase{"BadPolicy", [](World& w) { w.policy = &kBadPolicy; }, reason::kPolicyNotReady,
                   "spec.jitter", true},
-        BlockCase{"NoStatefulSet", [](World& w) { w.stateful_set = nullptr; },
+        BlockCase{"NoStatefulSet", [](World& w) { w.stateful_sets.clear(); },
                   reason::kStatefulSetNotFound, "there is no StatefulSet \"db\"", true},
-        BlockCase{"NoTemplates", [](World& w) { w.stateful_set = &kNoTemplates; },
+        BlockCase{"NoTemplates", [](World& w) { w.stateful_sets = {&kNoTemplates}; },
                   reason::kNoVolumes, "has no volumeClaimTemplates", true},
         BlockCase{"NoRepository", [](World& w) { w.repository = nullptr; },
                   reason::kRepositoryNotFound, "there is no BackupRepository \"offsite\"", true},

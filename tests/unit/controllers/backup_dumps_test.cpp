@@ -45,7 +45,7 @@ class BackupDumpsTest : public ::testing::Test {
     world_.backup = BackupNamed("run").Build();
     world_.policy = &policy_;
     world_.repository = &repository_;
-    world_.stateful_set = &stateful_set_;
+    world_.stateful_sets = {&stateful_set_};
     world_.free_slots = 4;
     world_.allowed = {.hooks = true, .dumps = true};
     settings_.cluster_name = "prod";

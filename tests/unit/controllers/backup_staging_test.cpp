@@ -33,7 +33,7 @@ class BackupStagingTest : public ::testing::Test {
     world_.backup = BackupNamed("run").Build();
     world_.policy = &policy_;
     world_.repository = &repository_;
-    world_.stateful_set = &stateful_set_;
+    world_.stateful_sets = {&stateful_set_};
     world_.allowed.hooks = true;
     world_.free_slots = 4;
     world_.storage.snapshots_served = true;

@@ -72,7 +72,7 @@ class PolicyContinuousTest : public ::testing::Test {
   }
   Plan DecideAt(const std::string& now) {
     world_.now = At(now);
-    world_.stateful_set = &stateful_set_;
+    world_.stateful_sets = {&stateful_set_};
     world_.repository = &repository_;
     return Decide(world_);
   }
@@ -187,7 +187,7 @@ TEST_F(PolicyContinuousTest, ScaledToNothingNothingIsWatched) {
   const Plan plan = DecideAt("2026-06-01T10:00:00Z");
   EXPECT_THAT(Names(plan.unwatch), ElementsAre("w"));
   EXPECT_EQ(plan.status.continuous->message,
-            "StatefulSet \"db\" has no pods, so nothing is watched");
+            "StatefulSet \"db\" has no pods, so nothing of it is watched");
   EXPECT_FALSE(plan.requeue.at);
 }
 

@@ -24,7 +24,7 @@ class PolicyDecideTest : public ::testing::Test {
   }
   Plan DecideAgain(const std::string& now) {
     world_.now = At(now);
-    world_.stateful_set = &stateful_set_;
+    world_.stateful_sets = {&stateful_set_};
     world_.repository = &repository_;
     return Decide(world_);
   }
@@ -167,7 +167,7 @@ TEST_F(PolicyDecideTest, AMissingStatefulSetSaysWhatToDoAndHeals) {
 
 TEST_F(PolicyDecideTest, AMissingRepositoryIsNamed) {
   world_.policy = Daily().Build();
-  world_.stateful_set = &stateful_set_;
+  world_.stateful_sets = {&stateful_set_};
   const Plan plan = Decide(world_);
   EXPECT_EQ(Ready(plan).reason, reason::kRepositoryNotFound);
   EXPECT_THAT(Ready(plan).message, HasSubstr("\"offsite\" in namespace shop"));
@@ -207,27 +207,6 @@ TEST_F(PolicyDecideTest, ASettledPolicySaysNothingNew) {
   const Plan plan = DecideAgain("2026-06-01T00:30:00Z");
   EXPECT_EQ(plan.status, world_.policy.status) << "resourceVersion stands still";
 }
-
-struct FieldCase {
-  const char* field;
-  void (*set)(crds::BackupPolicy&);
-};
-
-class NotSupportedTest : public ::testing::TestWithParam<FieldCase> {};
-
-TEST_P(NotSupportedTest, NamesTheField) {
-  crds::BackupPolicy policy = Daily().Build();
-  GetParam().set(policy);
-  const auto finding = CheckPolicy(policy, {.hooks = true});
-  ASSERT_TRUE(finding);
-  EXPECT_EQ(finding->reason, reason::kNotSupported);
-  EXPECT_THAT(finding->message, HasSubstr(std::string(GetParam().field) + " is not supported"));
-}
-
-INSTANTIATE_TEST_SUITE_P(Fields, NotSupportedTest,
-                         ::testing::Values(FieldCase{"spec.target.selector", [](auto& p) {
-                                                       p.spec.target.selector.emplace();
-                                                     }}));
 
 TEST(CheckPolicyTest, AWrongScheduleIsNamed) {
   const auto finding =
@@ -270,18 +249,51 @@ TEST(CheckPolicyTest, NothingIsHeldForNoTimeOrForEver) {
 TEST(CheckTargetTest, ATemplateThatIsNotThereIsNamedWithThoseThatAre) {
   const auto set = StatefulSetOf(1, {"data", "logs"});
   auto policy = PolicyNamed("p").With([](auto& p) { p.spec.target.volume_claims = {"dta"}; });
-  EXPECT_EQ(CheckTarget(policy.Build(), &set)->message,
+  EXPECT_EQ(CheckTarget(policy.Build(), {&set})->message,
             "spec.target.volumeClaims names \"dta\", which StatefulSet \"db\" does not have; it "
             "has: data, logs");
+}
+
+crds::BackupPolicy ForLabel(const std::string& value) {
+  return PolicyNamed("p")
+      .With([&](auto& p) {
+        p.spec.target.stateful_set.clear();
+        p.spec.target.selector.emplace().match_labels = {{"app", value}};
+      })
+      .Build();
+}
+
+TEST(CheckTargetTest, ASelectorThatFitsNothingIsNamed) {
+  const auto finding = CheckTarget(ForLabel("shop"), {});
+  EXPECT_EQ(finding->reason, reason::kStatefulSetNotFound);
+  EXPECT_THAT(finding->message, HasSubstr("(StatefulSets/app=shop)"));
+}
+
+TEST(CheckTargetTest, ATemplateNeedBeInOneOfSeveralStatefulSets) {
+  const auto first = StatefulSetOf(1, {"data"});
+  const auto second = StatefulSetOf(600, {"logs"});
+  auto policy = ForLabel("shop");
+  policy.spec.target.volume_claims = {"data"};
+  EXPECT_EQ(CheckTarget(policy, {&first, &second}), std::nullopt);
+  EXPECT_EQ(TemplatesOf(policy, second), std::vector<std::string>{});
+  policy.spec.target.volume_claims = {"dta"};
+  EXPECT_THAT(CheckTarget(policy, {&first, &second})->message,
+              HasSubstr("2 StatefulSets (app=shop) do not have; they have: data, logs"));
+}
+
+TEST(CheckTargetTest, TheVolumesOfAllStatefulSetsCount) {
+  const auto half = StatefulSetOf(600, {"data"});
+  EXPECT_EQ(CheckTarget(ForLabel("shop"), {&half}), std::nullopt);
+  EXPECT_EQ(CheckTarget(ForLabel("shop"), {&half, &half})->reason, reason::kTooManyVolumes);
 }
 
 TEST(CheckTargetTest, MoreVolumesThanARunHoldsAreRefused) {
   auto policy = PolicyNamed("p");
   auto set = StatefulSetOf(512, {"data", "logs"});
-  EXPECT_EQ(CheckTarget(policy.Build(), &set), std::nullopt);
+  EXPECT_EQ(CheckTarget(policy.Build(), {&set}), std::nullopt);
   for (const int replicas : {513, std::numeric_limits<int>::max()}) {
     set.replicas = replicas;
-    EXPECT_EQ(CheckTarget(policy.Build(), &set)->reason, reason::kTooManyVolumes);
+    EXPECT_EQ(CheckTarget(policy.Build(), {&set})->reason, reason::kTooManyVolumes);
   }
 }
 

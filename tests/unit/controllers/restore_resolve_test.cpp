@@ -206,6 +206,27 @@ const crds::Backup kTwoVolumes =
     Backup("nightly", kNoon, BackupPhase::kSucceeded,
            {Volume("data-pg-0", "pg-0", Id('a')), Volume("data-pg-1", "pg-1", Id('b'))});
 
+TEST(ResolveTest, OfABackupOfSeveralStatefulSetsOnlyItsOwnVolumesAreTaken) {
+  const crds::Backup both =
+      Backup("nightly", kNoon, BackupPhase::kSucceeded,
+             {Volume("data-mysql-0", "mysql-0", Id('a')), Volume("data-pg-0", "pg-0", Id('b')),
+              Volume("data-pg-1", "pg-1", Id('c'))});
+  const auto resolution = Resolve(InPlaceFromBackup(both, 2));
+  ASSERT_TRUE(resolution);
+  EXPECT_THAT(Pairs(*resolution), ElementsAre("data-pg-0<-data-pg-0@b", "data-pg-1<-data-pg-1@c"));
+  EXPECT_EQ(resolution->note, "");
+}
+
+TEST(ResolveTest, TwoVolumesNeverGoIntoOneClaim) {
+  const crds::Backup others =
+      Backup("nightly", kNoon, BackupPhase::kSucceeded,
+             {Volume("data-mysql-0", "mysql-0", Id('a')), Volume("data-web-0", "web-0", Id('b'))});
+  const auto problem = Resolve(InPlaceFromBackup(others, 1));
+  ASSERT_FALSE(problem);
+  EXPECT_TRUE(problem.error().final);
+  EXPECT_THAT(problem.error().message, HasSubstr("would go into data-pg-0"));
+}
+
 TEST(ResolveTest, ABackupThatIsNotThereOrNotOverIsWaitedFor) {
   World world = InPlaceFromBackup(kTwoVolumes, 2);
   world.backup->status.phase = BackupPhase::kRunning;
