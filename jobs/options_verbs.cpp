@@ -133,6 +133,12 @@ void AddBackup(CLI::App& app, Typed& typed) {
                   "When files cannot be read: fail (exit 3) or warn (exit 0). The snapshot is made "
                   "in both cases")
       ->check(CLI::IsMember({"fail", "warn"}));
+  auto* as = verb.add_option("--manifests-as", typed.backup.manifests_path,
+                             "Save the workload's manifests too, in a snapshot with this path");
+  verb.add_option("--manifests-from", typed.backup.manifests_folder,
+                  "The folder that they are made from")
+      ->needs(as)
+      ->capture_default_str();
 }
 
 void AddRestore(CLI::App& app, Typed& typed) {
@@ -145,6 +151,8 @@ void AddRestore(CLI::App& app, Typed& typed) {
   verb.add_option("-t,--target", restore.target, "The directory to restore into; made when missing")
       ->required();
   verb.add_option("--as-of", typed.as_of, "With latest: not after this time (RFC 3339)");
+  verb.add_flag("--refuse-secrets", typed.restore.refuse_secrets,
+                "Restore no snapshot that holds Secrets (tag contains=secrets)");
   AddList(verb, "--path", restore.paths,
           "Restore only this path below the snapshot's root; may be repeated");
   verb.add_option("--overwrite", typed.overwrite,

@@ -81,6 +81,7 @@ class Archiver {
   Result<Node> StoreDirectory(Fd source, const repo::Snapshot* parent);
   Result<Node> StoreFile(Fd source, Node node);
   Result<Node> StoreStream(TimePoint now);
+  Result<Node> StoreMade();
   Result<Id> StoreAncestors(Node node);
   Node AncestorNode(std::size_t depth, const Node& source) const;
   Result<Id> StoreTree(const Node& only);
@@ -129,7 +130,8 @@ Result<ArchiveReport> Archiver::Run(const std::vector<repo::Snapshot>& parents,
   TRY(const repo::Snapshot* parent, ChooseParent(parents));
   if (parent != nullptr) snapshot.parent = parent->id;
   // Good enough, and they cost no second look at every file.
-  if (parent != nullptr && parent->summary && options_.stream_name.empty())
+  const bool scanned = options_.stream_name.empty() && options_.made.empty();
+  if (parent != nullptr && parent->summary && scanned)
     meter_.SetTotals(parent->summary->total_files_processed,
                      parent->summary->total_bytes_processed);
   meter_.SetPhase("transfer");
@@ -150,6 +152,10 @@ Result<ArchiveReport> Archiver::Run(const std::vector<repo::Snapshot>& parents,
 
 // The snapshot's tree.
 Result<Id> Archiver::StoreSource(const repo::Snapshot* parent, TimePoint now) {
+  if (!options_.made.empty()) {
+    TRY(Node directory, StoreMade());
+    return StoreAncestors(std::move(directory));
+  }
   if (!options_.stream_name.empty()) {
     TRY(Node file, StoreStream(now));
     Node directory = AncestorNode(path_.components.size() - 1, file);
@@ -248,6 +254,30 @@ Result<Node> Archiver::StoreStream(TimePoint now) {
   return file;
 }
 
+// Owned by nobody in particular, and of no time: what they are is all that there is to them.
+Result<Node> Archiver::StoreMade() {
+  repo::TreeBuilder tree;
+  for (const MadeFile& file : options_.made) {
+    const ByteView content = AsBytes(file.content);
+    TRY(const repo::SavedBlob saved, repository_.SaveBlob(BlobType::kData, content, stop_));
+    tally_.Blob(BlobType::kData, content.size(), saved);
+    Node node;
+    node.name = file.name;
+    node.mode = 0600;
+    node.links = 1;
+    node.size = content.size();
+    node.content.emplace(1, saved.id);
+    TRY_VOID(tree.Add(node));
+    tally_.File(node, nullptr, false);
+  }
+  Node directory = AncestorNode(path_.components.size() - 1, Node());
+  const std::string text = tree.Finish();
+  TRY(const repo::SavedBlob saved, repository_.SaveBlob(BlobType::kTree, AsBytes(text), stop_));
+  tally_.Blob(BlobType::kTree, text.size(), saved);
+  directory.subtree = saved.id;
+  return directory;
+}
+
 // The directories above the source, one entry each: their own metadata when they are real, the
 // source's times and neutral owners when the path is a name given by the user. What is made up for
 // a stream belongs to whoever its file belongs to.
@@ -309,7 +339,7 @@ Result<ArchiveReport> Archive(repo::Repository& repository,
                               const ArchiveOptions& options, Meter& meter, const Clock& clock,
                               std::stop_token stop) {
   TRY_VOID(ExcludeList::Parse(options.excludes, options.iexcludes));
-  if (options.stream_name.empty()) TRY_VOID(CheckSource(options.source));
+  if (options.stream_name.empty() && options.made.empty()) TRY_VOID(CheckSource(options.source));
   TRY(SnapshotPath path, PathFor(options));
   return Archiver(repository, options, std::move(path), meter, std::move(stop)).Run(parents, clock);
 }

@@ -1,6 +1,6 @@
-// Makes a snapshot of a directory, of a block device or file, or of what another program writes:
-// compares every file with the parent snapshot, reads what changed and stores it, on all
-// processors.
+// Makes a snapshot of a directory, of a block device or file, of what another program writes, or of
+// files that are made here: compares every file with the parent snapshot, reads what changed and
+// stores it, on all processors.
 //
 // A file whose size, mtime, ctime and inode equal its parent's is not opened: its content and
 // attributes (a change of which would have moved ctime) are taken over.
@@ -23,6 +23,12 @@
 
 namespace holdfast::engine {
 
+// A file that is nowhere but in memory; at most 8 MiB.
+struct MadeFile {
+  std::string name;
+  std::string content;
+};
+
 struct ArchiveOptions {
   std::string source;  // a directory, a block device or a file
   // The snapshot's host and path. An empty path is the source's own absolute path.
@@ -37,6 +43,9 @@ struct ArchiveOptions {
   // name. Without the whole dump there is no snapshot.
   std::string stream_name = {};
   DumpReception* dump = nullptr;
+  // Not empty: these, by rising names, are the snapshot, instead of a source; all of the same time,
+  // so that the same files are the same tree. Needs identity.path.
+  std::vector<MadeFile> made = {};
   bool one_file_system = false;         // other file systems below the source are left out
   std::optional<repo::Id> parent = {};  // compare with this snapshot, whatever the type says
   // Fill in the meter's totals by a scan beside the backup; those of a parent are used without.

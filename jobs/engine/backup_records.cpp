@@ -29,13 +29,10 @@ std::pair<std::string, std::string> Split(const std::string& text) {
   return {text.substr(0, slash), text.substr(slash + 1)};
 }
 
-// The claim of "/<namespace>/<claim>", or the dump of "/<namespace>/dump/<name>"; empty for any
-// other path.
-std::string ClaimOf(const Snapshot& snapshot, const std::string& ns) {
+// What stands below "/<namespace>/" in its path; empty for any other path.
+std::string BelowNamespace(const Snapshot& snapshot, const std::string& ns) {
   if (snapshot.paths.size() != 1 || !snapshot.paths[0].starts_with("/" + ns + "/")) return {};
-  std::string claim = snapshot.paths[0].substr(ns.size() + 2);
-  const std::size_t name = protocol::IsDump(claim) ? protocol::kDumpPrefix.size() : 0;
-  return claim.size() > name && claim.find('/', name) == claim.npos ? claim : std::string();
+  return snapshot.paths[0].substr(ns.size() + 2);
 }
 
 protocol::BackupType TypeOf(const Snapshot& snapshot) {
@@ -50,33 +47,47 @@ TimePoint EndOf(const Snapshot& snapshot) {
   return std::max(end, snapshot.time);
 }
 
+// Of "/<namespace>/<claim>", "/<namespace>/dump/<name>" or "/<namespace>/manifests/<StatefulSet>".
+// False for other paths.
+bool AddContent(const Snapshot& snapshot, BackupRecord& record) {
+  const std::string path = BelowNamespace(snapshot, record.ns);
+  std::uint64_t files = 0, bytes = 0;
+  if (snapshot.summary) {
+    files = snapshot.summary->total_files_processed;
+    bytes = snapshot.summary->total_bytes_processed;
+  }
+  const auto [folder, name] = Split(path);
+  if (path.starts_with(protocol::kManifestsPrefix) && !name.empty())
+    record.manifests = {name, snapshot.id.Hex(), files, bytes};
+  else if (protocol::IsDump(path) ? !name.empty() : !path.empty() && path.find('/') == path.npos)
+    record.volumes = {{path, TagValue(snapshot, "pod"), snapshot.id.Hex(), files, bytes}};
+  else
+    return false;
+  return true;
+}
+
 // What one snapshot says of the Backup it belongs to; nullopt for one that belongs to none.
 std::optional<BackupRecord> RecordOf(const Snapshot& snapshot) {
   BackupRecord record;
   record.cluster = snapshot.hostname;
   std::tie(record.ns, record.name) = Split(TagValue(snapshot, "backup"));
   const auto [policy_ns, policy] = Split(TagValue(snapshot, "policy"));
-  const std::string claim = ClaimOf(snapshot, record.ns);
   if (record.ns.empty() || record.name.empty() || policy_ns != record.ns || policy.empty() ||
-      claim.empty())
+      !AddContent(snapshot, record))
     return std::nullopt;
   record.policy = policy;
   record.stateful_set = TagValue(snapshot, "statefulset");
   record.type = TypeOf(snapshot);
   record.start = snapshot.time;
   record.end = EndOf(snapshot);
-  RecordedVolume volume{claim, TagValue(snapshot, "pod"), snapshot.id.Hex()};
-  if (snapshot.summary) {
-    volume.files = snapshot.summary->total_files_processed;
-    volume.bytes = snapshot.summary->total_bytes_processed;
-  }
-  record.volumes = {std::move(volume)};
   return record;
 }
 
 void Join(BackupRecord& record, BackupRecord&& more) {
   record.start = std::min(record.start, more.start);
   record.end = std::max(record.end, more.end);
+  if (!more.manifests.snapshot.empty()) record.manifests = std::move(more.manifests);
+  if (more.volumes.empty()) return;
   RecordedVolume& volume = more.volumes.front();
   const auto same = std::ranges::find(record.volumes, volume.claim, &RecordedVolume::claim);
   if (same != record.volumes.end())
@@ -104,6 +115,7 @@ std::vector<BackupRecord> RecordsOf(std::span<const Snapshot> snapshots,
   }
   std::vector<BackupRecord> records;
   for (auto& [key, record] : found) {
+    if (record.volumes.empty()) continue;  // manifests alone are of a run that made no backup
     std::ranges::sort(record.volumes, {}, &RecordedVolume::claim);
     records.push_back(std::move(record));
   }

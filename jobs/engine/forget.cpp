@@ -17,6 +17,17 @@ bool Fits(const repo::Snapshot& snapshot, const ForgetOptions& options) {
          (options.tag.empty() || HasTag(snapshot, options.tag));
 }
 
+// The manifests of the volume's namespace, which go with the volume's snapshots of their Backup.
+bool FitsAsManifests(const repo::Snapshot& snapshot, const ForgetOptions& options) {
+  const std::string& path = options.identity.path;
+  const std::size_t end = path.find('/', 1);
+  if (end == path.npos || snapshot.paths.size() != 1) return false;
+  const std::string folder = path.substr(0, end + 1).append(protocol::kManifestsPrefix);
+  return snapshot.paths.front().starts_with(folder) &&
+         Matches(snapshot, {options.identity.host, ""}) &&
+         (options.tag.empty() || HasTag(snapshot, options.tag));
+}
+
 // The ids of snapshots that were copied from those named.
 std::vector<std::string> CopiesOf(const std::vector<repo::Snapshot>& snapshots,
                                   const std::vector<std::string>& originals) {
@@ -36,7 +47,7 @@ Result<std::vector<Decision>> DecideByName(repo::Repository& repository,
     auto found = repository.FindSnapshot(name, stop);
     if (!found && options.missing_ok && IsAbsent(found.error())) continue;
     TRY(repo::Snapshot snapshot, std::move(found));
-    if (!Fits(snapshot, options))
+    if (!Fits(snapshot, options) && !FitsAsManifests(snapshot, options))
       return Fail(Code::kInvalid, "snapshot " + snapshot.id.Short() +
                                       " is not of the host, path and tag given; nothing was "
                                       "removed");

@@ -38,7 +38,8 @@ struct ForgetOptions {
   // Counts in each group of snapshots for itself, so that host and path may be left out.
   std::optional<Grouping> group_by;
   // By name: these snapshots; the policy is then not used. One that does not fit a host, path or
-  // tag given above is Invalid, so that a false list removes nothing of others.
+  // tag given above is Invalid, so that a false list removes nothing of others. With a volume's go
+  // the manifests of its namespace, of that host and tag.
   std::vector<std::string> ids;
   bool missing_ok = false;  // ids that no snapshot has are passed over
   // The ids, whole ones, are of another repository: those that were copied from them are meant.

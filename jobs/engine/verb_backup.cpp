@@ -1,5 +1,6 @@
 #include <spdlog/fmt/fmt.h>
 
+#include "jobs/engine/manifests.h"
 #include "jobs/engine/verb.h"
 
 namespace holdfast::engine {
@@ -19,6 +20,40 @@ void CopyArchive(const ArchiveReport& report, MoverResult& result) {
   result.bytes_added = summary.data_added_packed;
   result.changed_while_read = report.changed_while_read;
   result.skipped = report.sockets_skipped;
+}
+
+Result<ArchiveReport> ArchiveManifests(const BackupRequest& request, OpenedSnapshots& opened,
+                                       const Surroundings& around, MoverResult& result,
+                                       std::stop_token stop) {
+  TRY(ComposedManifests composed, ComposeManifests(request.manifests_folder));
+  if (composed.files.empty()) return Fail(Code::kInvalid, "there are no manifests to keep");
+  result.manifests_missing = composed.missing;
+  result.manifests_secrets = composed.secrets;
+  ArchiveOptions options;
+  options.identity = {request.archive.identity.host, request.manifests_path};
+  options.type = request.archive.type;
+  options.tags = request.archive.tags;
+  std::erase_if(options.tags, [](const std::string& tag) { return tag.starts_with("pod="); });
+  if (composed.secrets) options.tags.push_back(kContainsSecrets);
+  options.made = std::move(composed.files);
+  return UnderLock(opened.session, stop, [&](std::stop_token inner) {
+    return Archive(opened.session.repository(), opened.snapshots, options, around.meter,
+                   around.clock, inner);
+  });
+}
+
+void SaveManifests(const BackupRequest& request, OpenedSnapshots& opened,
+                   const Surroundings& around, MoverResult& result, std::stop_token stop) {
+  if (request.manifests_path.empty()) return;
+  const auto report = ArchiveManifests(request, opened, around, result, stop);
+  if (!report) {
+    result.manifests_error = report.error().message;
+    around.warnings << "the manifests were not saved: " << result.manifests_error << "\n";
+    return;
+  }
+  result.manifests = report->snapshot.id.Hex();
+  result.manifests_files = report->snapshot.summary->total_files_processed;
+  result.manifests_bytes = report->snapshot.summary->total_bytes_processed;
 }
 
 }  // namespace
@@ -51,8 +86,9 @@ Try<MoverResult> Execute(const BackupRequest& request, const Surroundings& aroun
   if (!archived && dump && dump->failure() && dump->failure()->code != Code::kCancelled)
     return tl::make_unexpected(Failure{archived.error(), ExitCode::kDumpFailed});
   TRY(const ArchiveReport report, std::move(archived));
-  around.meter.Finish();
   CopyArchive(report, result);
+  SaveManifests(request, opened, around, result, stop);
+  around.meter.Finish();
   CopyProblems(report.unreadable, result, around.warnings);
   if (report.sockets_skipped != 0)
     around.warnings << report.sockets_skipped << " sockets were skipped: they have no content\n";

@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "jobs/engine/manifests.h"
 #include "jobs/engine/verb.h"
 
 namespace holdfast::engine {
@@ -26,6 +27,14 @@ void JudgeRestore(const RestoreReport& report, MoverResult& result) {
   }
 }
 
+Result<void> CheckHoldsNoSecrets(const repo::Snapshot& snapshot) {
+  if (std::ranges::find(snapshot.tags, kContainsSecrets) == snapshot.tags.end()) return {};
+  return Fail(Code::kNotSupported,
+              "snapshot " + snapshot.id.Short() +
+                  " holds Secrets, which are not written into a volume; get them with restic or "
+                  "holdfast-mover and the repository's password");
+}
+
 }  // namespace
 
 Try<MoverResult> Execute(const RestoreRequest& request, const Surroundings& around,
@@ -35,6 +44,7 @@ Try<MoverResult> Execute(const RestoreRequest& request, const Surroundings& arou
   const auto [name, subfolder] = SplitSnapshotName(request.snapshot);
   TRY(OpenedSnapshot opened, OpenOne(around, name, request.identity, request.as_of, stop));
   result.snapshot = opened.snapshot.id.Hex();
+  if (request.refuse_secrets) TRY_VOID(CheckHoldsNoSecrets(opened.snapshot));
   RestoreOptions options = request.restore;
   // While one thread waits for a store behind a network, another writes.
   options.threads =

@@ -40,6 +40,10 @@ struct BackupRequest {
   std::string dump_pipe = {};  // not empty: receive a dump by it (dump_reception.h)
   std::chrono::seconds dump_timeout{0};
   bool unreadable_fail = true;  // exit 3 when files are missing from the snapshot, otherwise 0
+  // A second snapshot, of what ComposeManifests makes of a folder; an empty path is none. That it
+  // cannot be made is told in the result, and no failure of the first one.
+  std::string manifests_path = {};
+  std::string manifests_folder = protocol::kManifestsPath;
 };
 
 struct RestoreRequest {
@@ -47,6 +51,7 @@ struct RestoreRequest {
   std::string snapshot = "latest";  // id, its first digits, or "latest" of the identity
   protocol::Identity identity;
   std::optional<TimePoint> as_of;
+  bool refuse_secrets = false;  // NotSupported for a snapshot with the tag kContainsSecrets
 };
 
 struct ForgetRequest {

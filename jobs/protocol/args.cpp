@@ -90,6 +90,7 @@ Words CommandLine(const BackupArgs& args) {
   Options(words, "tag", args.tags);
   Options(words, "exclude", args.excludes);
   Option(words, "unreadable", args.unreadable_fail ? "fail" : "warn");
+  Option(words, "manifests-as", args.manifests_path);
   if (!args.dump) {
     words.push_back(kDataPath);
     return words;
@@ -109,6 +110,7 @@ Words CommandLine(const RestoreArgs& args) {
   Option(words, "overwrite", args.overwrite);
   Flag(words, "delete-extra", args.delete_extra);
   Flag(words, "verify", args.verify);
+  Flag(words, "refuse-secrets", true);
   Option(words, "target", kDataPath);
   words.push_back(args.snapshot.empty() ? "latest" : args.snapshot);
   return words;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace holdfast::protocol {
@@ -24,6 +25,18 @@ inline constexpr const char* kDumpProgramName = "holdfast-dump";
 inline constexpr const char* kDumpPipeName = "stream";
 
 inline constexpr const char* kGoogleKeyFile = "/holdfast/google/key.json";  // of spec.gcs
+
+// What the manifests of a workload are made of: a list of objects as JSON, and a folder of keys for
+// each ConfigMap and each Secret.
+inline constexpr const char* kManifestsPath = "/holdfast/manifests";
+// Of their snapshot: "/<namespace>/manifests/<StatefulSet>", which no claim's can be.
+inline constexpr std::string_view kManifestsPrefix = "manifests/";
+inline std::string ManifestsPath(const std::string& ns, const std::string& stateful_set) {
+  return "/" + ns + "/" + std::string(kManifestsPrefix) + stateful_set;
+}
+inline constexpr const char* kObjectsFile = "objects/list.json";
+inline constexpr const char* kConfigMapsFolder = "configmaps";
+inline constexpr const char* kSecretsFolder = "secrets";
 
 // Where the same is for the repository that is copied from: /holdfast/from-password/value and so
 // on. Its store's credentials are in the variables below with FROM_ before their names.
@@ -89,8 +102,11 @@ struct BackupArgs {
   // Fail: exit kUnreadableFiles as a failure. Warn: the same counts, exit kOk.
   bool unreadable_fail = true;
   std::optional<DumpArgs> dump;
+  // Of a second snapshot, of the manifests at kManifestsPath; empty: none.
+  std::string manifests_path = {};
 };
 
+// What a volume is given is never a snapshot that holds Secrets.
 struct RestoreArgs {
   RepositoryArgs repository;
   std::string snapshot;            // 64 hex digits; empty selects by identity

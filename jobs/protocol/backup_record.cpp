@@ -27,6 +27,11 @@ RecordedVolume VolumeIn(const Json& object) {
           FindString(object, {"snapshot"}), Count(object, "files"), Count(object, "bytes")};
 }
 
+RecordedManifests ManifestsIn(const Json& object) {
+  return {FindString(object, {"statefulSet"}), FindString(object, {"snapshot"}),
+          Count(object, "files"), Count(object, "bytes")};
+}
+
 bool IsWhole(const BackupRecord& record) {
   return !record.name.empty() && !record.ns.empty() && !record.policy.empty() &&
          !record.volumes.empty() && std::ranges::none_of(record.volumes, [](const auto& volume) {
@@ -44,16 +49,22 @@ std::string EncodeLine(const BackupRecord& record) {
                        {"snapshot", volume.snapshot},
                        {"files", volume.files},
                        {"bytes", volume.bytes}});
-  const Json line = {{"type", "backup"},
-                     {"cluster", record.cluster},
-                     {"namespace", record.ns},
-                     {"name", record.name},
-                     {"policy", record.policy},
-                     {"statefulSet", record.stateful_set},
-                     {"backupType", BackupTypeName(record.type)},
-                     {"start", FormatTime(record.start)},
-                     {"end", FormatTime(record.end)},
-                     {"volumes", std::move(volumes)}};
+  Json line = {{"type", "backup"},
+               {"cluster", record.cluster},
+               {"namespace", record.ns},
+               {"name", record.name},
+               {"policy", record.policy},
+               {"statefulSet", record.stateful_set},
+               {"backupType", BackupTypeName(record.type)},
+               {"start", FormatTime(record.start)},
+               {"end", FormatTime(record.end)},
+               {"volumes", std::move(volumes)}};
+  const RecordedManifests& manifests = record.manifests;
+  if (!manifests.snapshot.empty())
+    line["manifests"] = {{"statefulSet", manifests.stateful_set},
+                         {"snapshot", manifests.snapshot},
+                         {"files", manifests.files},
+                         {"bytes", manifests.bytes}};
   return DumpJson(line) + "\n";
 }
 
@@ -71,6 +82,8 @@ std::optional<BackupRecord> DecodeBackupRecord(std::string_view line) {
   record.end = Time(*parsed, "end");
   if (const Json* volumes = Find(*parsed, {"volumes"}); volumes != nullptr && volumes->is_array())
     for (const Json& volume : *volumes) record.volumes.push_back(VolumeIn(volume));
+  if (const Json* manifests = Find(*parsed, {"manifests"}))
+    record.manifests = ManifestsIn(*manifests);
   return IsWhole(record) ? std::optional(std::move(record)) : std::nullopt;
 }
 

@@ -4,7 +4,8 @@
 //
 //   {"type":"backup","cluster":"prod","namespace":"shop","name":"nightly-20260801-1200",
 //    "policy":"nightly","statefulSet":"db","backupType":"full","start":"...","end":"...",
-//    "volumes":[{"claim":"data-db-0","pod":"db-0","snapshot":"...","files":12,"bytes":4096}]}
+//    "volumes":[{"claim":"data-db-0","pod":"db-0","snapshot":"...","files":12,"bytes":4096}],
+//    "manifests":{"statefulSet":"db","snapshot":"...","files":5,"bytes":3000}}
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,16 @@ struct RecordedVolume {
   friend bool operator==(const RecordedVolume&, const RecordedVolume&) = default;
 };
 
+// The snapshot of a workload's manifests; of them, the StatefulSet's name is all there is to know.
+struct RecordedManifests {
+  std::string stateful_set;
+  std::string snapshot;  // 64 hex digits; empty: the Backup kept none
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+
+  friend bool operator==(const RecordedManifests&, const RecordedManifests&) = default;
+};
+
 struct BackupRecord {
   std::string cluster;  // the snapshots' hostname
   std::string ns;
@@ -38,6 +49,7 @@ struct BackupRecord {
   TimePoint start{};                    // of the first volume
   TimePoint end{};                      // of the last one; where no snapshot tells, `start`
   std::vector<RecordedVolume> volumes;  // by claim
+  RecordedManifests manifests = {};
 
   friend bool operator==(const BackupRecord&, const BackupRecord&) = default;
 };

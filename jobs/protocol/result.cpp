@@ -35,6 +35,12 @@ Json ToJson(const MoverResult& result) {
   Put(object, "metadataFailures", result.metadata_failures);
   Put(object, "changedWhileRead", result.changed_while_read);
   Put(object, "skipped", result.skipped);
+  Put(object, "manifests", result.manifests);
+  Put(object, "manifestsFiles", result.manifests_files);
+  Put(object, "manifestsBytes", result.manifests_bytes);
+  Put(object, "manifestsSecrets", result.manifests_secrets);
+  Put(object, "manifestsMissing", result.manifests_missing);
+  Put(object, "manifestsError", result.manifests_error);
   Put(object, "repositoryId", result.repository_id);
   Put(object, "created", result.created);
   Put(object, "snapshots", result.snapshots);
@@ -60,8 +66,13 @@ bool Shrink(MoverResult& result) {
     result.unreadable_paths.resize(result.unreadable_paths.size() / 2);
     return true;
   }
-  if (result.message.size() > 512) {
-    result.message.resize(result.message.size() / 2);
+  for (std::string* text : {&result.message, &result.manifests_error})
+    if (text->size() > 512) {
+      text->resize(text->size() / 2);
+      return true;
+    }
+  if (!result.manifests_missing.empty()) {
+    result.manifests_missing.resize(result.manifests_missing.size() / 2);
     return true;
   }
   if (!result.lock_holders.empty()) {
@@ -122,6 +133,12 @@ Result<MoverResult> Decode(std::string_view text) {
   result.metadata_failures = count("metadataFailures");
   result.changed_while_read = count("changedWhileRead");
   result.skipped = count("skipped");
+  result.manifests = FindString(object, {"manifests"});
+  result.manifests_files = count("manifestsFiles");
+  result.manifests_bytes = count("manifestsBytes");
+  result.manifests_secrets = flag("manifestsSecrets");
+  result.manifests_missing = list("manifestsMissing");
+  result.manifests_error = FindString(object, {"manifestsError"});
   result.repository_id = FindString(object, {"repositoryId"});
   result.created = flag("created");
   result.snapshots = count("snapshots");

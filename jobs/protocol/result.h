@@ -35,6 +35,14 @@ struct MoverResult {
   std::uint64_t changed_while_read = 0;       // backup: files, stored as they were read
   std::uint64_t skipped = 0;                  // backup: sockets; they have no content
 
+  // backup: the snapshot of the manifests, where it was asked for
+  std::string manifests;  // its id
+  std::uint64_t manifests_files = 0;
+  std::uint64_t manifests_bytes = 0;
+  bool manifests_secrets = false;              // whether there are some among them
+  std::vector<std::string> manifests_missing;  // "ConfigMap/mysql": those that do not exist
+  std::string manifests_error;                 // why there is none
+
   // init, check: the repository
   std::string repository_id;  // 64 hex digits
   bool created = false;

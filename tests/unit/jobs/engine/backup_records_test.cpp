@@ -109,8 +109,28 @@ TEST(BackupRecordsTest, OfTwoAttemptsTheLaterCounts) {
   EXPECT_EQ(records[0].volumes[0].snapshot, Snapshot("data-db-0", 7).id.Hex());
 }
 
+repo::Snapshot OfManifests() {
+  repo::Snapshot snapshot = Snapshot("data-db-0", 2);
+  snapshot.paths = {"/shop/manifests/db"};
+  return snapshot;
+}
+
+TEST(BackupRecordsTest, ManifestsBelongToTheBackupOfTheirVolumes) {
+  const repo::Snapshot manifests = OfManifests();
+  for (const auto& snapshots : {std::vector{Snapshot("data-db-0"), manifests},
+                                std::vector{manifests, Snapshot("data-db-0", 3)}}) {
+    const auto records = RecordsOf(snapshots, {});
+    ASSERT_THAT(records, SizeIs(1));
+    EXPECT_THAT(records[0].volumes, SizeIs(1));
+    EXPECT_EQ(records[0].manifests,
+              (protocol::RecordedManifests{"db", manifests.id.Hex(), 12, 4096}));
+  }
+  EXPECT_THAT(RecordsOf(std::vector{manifests}, {}), IsEmpty()) << "nothing could be restored";
+}
+
 TEST(BackupRecordsTest, ALineIsReadAsItWasWritten) {
-  const auto records = RecordsOf(std::vector{Snapshot("data-db-0"), Snapshot("data-db-1")}, {});
+  const auto records =
+      RecordsOf(std::vector{Snapshot("data-db-0"), Snapshot("data-db-1"), OfManifests()}, {});
   std::ostringstream out;
   PrintRecords(out, records, true);
   EXPECT_EQ(protocol::BackupRecordsIn("warning: x\n" + out.str() + "{\"verb\":\"backups\"}\n"),

@@ -139,6 +139,7 @@ TEST(OptionsTest, UnderstandsTheOperatorsBackup) {
   args.tags = {"policy=shop/mysql", "backup=-x"};
   args.excludes = {"--tmp", "[ab]", "!keep", "**/tmp/**", "with space, and comma"};
   args.unreadable_fail = false;
+  args.manifests_path = "/shop/manifests/mysql";
   const Options options = Emitted(args);
   ExpectRepository(options);
   const auto& request = std::get<engine::BackupRequest>(options.request);
@@ -148,6 +149,8 @@ TEST(OptionsTest, UnderstandsTheOperatorsBackup) {
   EXPECT_EQ(request.archive.excludes, args.excludes);
   EXPECT_EQ(request.archive.source, protocol::kDataPath);
   EXPECT_FALSE(request.unreadable_fail);
+  EXPECT_EQ(request.manifests_path, args.manifests_path);
+  EXPECT_EQ(request.manifests_folder, protocol::kManifestsPath);
 }
 
 TEST(OptionsTest, UnderstandsTheOperatorsRestore) {
@@ -170,6 +173,7 @@ TEST(OptionsTest, UnderstandsTheOperatorsRestore) {
   EXPECT_EQ(request.restore.overwrite, engine::Overwrite::kIfChanged);
   EXPECT_TRUE(request.restore.delete_extra);
   EXPECT_EQ(request.restore.target, protocol::kDataPath);
+  EXPECT_TRUE(request.refuse_secrets);
 
   args.snapshot = std::string(64, 'a');
   EXPECT_EQ(std::get<engine::RestoreRequest>(Emitted(args).request).snapshot, args.snapshot);

@@ -27,6 +27,7 @@ TEST(ArgsTest, BackupSaysWholeIdentityAndPutsValuesInOneWord) {
                                               "--unreadable=fail"}));
   EXPECT_EQ(words.front(), "backup");
   EXPECT_EQ(words.back(), kDataPath);
+  EXPECT_THAT(words, ::testing::Not(::testing::Contains(::testing::HasSubstr("manifests"))));
 }
 
 TEST(ProgressTest, LastCompleteLineWins) {
@@ -52,6 +53,12 @@ TEST(ResultTest, RoundTrip) {
   result.unreadable_paths = {"/a"};
   result.changed_while_read = 2;
   result.skipped = 4;
+  result.manifests = std::string(64, 'b');
+  result.manifests_files = 5;
+  result.manifests_bytes = 6;
+  result.manifests_secrets = true;
+  result.manifests_missing = {"ConfigMap/a"};
+  result.manifests_error = "why";
   EXPECT_EQ(Decode(Encode(result)).value(), result);
 }
 
