@@ -33,6 +33,9 @@ inline constexpr const char* kManagedSelector = "app.kubernetes.io/managed-by=ho
 // admission policy (audit.h).
 inline constexpr const char* kRequestedByAnnotation = "holdfast.dev/requested-by";
 
+// On a mover's pod: the objects whose manifests it keeps, as a JSON list.
+inline constexpr const char* kManifestsAnnotation = "holdfast.dev/manifests";
+
 // A Restore in place keeps this until the StatefulSet has its size back.
 inline constexpr const char* kScaleBackFinalizer = "holdfast.dev/scale-back";
 

@@ -171,6 +171,31 @@ void AddClaim(const MoverJob& job, Mounts& mounts) {
   mounts.devices.push_back({{"name", "data"}, {"devicePath", protocol::kDataPath}});
 }
 
+// Each a folder with a file for each key, and empty where the object does not exist.
+void MountKeys(const char* kind, const std::vector<std::string>& names, const std::string& folder,
+               Mounts& mounts) {
+  const bool secret = kind == std::string_view("secret");
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    Json source = {{"defaultMode", kSecretMode}, {"optional", true}};
+    source[secret ? "secretName" : "name"] = names[i];
+    mounts.Add("manifest-" + std::string(secret ? "secret-" : "config-") + std::to_string(i),
+               {{kind, std::move(source)}}, folder + "/" + names[i], true);
+  }
+}
+
+void MountManifests(const MoverJob& job, Mounts& mounts) {
+  if (job.objects.empty()) return;
+  const std::string top = protocol::kManifestsPath;
+  const std::string list = top + "/" + protocol::kObjectsFile;
+  const std::string annotation =
+      std::string("metadata.annotations['") + kManifestsAnnotation + "']";
+  const Json item = {{"path", FileOf(list)}, {"fieldRef", {{"fieldPath", annotation}}}};
+  mounts.Add("manifest-objects", {{"downwardAPI", {{"items", Json::array({item})}}}},
+             DirectoryOf(list), true);
+  MountKeys("configMap", job.config_maps, top + "/" + protocol::kConfigMapsFolder, mounts);
+  MountKeys("secret", job.secrets, top + "/" + protocol::kSecretsFolder, mounts);
+}
+
 Mounts MountsOf(const MoverJob& job) {
   Mounts mounts;
   if (job.dump != nullptr) mounts.mounts.push_back(DumpMount());
@@ -180,6 +205,7 @@ Mounts MountsOf(const MoverJob& job) {
   // leave alone what has one.
   if (job.repository != nullptr) mounts.Add("tmp", {{"emptyDir", Json::object()}}, "/tmp", false);
   if (!job.claim.empty()) AddClaim(job, mounts);
+  MountManifests(job, mounts);
   return mounts;
 }
 
@@ -343,10 +369,12 @@ Result<Json> BuildMoverJob(const MoverJob& job, const Settings& settings) {
   TRY_VOID(CheckClaim(job));
   TRY(Json pod, PodSpec(job, settings));
   const Json labels = Labels(job);
+  Json of_pod = {{"labels", labels}};
+  if (!job.objects.empty()) of_pod["annotations"][kManifestsAnnotation] = job.objects;
   Json spec = {{"backoffLimit", job.retries},
                {"podReplacementPolicy", "Failed"},
                {"podFailurePolicy", FailurePolicy()},
-               {"template", {{"metadata", {{"labels", labels}}}, {"spec", std::move(pod)}}}};
+               {"template", {{"metadata", std::move(of_pod)}, {"spec", std::move(pod)}}}};
   if (job.claim_is_staged) spec["suspend"] = true;
   if (job.deadline) spec["activeDeadlineSeconds"] = job.deadline->count();
   return Json{{"apiVersion", "batch/v1"},

@@ -50,6 +50,12 @@ struct MoverJob {
   const crds::Dump* dump = nullptr;
   std::string node;  // required by node affinity (kubernetes.io/hostname); empty for none
 
+  // What the manifests at protocol::kManifestsPath are made of: a JSON list of objects (empty: none
+  // are kept), and the ConfigMaps and Secrets that the kubelet mounts there.
+  std::string objects;
+  std::vector<std::string> config_maps;
+  std::vector<std::string> secrets;
+
   crds::MoverSecurityContext inherited;  // the workload's user: SecurityOf in workload.h
   crds::MoverSpec mover;                 // spec.mover of the policy, restore or repository
   int retries = 3;

@@ -25,6 +25,11 @@ inline constexpr const char* kStatefulSetNotFound = "StatefulSetNotFound";
 inline constexpr const char* kDumpsDisabled = "DumpsDisabled";
 // spec.hooks is set, and hooks are switched off in this cluster (hooks.enabled of the chart).
 inline constexpr const char* kHooksDisabled = "HooksDisabled";
+// spec.manifests.secrets is set, and that is switched off in this cluster (manifests.secrets of the
+// chart).
+inline constexpr const char* kSecretsDisabled = "SecretsDisabled";
+// spec.manifests.secrets is set, and the BackupRepository takes no Secrets (spec.acceptsSecrets).
+inline constexpr const char* kSecretsNotAccepted = "SecretsNotAccepted";
 // A schedule's cron expression cannot be read, or names a time that never comes.
 inline constexpr const char* kInvalidSchedule = "InvalidSchedule";
 // The policy runs no schedule because spec.suspend is true.
@@ -77,7 +82,8 @@ inline constexpr const char* kThawing = "Thawing";
 inline constexpr const char* kRunning = "Running";
 // Every volume has a snapshot of this run.
 inline constexpr const char* kSucceeded = "Succeeded";
-// Some volumes have a snapshot of this run, others have not.
+// Some volumes have a snapshot of this run, others have not; or the manifests that were asked for
+// have none.
 inline constexpr const char* kPartiallyFailed = "PartiallyFailed";
 // No volume has a complete snapshot of this run.
 inline constexpr const char* kFailed = "Failed";

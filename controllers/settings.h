@@ -16,6 +16,8 @@ struct Settings {
   bool hooks_enabled = false;
   // Whether policies may have commands of images that they name run beside movers (spec.dumps).
   bool dumps_enabled = false;
+  // Whether policies may have Secrets kept beside the manifests.
+  bool secrets_enabled = false;
   // How often a running mover's progress is read.
   std::chrono::seconds progress_period{3};
   // How often a healthy repository is probed, and the bounds between which an unhealthy one is.

@@ -47,6 +47,13 @@ crds::BackupStatus RecordOf(crds::BackupStatus status) {
   record.copies = std::move(status.copies);
   for (const crds::VolumeBackup& volume : status.volumes)
     record.volumes.push_back(RecordOf(volume));
+  if (status.manifests) {
+    crds::ManifestsBackup& manifests = record.manifests.emplace();
+    manifests.stateful_set = std::move(status.manifests->stateful_set);
+    manifests.state = status.manifests->state;
+    manifests.secrets = status.manifests->secrets;
+    manifests.snapshot = std::move(status.manifests->snapshot);
+  }
   return record;
 }
 

@@ -135,6 +135,7 @@ controllers::Settings SettingsFrom(const Options& options) {
   settings.believe_requested_by = options.believe_requested_by;
   settings.hooks_enabled = options.hooks;
   settings.dumps_enabled = options.dumps;
+  settings.secrets_enabled = options.manifests_secrets;
   settings.probe_period = options.probe_period;
   return settings;
 }

@@ -61,6 +61,9 @@ void Declare(CLI::App& app, Options& options) {
   app.add_flag("--dumps", options.dumps,
                "run the commands of policies' dumps, in images that the policies name")
       ->envname(EnvironmentName("--dumps"));
+  app.add_flag("--manifests-secrets", options.manifests_secrets,
+               "let policies keep Secrets beside the workload's manifests")
+      ->envname(EnvironmentName("--manifests-secrets"));
   app.add_flag("--leader-elect", options.leader_elect, "work only while holding the lease")
       ->envname(EnvironmentName("--leader-elect"));
   Add(app, "--lease-name", options.lease_name, "name of the lease");

@@ -24,8 +24,9 @@ struct Options {
   bool metrics_auth = false;  // /metrics wants a token that the API server lets in
   std::string health_address = ":8081";
   bool believe_requested_by = false;
-  bool hooks = false;  // policies may have commands run in pods
-  bool dumps = false;  // policies may have images of theirs run beside movers
+  bool hooks = false;              // policies may have commands run in pods
+  bool dumps = false;              // policies may have images of theirs run beside movers
+  bool manifests_secrets = false;  // and Secrets kept beside manifests
   bool leader_elect = false;
   std::string lease_name = "holdfast-operator";
   std::string lease_namespace;             // empty: $POD_NAMESPACE

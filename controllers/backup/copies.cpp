@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/quantity.h"
+#include "controllers/backup/manifests.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
@@ -31,11 +32,14 @@ std::chrono::seconds PauseAfter(std::int64_t attempts) {
   return std::min<std::chrono::seconds>(pause, kLongestPause);
 }
 
-std::vector<std::string> SnapshotsOf(const crds::BackupStatus& status) {
+// Manifests only with a volume.
+std::vector<std::string> GoodSnapshots(const crds::BackupStatus& status) {
   std::vector<std::string> snapshots;
   for (const crds::VolumeBackup& volume : status.volumes)
     if (volume.state == RunState::kSucceeded && !volume.snapshot.empty())
       snapshots.push_back(volume.snapshot);
+  if (!snapshots.empty() && status.manifests && !status.manifests->snapshot.empty())
+    snapshots.push_back(status.manifests->snapshot);
   return snapshots;
 }
 
@@ -52,6 +56,9 @@ std::string Obstacle(const World& world, const CopyWorld& seen, bool running) {
   if (auto why = NotReady(world.copy_source, world.backup.status.repository); !why.empty())
     return why;
   if (auto why = NotReady(seen.destination, seen.repository); !why.empty()) return why;
+  if (!Accepts(*seen.destination, world.backup.status))
+    return "BackupRepository \"" + seen.repository +
+           "\" takes no Secrets (spec.acceptsSecrets), and there are some among the manifests";
   if (seen.free_slots > 0 || running) return "";
   return "waits for one of the limits.concurrentMovers of BackupRepository \"" + seen.repository +
          "\"";
@@ -101,7 +108,7 @@ void Follow(const World& world, const CopyWorld& seen, BackupCopy& copy, Plan& p
 }  // namespace
 
 void OweCopies(const crds::BackupPolicy& policy, crds::BackupStatus& status) {
-  if (SnapshotsOf(status).empty()) return;
+  if (GoodSnapshots(status).empty()) return;
   for (const std::string& repository : policy.spec.copy_to) {
     BackupCopy copy;
     copy.repository = repository;
@@ -144,7 +151,7 @@ Result<Json> BuildCopyJob(const crds::Backup& backup, const BackupCopy& copy,
   args.repository = RepositoryArgsFor(destination, settings);
   args.from = FromArgsFor(source, settings);
   args.repository.download_per_second = args.from.download_per_second;  // what is read comes there
-  args.snapshots = SnapshotsOf(backup.status);
+  args.snapshots = GoodSnapshots(backup.status);
 
   MoverJob job;
   job.key = {backup.metadata.namespace_, CopyJobName(backup, copy)};

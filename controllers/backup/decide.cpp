@@ -7,6 +7,7 @@
 #include "controllers/backup/copies.h"
 #include "controllers/backup/freeze.h"
 #include "controllers/backup/imported.h"
+#include "controllers/backup/manifests.h"
 #include "controllers/backup/staging.h"
 #include "controllers/backup/totals.h"
 #include "controllers/mover_job.h"
@@ -66,6 +67,8 @@ std::optional<Blocker> CheckRepository(const World& world) {
         {reason::kRepositoryNotFound, "there is no BackupRepository " + name + " in namespace " +
                                           world.backup.metadata.namespace_ +
                                           "; create it, and this Backup runs by itself"}};
+  if (const auto finding = CheckSecretsAccepted(world.policy->spec, *world.repository))
+    return Blocker{*finding};
   const crds::Condition* ready =
       crds::FindCondition(world.repository->status.conditions, crds::kReady);
   if (ready != nullptr && ready->status == crds::ConditionStatus::kTrue) return std::nullopt;
@@ -233,6 +236,7 @@ void StartVolumes(const World& world, Plan& plan, Wait& wait) {
       volume.node = IsStaged(volume) ? "" : seen.node;
       volume.job = JobNameFor(world.backup, volume.claim);
       volume.message = "its mover is being started";
+      StartManifests(world, volume, plan.status);
       plan.start.push_back(volume.claim);
     } else {
       volume.message = "waits for one of the repository's limits.concurrentMovers";
@@ -253,6 +257,7 @@ void UpdateVolumes(const World& world, Plan& plan, Wait& wait) {
     FollowPod(world.volumes[i], volume, plan);
     StopUnneeded(world.volumes[i], volume, plan);
     GuardAgainstShrinking(world, world.volumes[i], volume);
+    NoteManifests(world, i, plan.status);
     const MoverState& mover = world.volumes[i].mover;
     if (!IsOver(volume) && !mover.reason.empty() && wait.reason.empty())
       wait = {mover.reason, volume.claim + ": " + mover.message};
@@ -287,6 +292,7 @@ std::string SuccessText(const BackupStatus& status) {
 
 std::string FailureText(const BackupStatus& status) {
   const int failed = static_cast<int>(status.volumes.size()) - CountSucceeded(status);
+  if (failed == 0) return "the manifests were not kept: " + status.manifests->message;
   std::string text = std::to_string(failed) + " of " + Things(status) + " failed";
   for (const VolumeBackup& volume : status.volumes)
     if (volume.state == RunState::kFailed)
@@ -295,8 +301,10 @@ std::string FailureText(const BackupStatus& status) {
 }
 
 void Finish(const World& world, BackupStatus& status) {
+  EndManifests(status);
   const int succeeded = CountSucceeded(status);
-  const bool all = succeeded == static_cast<int>(status.volumes.size());
+  const bool lacks = status.manifests && status.manifests->state != RunState::kSucceeded;
+  const bool all = succeeded == static_cast<int>(status.volumes.size()) && !lacks;
   status.phase = all              ? BackupPhase::kSucceeded
                  : succeeded == 0 ? BackupPhase::kFailed
                                   : BackupPhase::kPartiallyFailed;
@@ -490,6 +498,7 @@ void AddVolumes(const StatefulSetView& set, const std::string& claim_template,
 Plan Resolve(const World& world, Plan plan) {
   plan.status.volumes = ResolveVolumes(*world.policy, world.stateful_sets, world.claims);
   plan.status.repository = world.policy->spec.repository;
+  WantManifests(*world.policy, plan.status);
   if (plan.status.volumes.empty())
     return Block(world,
                  {{reason::kNoVolumes, NameTargets(*world.policy, world.stateful_sets) +
@@ -498,6 +507,7 @@ Plan Resolve(const World& world, Plan plan) {
   // Claims that a StatefulSet without replicas has left behind.
   if (const std::size_t count = plan.status.volumes.size(); count > kMostVolumes) {
     plan.status.volumes.clear();
+    plan.status.manifests.reset();
     return Block(world, {TooManyVolumes(*world.policy, count)}, std::move(plan));
   }
   Continue(world, {}, plan.status);

@@ -10,6 +10,7 @@
 #include "controllers/backup/copy_method.h"
 #include "controllers/backup/shrink_guard.h"
 #include "controllers/hooks/runs.h"
+#include "controllers/manifests/bundle.h"
 #include "controllers/mover_state.h"
 #include "controllers/reconciler.h"
 #include "controllers/settings.h"
@@ -65,7 +66,9 @@ struct World {
   StorageView storage;               // asked only while copy methods are open
   std::string pruning;               // the Job that prunes the repository now; empty for none
   Allowed allowed;                   // by who installed the operator
-  hooks::News hook_news;             // of this Backup
+  // Read only for the volume whose mover is to keep them, before that is started.
+  std::optional<manifests::Bundle> manifests;
+  hooks::News hook_news;  // of this Backup
 
   // Once the run is over: one for each of status.copies, and where its snapshots are.
   std::vector<CopyWorld> copies;

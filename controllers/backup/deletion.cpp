@@ -4,6 +4,7 @@
 #include <set>
 
 #include "controllers/backup/imported.h"
+#include "controllers/backup/manifests.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 
@@ -37,11 +38,14 @@ Snapshots SnapshotsOf(const DeletionWorld& world) {
     std::vector<std::string>& ids = snapshots[{claim, ""}];
     if (!id.empty() && std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
   };
+  for (const StoredSnapshot& stored : backup::SnapshotsOf(world.backup.status))
+    add(stored.claim, stored.id);
   for (const crds::VolumeBackup& volume : world.backup.status.volumes) {
-    add(volume.claim, volume.snapshot);
     for (const MoverRun& mover : world.movers)
-      if (mover.job.key.name == volume.job && mover.state.result)
+      if (mover.job.key.name == volume.job && mover.state.result) {
         add(volume.claim, mover.state.result->snapshot);
+        add(volume.claim, mover.state.result->manifests);
+      }
   }
   std::erase_if(snapshots, [](const auto& entry) { return entry.second.empty(); });
   AddCopies(world, snapshots);

@@ -18,6 +18,16 @@ crds::VolumeBackup VolumeOf(const crds::ImportedVolume& imported) {
   return volume;
 }
 
+crds::ManifestsBackup ManifestsOf(const crds::ImportedManifests& imported) {
+  crds::ManifestsBackup manifests;
+  manifests.stateful_set = imported.stateful_set;
+  manifests.snapshot = imported.snapshot;
+  manifests.files = imported.files;
+  manifests.bytes = imported.bytes;
+  manifests.state = crds::RunState::kSucceeded;
+  return manifests;
+}
+
 }  // namespace
 
 void TakeImported(const World& world, crds::BackupStatus& status) {
@@ -27,6 +37,7 @@ void TakeImported(const World& world, crds::BackupStatus& status) {
   status.volumes.clear();
   for (const crds::ImportedVolume& volume : imported.volumes)
     status.volumes.push_back(VolumeOf(volume));
+  if (imported.manifests) status.manifests = ManifestsOf(*imported.manifests);
   status.phase = crds::BackupPhase::kSucceeded;
   status.start_time = imported.start_time ? imported.start_time : metadata.creation_timestamp;
   status.completion_time = imported.completion_time ? imported.completion_time : status.start_time;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/backup/manifests.h"
 #include "controllers/backup/staging.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
@@ -61,6 +62,12 @@ bool IsDevice(const World& world, const std::string& claim) {
   return seen != world.volumes.end() && seen->source.block;
 }
 
+// Whether this volume's mover keeps the manifests too.
+bool Carries(const World& world, const crds::VolumeBackup& volume) {
+  return world.manifests && world.manifests->claim == volume.claim &&
+         world.manifests->problem.empty();
+}
+
 }  // namespace
 
 Result<Json> BuildJob(const Observed& observed, const crds::VolumeBackup& volume,
@@ -78,7 +85,15 @@ Result<Json> BuildJob(const Observed& observed, const crds::VolumeBackup& volume
                 {kPolicyLabel, world.policy->metadata.name},
                 {kRepositoryLabel, world.repository->metadata.name},
                 {kClaimLabel, volume.claim}};
-  job.command_line = protocol::CommandLine(ArgsOf(world, volume, settings));
+  protocol::BackupArgs args = ArgsOf(world, volume, settings);
+  if (Carries(world, volume)) {
+    args.manifests_path =
+        protocol::ManifestsPath(job.key.ns, world.backup.status.manifests->stateful_set);
+    job.objects = world.manifests->objects;
+    job.config_maps = world.manifests->config_maps;
+    job.secrets = world.manifests->secrets;
+  }
+  job.command_line = protocol::CommandLine(args);
   job.repository = world.repository;
   job.dump = FindDump(world.policy->spec, volume.claim);
   if (job.dump == nullptr) job.claim = IsStaged(volume) ? job.key.name : volume.claim;

@@ -7,10 +7,12 @@
 
 #include "controllers/backup/copies.h"
 #include "controllers/backup/freeze.h"
+#include "controllers/backup/manifests.h"
 #include "controllers/backup/staging.h"
 #include "controllers/finalizer.h"
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
+#include "controllers/manifests/collect.h"
 #include "controllers/mover_job.h"
 #include "controllers/mover_run.h"
 #include "controllers/reasons.h"
@@ -115,7 +117,8 @@ class Observer {
     World& world = observed_.world;
     world.backup = std::move(backup);
     world.now = context_.clock.Now();
-    world.allowed = {context_.settings.hooks_enabled, context_.settings.dumps_enabled};
+    world.allowed = {context_.settings.hooks_enabled, context_.settings.dumps_enabled,
+                     context_.settings.secrets_enabled};
     world.hook_news = context_.hooks.Look(world.backup.metadata.uid);
     LookUpReferences();
     LookAtJobs();
@@ -395,7 +398,28 @@ class Observer {
         volume.source.block = claim->second.block;
       }
     }
+    TRY_VOID(LookAtManifests());
     return LookAtStorage();
+  }
+
+  // What the volume whose mover keeps them takes along, once it may be started.
+  Result<void> LookAtManifests() {
+    World& world = observed_.world;
+    const crds::VolumeBackup* carrier = CarrierOf(world.backup.status);
+    if (carrier == nullptr || world.policy == nullptr || !MayCopy(world.backup.status)) return {};
+    const bool waits = std::ranges::any_of(world.volumes, [&](const VolumeWorld& seen) {
+      return seen.claim == carrier->claim && Waits(seen);
+    });
+    if (!waits) return {};
+    std::vector<std::string> claims;
+    for (const VolumeWorld& seen : world.volumes) claims.push_back(seen.claim);
+    const bool secrets = world.policy->spec.manifests.secrets && world.allowed.secrets &&
+                         world.repository->spec.accepts_secrets;
+    TRY(world.manifests,
+        manifests::Collect(context_.api, {Namespace(), world.backup.status.manifests->stateful_set},
+                           std::move(claims), secrets, stop_));
+    world.manifests->claim = carrier->claim;
+    return {};
   }
 
   // What copy methods are chosen by, and what staged claims are made like.

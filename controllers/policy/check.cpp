@@ -27,6 +27,15 @@ std::optional<Finding> CheckDumps(const Spec& spec, bool enabled) {
       "it, or ask whoever installed Holdfast to set dumps.enabled in the chart's values"};
 }
 
+std::optional<Finding> CheckSecrets(const Spec& spec, bool enabled) {
+  if (enabled || !spec.manifests.secrets) return std::nullopt;
+  return Finding{
+      reason::kSecretsDisabled,
+      "spec.manifests.secrets keeps Secrets in the repository, which is switched off in this "
+      "cluster; remove it, or ask whoever installed Holdfast to set manifests.secrets in the "
+      "chart's values"};
+}
+
 std::optional<Finding> CheckDuration(const std::string& field, const std::string& text) {
   if (text.empty() || ParseDuration(text)) return std::nullopt;
   return Finding{reason::kInvalidSpec, field + " \"" + text +
@@ -140,6 +149,7 @@ std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy, Allowed all
     if (auto finding = check(policy.spec)) return finding;
   if (auto finding = CheckHooks(policy.spec, allowed.hooks)) return finding;
   if (auto finding = CheckDumps(policy.spec, allowed.dumps)) return finding;
+  if (auto finding = CheckSecrets(policy.spec, allowed.secrets)) return finding;
   return CheckSchedules(policy);
 }
 
@@ -171,6 +181,16 @@ std::string NameTargets(const crds::BackupPolicy& policy, const StatefulSets& fo
   const std::string described = DescribeTarget(policy.spec.target);
   return std::to_string(found.size()) + (found.size() == 1 ? " StatefulSet (" : " StatefulSets (") +
          described.substr(described.find('/') + 1) + ")";
+}
+
+std::optional<Finding> CheckSecretsAccepted(const Spec& spec,
+                                            const crds::BackupRepository& repository) {
+  if (!spec.manifests.secrets || repository.spec.accepts_secrets) return std::nullopt;
+  return Finding{reason::kSecretsNotAccepted,
+                 "spec.manifests.secrets keeps Secrets, and BackupRepository \"" +
+                     repository.metadata.name +
+                     "\" takes none; set spec.acceptsSecrets there, for which the right to get "
+                     "Secrets is needed, or remove spec.manifests.secrets"};
 }
 
 std::string VolumesAndDumps(std::size_t volumes, std::size_t dumps) {

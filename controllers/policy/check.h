@@ -9,6 +9,7 @@
 #include "controllers/schedule.h"
 #include "controllers/views.h"
 #include "crds/types/backup_policy.h"
+#include "crds/types/backup_repository.h"
 
 namespace holdfast::controllers {
 
@@ -21,10 +22,12 @@ struct Finding {
 };
 
 // The first field that this version does not serve, or whose value cannot work; nullopt for none.
-// Hooks and dumps are only served where the person who installed the operator switched them on.
+// Hooks, dumps, and Secrets beside the manifests are only served where the person who installed the
+// operator switched them on.
 struct Allowed {
   bool hooks = false;
   bool dumps = false;
+  bool secrets = false;
 };
 std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy, Allowed allowed);
 
@@ -35,6 +38,10 @@ Finding TooManyVolumes(const crds::BackupPolicy& policy, std::size_t volumes);
 // spec.target against the StatefulSets that it means, of which `found` there are. More than
 // kMostVolumes are refused here, before anything is made for each of them.
 std::optional<Finding> CheckTarget(const crds::BackupPolicy& policy, const StatefulSets& found);
+
+// Whether the policy's repository takes the Secrets that it keeps, if it keeps any.
+std::optional<Finding> CheckSecretsAccepted(const crds::BackupPolicySpec& policy,
+                                            const crds::BackupRepository& repository);
 
 // "2 volumes and 1 dump"; without dumps "2 volumes", and without volumes "1 dump".
 std::string VolumesAndDumps(std::size_t volumes, std::size_t dumps);

@@ -95,7 +95,8 @@ std::optional<Finding> CheckRepository(const World& world) {
 std::optional<Finding> FindStall(const World& world) {
   if (auto finding = CheckPolicy(world.policy, world.allowed)) return finding;
   if (auto finding = CheckTarget(world.policy, world.stateful_sets)) return finding;
-  return CheckRepository(world);
+  if (auto finding = CheckRepository(world)) return finding;
+  return CheckSecretsAccepted(world.policy.spec, *world.repository);
 }
 
 std::optional<Finding> CheckRepositoryReady(const World& world) {

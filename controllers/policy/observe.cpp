@@ -116,7 +116,8 @@ Result<Observed> Observe(const Context& context, crds::BackupPolicy policy, std:
   Observed observed;
   World& world = observed.world;
   world.now = context.clock.Now();
-  world.allowed = {context.settings.hooks_enabled, context.settings.dumps_enabled};
+  world.allowed = {context.settings.hooks_enabled, context.settings.dumps_enabled,
+                   context.settings.secrets_enabled};
   world.policy = std::move(policy);
   const kube::ObjectKey key = KeyOf(world.policy.metadata);
   const crds::BackupPolicySpec& spec = world.policy.spec;

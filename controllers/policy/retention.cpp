@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/retention.h"
 #include "controllers/backup/imported.h"
+#include "controllers/backup/manifests.h"
 #include "controllers/labels.h"
 #include "controllers/schedule.h"
 
@@ -32,10 +33,7 @@ bool IsFailed(const Backup& backup) {
 
 bool IsGood(const Backup& backup) { return backup.status.phase == BackupPhase::kSucceeded; }
 
-bool HasSnapshot(const Backup& backup) {
-  return std::ranges::any_of(backup.status.volumes,
-                             [](const auto& volume) { return !volume.snapshot.empty(); });
-}
+bool HasSnapshot(const Backup& backup) { return !backup::SnapshotsOf(backup.status).empty(); }
 
 // A snapshot that is being copied would arrive after it was forgotten.
 bool IsBeingCopied(const Backup& backup) {
@@ -157,9 +155,8 @@ Backups ExpiredFailed(const crds::BackupPolicySpec& policy, const std::vector<Ba
 
 void AddCopies(const Backup& backup, Retention& retention) {
   for (const crds::BackupCopy& copy : backup.status.copies)
-    for (const auto& volume : backup.status.volumes)
-      if (copy.attempts > 0 && !volume.snapshot.empty())
-        retention.copies[copy.repository][volume.claim].push_back(volume.snapshot);
+    for (const backup::StoredSnapshot& stored : backup::SnapshotsOf(backup.status))
+      if (copy.attempts > 0) retention.copies[copy.repository][stored.claim].push_back(stored.id);
 }
 
 }  // namespace
@@ -179,8 +176,8 @@ Retention DecideRetention(const crds::BackupPolicySpec& policy, const std::vecto
   std::string names;
   for (const Backup* backup : expired) {
     names += backup->metadata.uid + "/";
-    for (const auto& volume : backup->status.volumes)
-      if (!volume.snapshot.empty()) retention.snapshots[volume.claim].push_back(volume.snapshot);
+    for (const backup::StoredSnapshot& stored : backup::SnapshotsOf(backup->status))
+      retention.snapshots[stored.claim].push_back(stored.id);
     retention.expired.push_back(*backup);
   }
   for (const Backup* backup : expired) AddCopies(*backup, retention);

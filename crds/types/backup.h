@@ -56,6 +56,22 @@ struct ImportedVolume {
   friend bool operator==(const ImportedVolume&, const ImportedVolume&) = default;
 };
 
+struct ImportedManifests {
+  std::string stateful_set;
+  std::string snapshot;  // 64 hex digits
+  std::int64_t files = 0;
+  std::int64_t bytes = 0;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("statefulSet", &ImportedManifests::stateful_set, kRequired);
+    visit("snapshot", &ImportedManifests::snapshot, kRequired);
+    visit("files", &ImportedManifests::files);
+    visit("bytes", &ImportedManifests::bytes);
+  }
+  friend bool operator==(const ImportedManifests&, const ImportedManifests&) = default;
+};
+
 // Snapshots that are there already: such a Backup runs nothing. Where cluster, namespace and backup
 // are empty they are those of the object itself.
 struct BackupImport {
@@ -66,6 +82,7 @@ struct BackupImport {
   std::optional<TimePoint> start_time;
   std::optional<TimePoint> completion_time;
   std::vector<ImportedVolume> volumes;
+  std::optional<ImportedManifests> manifests;
 
   template <typename V>
   static void Fields(V&& visit) {
@@ -76,6 +93,7 @@ struct BackupImport {
     visit("startTime", &BackupImport::start_time);
     visit("completionTime", &BackupImport::completion_time);
     visit("volumes", &BackupImport::volumes, kRequired);
+    visit("manifests", &BackupImport::manifests);
   }
   friend bool operator==(const BackupImport&, const BackupImport&) = default;
 };
@@ -149,6 +167,35 @@ struct VolumeBackup {
     visit("attempts", &VolumeBackup::attempts);
   }
   friend bool operator==(const VolumeBackup&, const VolumeBackup&) = default;
+};
+
+// The manifests of the workload, in a snapshot that the mover of one volume makes beside its own.
+struct ManifestsBackup {
+  std::string stateful_set;
+  std::string claim;  // of the volume whose mover makes the snapshot
+  RunState state = RunState::kPending;
+  std::string message;
+  std::string snapshot;  // 64 hex digits
+  std::int64_t files = 0;
+  std::int64_t bytes = 0;
+  bool secrets = false;              // whether there are some among them
+  std::vector<std::string> objects;  // "Service/mysql": the first of what is kept, at most 64
+  std::vector<std::string> missing;  // what is referred to and was not kept, at most 64
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("statefulSet", &ManifestsBackup::stateful_set, kRequired);
+    visit("claim", &ManifestsBackup::claim);
+    visit("state", &ManifestsBackup::state);
+    visit("message", &ManifestsBackup::message);
+    visit("snapshot", &ManifestsBackup::snapshot);
+    visit("files", &ManifestsBackup::files);
+    visit("bytes", &ManifestsBackup::bytes);
+    visit("secrets", &ManifestsBackup::secrets);
+    visit("objects", &ManifestsBackup::objects);
+    visit("missing", &ManifestsBackup::missing);
+  }
+  friend bool operator==(const ManifestsBackup&, const ManifestsBackup&) = default;
 };
 
 // The same snapshots in another repository (a policy's copyTo).
@@ -254,6 +301,7 @@ struct BackupStatus {
   std::string added;  // "38.0 MiB": bytes_added for people; the ADDED column
   std::optional<std::int64_t> unreadable;
   std::vector<VolumeBackup> volumes;
+  std::optional<ManifestsBackup> manifests;
   std::vector<BackupCopy> copies;
   BackupHooks hooks;
 
@@ -277,6 +325,7 @@ struct BackupStatus {
     visit("added", &BackupStatus::added);
     visit("unreadable", &BackupStatus::unreadable);
     visit("volumes", &BackupStatus::volumes);
+    visit("manifests", &BackupStatus::manifests);
     visit("copies", &BackupStatus::copies);
     visit("hooks", &BackupStatus::hooks);
   }

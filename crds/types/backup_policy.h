@@ -106,6 +106,19 @@ struct Staging {
   friend bool operator==(const Staging&, const Staging&) = default;
 };
 
+// The objects that make the workload up, kept in a snapshot of their own beside the volumes'.
+struct Manifests {
+  bool include = false;
+  bool secrets = false;  // the Secrets that the pods refer to, too
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("include", &Manifests::include);
+    visit("secrets", &Manifests::secrets);
+  }
+  friend bool operator==(const Manifests&, const Manifests&) = default;
+};
+
 enum class UnreadableFiles : std::uint8_t { kFail, kWarn };
 constexpr auto Names(UnreadableFiles) { return std::array<std::string_view, 2>{"Fail", "Warn"}; }
 
@@ -141,6 +154,7 @@ struct BackupPolicySpec {
   std::string volume_snapshot_class;
   Staging staging;
   FreezeHooks hooks;
+  Manifests manifests;
   Retention retention;
   std::int64_t failed_history_limit = 3;  // failed Backup objects kept
   FailurePolicy failure_policy;
@@ -163,6 +177,7 @@ struct BackupPolicySpec {
     visit("volumeSnapshotClass", &BackupPolicySpec::volume_snapshot_class);
     visit("staging", &BackupPolicySpec::staging);
     visit("hooks", &BackupPolicySpec::hooks);
+    visit("manifests", &BackupPolicySpec::manifests);
     visit("retention", &BackupPolicySpec::retention);
     visit("failedHistoryLimit", &BackupPolicySpec::failed_history_limit);
     visit("failurePolicy", &BackupPolicySpec::failure_policy);

@@ -224,7 +224,8 @@ struct BackupRepositorySpec {
   std::optional<FilesystemLocation> filesystem;
   PasswordSecret password_secret;
   bool create_if_missing = true;
-  std::string chunker_from;  // a BackupRepository
+  bool accepts_secrets = false;  // among manifests (spec.manifests.secrets of a policy)
+  std::string chunker_from;      // a BackupRepository
   std::optional<PruneSpec> prune;
   std::optional<CheckSpec> check;
   std::optional<DrillSpec> drill;
@@ -241,6 +242,7 @@ struct BackupRepositorySpec {
     visit("filesystem", &BackupRepositorySpec::filesystem);
     visit("passwordSecret", &BackupRepositorySpec::password_secret, kRequired);
     visit("createIfMissing", &BackupRepositorySpec::create_if_missing);
+    visit("acceptsSecrets", &BackupRepositorySpec::accepts_secrets);
     visit("chunkerFrom", &BackupRepositorySpec::chunker_from);
     visit("prune", &BackupRepositorySpec::prune);
     visit("check", &BackupRepositorySpec::check);

@@ -86,6 +86,8 @@ Result<void> VisitItem(const Resource& resource, std::string_view text,
 
 const Resource kPods{"", "v1", "pods", "Pod"};
 const Resource kPersistentVolumeClaims{"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"};
+const Resource kServices{"", "v1", "services", "Service"};
+const Resource kServiceAccounts{"", "v1", "serviceaccounts", "ServiceAccount"};
 const Resource kPersistentVolumes{"", "v1", "persistentvolumes", "PersistentVolume"};
 const Resource kStatefulSets{"apps", "v1", "statefulsets", "StatefulSet"};
 const Resource kJobs{"batch", "v1", "jobs", "Job"};

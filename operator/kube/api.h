@@ -87,6 +87,8 @@ class Api {
 extern const Resource kPods;
 extern const Resource kPersistentVolumeClaims;
 extern const Resource kPersistentVolumes;
+extern const Resource kServices;
+extern const Resource kServiceAccounts;
 extern const Resource kStatefulSets;
 extern const Resource kJobs;
 extern const Resource kEvents;

@@ -86,6 +86,13 @@ yes
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [get, list, create]
+# The manifests of a workload. Its ConfigMaps and Secrets are mounted into the mover and not read here.
+- apiGroups: [""]
+  resources: [services]
+  verbs: [list]
+- apiGroups: [""]
+  resources: [serviceaccounts]
+  verbs: [get]
 - apiGroups: [snapshot.storage.k8s.io]
   resources: [volumesnapshots]
   verbs: [get, list, create, delete]
