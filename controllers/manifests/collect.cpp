@@ -10,7 +10,7 @@ Result<std::vector<Json>> ListAll(const kube::Api& api, const kube::Resource& re
   std::vector<Json> objects;
   kube::ListOptions options;
   options.ns = ns;
-  options.not_older_than = kube::kAnyVersion;
+  options.not_older_than = std::string(kube::kAnyVersion);  // GCC 12 misreads the plain one
   const auto keep = [&](const Json& object) -> Result<void> {
     objects.push_back(object);
     return {};
