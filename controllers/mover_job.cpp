@@ -363,6 +363,10 @@ Result<void> CheckClaim(const MoverJob& job) {
                                   " itself: it is neither backed up to nor restored from there");
 }
 
+protocol::ObjectLockArgs ObjectLockArgsOf(const crds::S3ObjectLock& lock) {
+  return {lock.mode == crds::ObjectLockMode::kCompliance, lock.period};
+}
+
 }  // namespace
 
 Result<Json> BuildMoverJob(const MoverJob& job, const Settings& settings) {
@@ -393,6 +397,8 @@ protocol::RepositoryArgs RepositoryArgsFor(const crds::BackupRepository& reposit
   args.location = LocationOf(repository.spec);
   args.has_ca = HasCaBundle(repository.spec);
   args.virtual_host_style = repository.spec.s3 && !repository.spec.s3->force_path_style;
+  if (repository.spec.s3 && repository.spec.s3->object_lock)
+    args.object_lock = ObjectLockArgsOf(*repository.spec.s3->object_lock);
   if (repository.spec.filesystem)
     args.local_group = static_cast<std::uint32_t>(repository.spec.filesystem->group);
   args.holder = Holder(settings);

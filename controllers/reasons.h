@@ -130,6 +130,9 @@ inline constexpr const char* kPruneFailed = "PruneFailed";
 inline constexpr const char* kDrillPassed = "DrillPassed";
 // A volume could not be restored into a scratch claim; the message says which, and why.
 inline constexpr const char* kDrillFailed = "DrillFailed";
+// The bucket could not be told to hold what is in use for longer (spec.s3.objectLock);
+// status.lockedUntil says until when it is held, and the next run tries again.
+inline constexpr const char* kObjectLockNotExtended = "ObjectLockNotExtended";
 // Locks of movers whose pods are gone are being removed.
 inline constexpr const char* kRemovingLocks = "RemovingLocks";
 

@@ -64,6 +64,8 @@ void FromEnvironmentToo(Typed& typed, const Environment& environment) {
       typed.from_apart ? typed.from_storage : typed.options.session.storage;
   storage::ReadEnvironment(prefixed, apart);
   if (own || typed.from_apart) from.storage = std::move(apart);
+  // Nothing is written there but locks, which are never retained.
+  from.storage.object_lock.reset();
   typed.from = std::move(from);
   typed.key.new_password = environment("HOLDFAST_NEW_PASSWORD");
 }
@@ -77,6 +79,20 @@ Result<void> FinishRetry(Typed& typed) {
 Result<void> FinishLockWait(Typed& typed) {
   if (typed.lock_wait.empty()) return {};
   TRY(typed.options.session.lock_wait, ParseDuration(typed.lock_wait));
+  return {};
+}
+
+Result<void> FinishObjectLock(Typed& typed) {
+  if (typed.object_lock_mode.empty()) return {};
+  storage::ObjectLock lock;
+  if (typed.object_lock_mode == "compliance") lock.mode = storage::ObjectLockMode::kCompliance;
+  if (!typed.object_lock_period.empty()) {
+    TRY(lock.period, ParseDuration(typed.object_lock_period));
+  }
+  if (lock.period <= std::chrono::seconds::zero())
+    return Fail(Code::kInvalid,
+                "--object-lock-mode needs --object-lock-period: for how long, like 30d");
+  typed.options.session.storage.object_lock = lock;
   return {};
 }
 
@@ -266,14 +282,20 @@ Result<engine::Request> FinishWatch(Typed& typed) {
   return engine::WatchRequest{typed.watch};
 }
 
+Result<engine::Request> FinishUndelete(Typed& typed) {
+  TRY(typed.undelete.since, ParseTime(typed.undelete_since));
+  return engine::UndeleteRequest{typed.undelete};
+}
+
 Result<engine::Request> FinishRequest(Typed& typed, const std::string& verb) {
   static const std::map<std::string, Result<engine::Request> (*)(Typed&)> kFinish = {
-      {"init", FinishInit},     {"backup", FinishBackup},   {"restore", FinishRestore},
-      {"forget", FinishForget}, {"prune", FinishPrune},     {"copy", FinishCopy},
-      {"check", FinishCheck},   {"key", FinishKey},         {"migrate", FinishMigrate},
-      {"unlock", FinishUnlock}, {"ls", FinishLs},           {"snapshots", FinishSnapshots},
-      {"find", FinishFind},     {"dump", FinishDump},       {"diff", FinishDiff},
-      {"stats", FinishStats},   {"backups", FinishBackups}, {"watch", FinishWatch},
+      {"init", FinishInit},         {"backup", FinishBackup},   {"restore", FinishRestore},
+      {"forget", FinishForget},     {"prune", FinishPrune},     {"copy", FinishCopy},
+      {"check", FinishCheck},       {"key", FinishKey},         {"migrate", FinishMigrate},
+      {"unlock", FinishUnlock},     {"ls", FinishLs},           {"snapshots", FinishSnapshots},
+      {"find", FinishFind},         {"dump", FinishDump},       {"diff", FinishDiff},
+      {"stats", FinishStats},       {"backups", FinishBackups}, {"watch", FinishWatch},
+      {"undelete", FinishUndelete},
   };
   return kFinish.at(verb)(typed);
 }
@@ -319,7 +341,8 @@ tl::expected<Options, Ending> ParseOptions(const std::vector<std::string>& argum
   if (auto ending = Parse(app, arguments)) return tl::make_unexpected(*std::move(ending));
 
   FromEnvironment(typed.options.session, environment);
-  for (const auto finish : {FinishLimits, FinishRetry, FinishLockWait, FinishPruneOptions})
+  for (const auto finish :
+       {FinishLimits, FinishRetry, FinishLockWait, FinishObjectLock, FinishPruneOptions})
     if (const auto finished = finish(typed); !finished)
       return tl::make_unexpected(Mistake(finished.error()));
   FromEnvironmentToo(typed, environment);

@@ -29,6 +29,13 @@ void AddCommon(CLI::App& verb, Typed& typed) {
                   "PEM bundle of certificate authorities to trust instead of the system's");
   verb.add_flag("--s3-virtual-host", session.storage.s3_virtual_host_style,
                 "Put the bucket into the host name instead of the path");
+  auto* mode = verb.add_option("--object-lock-mode", typed.object_lock_mode,
+                               "In a bucket with S3 Object Lock: retain what is written, against "
+                               "all but who may s3:BypassGovernanceRetention (governance) or "
+                               "against everybody (compliance)")
+                   ->check(CLI::IsMember({"governance", "compliance"}));
+  verb.add_option("--object-lock-period", typed.object_lock_period, "For how long, like 30d")
+      ->needs(mode);
   verb.add_option("--local-group", session.storage.local_group,
                   "In a folder: share the repository with this group, by its number, and make "
                   "missing folders above it too");
@@ -308,6 +315,15 @@ void AddUnlock(CLI::App& app, Typed& typed) {
   verb.add_flag("--all", typed.unlock.all, "Remove every lock; nothing else may be running");
 }
 
+void AddUndelete(CLI::App& app, Typed& typed) {
+  CLI::App& verb = AddVerb(app, typed, "undelete",
+                           "Bring back what was removed or replaced in a bucket with versions");
+  verb.add_option("--since", typed.undelete_since,
+                  "Undo what was done after this time (RFC 3339), like 2026-11-26T03:00:00Z")
+      ->required();
+  verb.add_flag("-n,--dry-run", typed.undelete.dry_run, "Only list what would be undone");
+}
+
 void AddWatch(CLI::App& app, Typed& typed) {
   CLI::App& verb = *app.add_subcommand("watch", "Wait until a directory has changed");
   verb.add_option("source", typed.watch.source, "The directory")->required();
@@ -327,8 +343,9 @@ void AddWatch(CLI::App& app, Typed& typed) {
 }  // namespace
 
 void AddVerbs(CLI::App& app, Typed& typed) {
-  for (const auto add : {AddInit, AddBackup, AddRestore, AddForget, AddPrune, AddCopy, AddCheck,
-                         AddKey, AddMigrate, AddUnlock, AddLists, AddSearches, AddWatch})
+  for (const auto add :
+       {AddInit, AddBackup, AddRestore, AddForget, AddPrune, AddCopy, AddCheck, AddKey, AddMigrate,
+        AddUnlock, AddLists, AddSearches, AddWatch, AddUndelete})
     add(app, typed);
 }
 

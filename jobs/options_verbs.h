@@ -18,6 +18,7 @@ namespace holdfast {
 struct Typed {
   Options options;
   std::string retry_for, limit_upload, limit_download;
+  std::string object_lock_mode, object_lock_period;
   std::string type = "incremental", unreadable = "fail", overwrite = "always", as_of, as_path, host;
   std::array<int, kPeriods> keep{};
   std::array<std::string, kPeriods> within;
@@ -41,6 +42,8 @@ struct Typed {
   engine::DumpRequest dump;
   engine::DiffRequest diff;
   engine::StatsRequest stats;
+  engine::UndeleteOptions undelete;
+  std::string undelete_since;
   engine::WatchOptions watch;
   std::string quiet_period = "10s", max_interval = "5m", since;
 

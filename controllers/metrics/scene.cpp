@@ -67,6 +67,7 @@ RepositoryRow RowOf(const ObjectKey& key, const crds::BackupRepository& reposito
   row.stored_bytes = status.stored_bytes;
   row.source_bytes = status.source_bytes;
   row.unused_bytes = status.unused_bytes;
+  row.locked_until = status.locked_until;
   row.locks = status.locks.size();
   row.slots = repository.spec.limits.concurrent_movers;
   row.probe = RowOf(status.last_probe);

@@ -74,6 +74,7 @@ struct RepositoryRow {
   Number stored_bytes;
   Number source_bytes;
   Number unused_bytes;
+  Time locked_until;
   std::size_t locks = 0;
   std::int64_t slots = 0;
   RunRow probe;

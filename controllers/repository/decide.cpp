@@ -273,6 +273,7 @@ class Decision {
     plan_.status.snapshots = static_cast<std::int64_t>(result.snapshots);
     plan_.status.stored_bytes = static_cast<std::int64_t>(result.stored_bytes);
     plan_.status.stored = HumanBytes(result.stored_bytes);
+    NoteLock(result, plan_.status);
   }
 
   // Locks of the dead are on their way out; the rest are shown, one for each holder: a probe names

@@ -23,6 +23,23 @@ std::optional<RepositoryRun>& LastOf(BackupRepositoryStatus& status, Chore chore
   return chore == Chore::kPrune ? status.last_prune : status.last_check;
 }
 
+const char* ReasonOf(Chore chore, const std::optional<protocol::MoverResult>& result) {
+  if (chore == Chore::kCheck) return reason::kCheckFailed;
+  return result && result->not_retained ? reason::kObjectLockNotExtended : reason::kPruneFailed;
+}
+
+// "freed 2.0 MiB; the store holds 3.2 GiB that nobody needs until 2026-12-26T03:00:00Z"
+std::string PruneMessage(const protocol::MoverResult& result) {
+  std::string message = "freed " + HumanBytes(result.bytes_freed);
+  if (result.bytes_retained != 0)
+    message += "; the store holds " + HumanBytes(result.bytes_retained) +
+               " that nobody needs until " + result.bytes_retained_until + " at the latest";
+  if (result.objects_retained != 0)
+    message += "; " + std::to_string(result.objects_retained) + " objects are held until " +
+               result.retained_until + " now";
+  return message;
+}
+
 bool IsReady(const BackupRepositoryStatus& status) {
   return crds::IsTrue(status.conditions, crds::kReady);
 }
@@ -78,14 +95,13 @@ class Upkeep {
       plan_.status.stored = HumanBytes(result->stored_bytes);
       if (chore == Chore::kPrune) {
         plan_.status.unused_bytes = static_cast<std::int64_t>(result->bytes_unused);
-        run.message = "freed " + HumanBytes(result->bytes_freed);
+        run.message = PruneMessage(*result);
+        NoteLock(*result, plan_.status);
       }
     }
     if (chore == Chore::kCheck) TellHealth(run, result);
     if (run.state == RunState::kFailed)
-      plan_.events.push_back({kube::EventType::kWarning,
-                              chore == Chore::kPrune ? reason::kPruneFailed : reason::kCheckFailed,
-                              run.message});
+      plan_.events.push_back({kube::EventType::kWarning, ReasonOf(chore, result), run.message});
   }
 
   // A check that could not be carried out says nothing about the data.
@@ -148,6 +164,11 @@ std::string Stamp(TimePoint due) {
   std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
   std::ranges::replace(stamp, 'T', '-');
   return stamp;
+}
+
+void NoteLock(const protocol::MoverResult& result, BackupRepositoryStatus& status) {
+  const auto until = ParseTime(result.retained_until);
+  status.locked_until = until ? std::optional(*until) : std::nullopt;
 }
 
 std::string InvalidSchedule(const crds::BackupRepository& repository) {

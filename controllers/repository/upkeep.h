@@ -28,6 +28,9 @@ std::optional<TimePoint> DueRun(const Schedule& schedule, const World& world,
 // "20260801-1200": the same for the same due time, whoever computes it.
 std::string Stamp(TimePoint due);
 
+// Enters until when the store holds what is in use, as the mover found it.
+void NoteLock(const protocol::MoverResult& result, crds::BackupRepositoryStatus& status);
+
 // A sentence for a schedule that can never work; empty for none.
 std::string InvalidSchedule(const crds::BackupRepository& repository);
 

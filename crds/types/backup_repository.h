@@ -1,6 +1,7 @@
 // BackupRepository: a place that holds backups, and the key to it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,6 +31,24 @@ struct CaBundle {
   friend bool operator==(const CaBundle&, const CaBundle&) = default;
 };
 
+enum class ObjectLockMode : std::uint8_t { kGovernance, kCompliance };
+constexpr auto Names(ObjectLockMode) {
+  return std::array<std::string_view, 2>{"Governance", "Compliance"};
+}
+
+// How the bucket holds what is written, whoever wants to remove it.
+struct S3ObjectLock {
+  ObjectLockMode mode = ObjectLockMode::kGovernance;
+  std::string period;  // "30d"
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("mode", &S3ObjectLock::mode);
+    visit("period", &S3ObjectLock::period, kRequired);
+  }
+  friend bool operator==(const S3ObjectLock&, const S3ObjectLock&) = default;
+};
+
 struct S3Location {
   std::string endpoint;  // "https://s3.example.com", no bucket in it
   std::string bucket;
@@ -38,6 +57,7 @@ struct S3Location {
   bool force_path_style = true;
   SecretRef credentials_secret;
   std::optional<CaBundle> ca_bundle;
+  std::optional<S3ObjectLock> object_lock;
 
   template <typename V>
   static void Fields(V&& visit) {
@@ -48,6 +68,7 @@ struct S3Location {
     visit("forcePathStyle", &S3Location::force_path_style);
     visit("credentialsSecret", &S3Location::credentials_secret, kRequired);
     visit("caBundle", &S3Location::ca_bundle);
+    visit("objectLock", &S3Location::object_lock);
   }
   friend bool operator==(const S3Location&, const S3Location&) = default;
 };
@@ -324,6 +345,7 @@ struct BackupRepositoryStatus {
   std::string stored;  // "1.4 GiB": stored_bytes for people; the STORED column
   std::optional<std::int64_t> source_bytes;
   std::optional<std::int64_t> unused_bytes;
+  std::optional<TimePoint> locked_until;  // all that is in use, at least
   std::int64_t waiting = 0;  // Backups that wait for a slot
   std::optional<RepositoryRun> last_probe;
   std::optional<RepositoryRun> last_prune;
@@ -343,6 +365,7 @@ struct BackupRepositoryStatus {
     visit("stored", &BackupRepositoryStatus::stored);
     visit("sourceBytes", &BackupRepositoryStatus::source_bytes);
     visit("unusedBytes", &BackupRepositoryStatus::unused_bytes);
+    visit("lockedUntil", &BackupRepositoryStatus::locked_until);
     visit("waiting", &BackupRepositoryStatus::waiting, kOmitZero);
     visit("lastProbe", &BackupRepositoryStatus::last_probe);
     visit("lastPrune", &BackupRepositoryStatus::last_prune);

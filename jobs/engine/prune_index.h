@@ -17,6 +17,7 @@ enum class Fate : std::uint8_t { kKeep, kRepack, kRemove };
 
 struct PrunePack {
   std::uint64_t size = 0;  // as stored
+  TimePoint stored{};      // by the store's clock
   std::uint64_t used = 0, unused = 0;
   std::uint32_t number = 0;
   std::uint32_t blobs = 0;       // listed for it

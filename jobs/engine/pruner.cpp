@@ -70,8 +70,12 @@ class Pruner {
   void ChooseAmongCopies();
   void Decide();
   bool MustRepack(const PrunePack& pack) const;
+  bool IsHeldBack(const PrunePack& pack) const {
+    return options_.retained && options_.retained->IsHeldBack(pack.stored);
+  }
   std::vector<PrunePack*> Candidates();
   void Report();
+  void ReportRetained();
 
   Result<PruneReport> Execute();
   Result<void> RepackAll();
@@ -156,6 +160,7 @@ Result<void> Pruner::ListPacks() {
   for (const repo::FileEntry& file : files) {
     PrunePack& pack = packs_[file.id];
     pack.size = file.size;
+    pack.stored = file.stored;
     pack.number = static_cast<std::uint32_t>(packs_.size());
   }
   return {};
@@ -251,7 +256,7 @@ std::vector<PrunePack*> Pruner::Candidates() {
   std::vector<PrunePack*> candidates;
   const bool compress = options_.repack_uncompressed && repository_.config().version > 1;
   for (auto& [id, pack] : packs_) {
-    if (pack.fate != Fate::kKeep) continue;
+    if (pack.fate != Fate::kKeep || IsHeldBack(pack)) continue;
     const bool mixed = pack.data && pack.trees;
     if (pack.unused > 0 || mixed || (compress && pack.uncompressed)) candidates.push_back(&pack);
   }
@@ -295,6 +300,20 @@ void Pruner::Report() {
   report_.bytes_repacked = to_repack_;
   report_.bytes_freed -= std::min(report_.bytes_freed, to_repack_);
   report_.bytes_stored -= report_.bytes_freed;
+  if (options_.retained) ReportRetained();
+}
+
+void Pruner::ReportRetained() {
+  for (const auto& [id, pack] : packs_) {
+    const TimePoint until = options_.retained->Until(pack.stored);
+    if (until <= options_.retained->now) continue;
+    const std::uint64_t bytes = pack.fate != Fate::kKeep ? pack.size
+                                : IsHeldBack(pack)       ? pack.unused
+                                                         : 0;
+    if (bytes == 0) continue;
+    report_.bytes_retained += bytes;
+    report_.retained_until = std::max(report_.retained_until.value_or(until), until);
+  }
 }
 
 // --- Doing it ---

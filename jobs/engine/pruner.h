@@ -9,12 +9,14 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <stop_token>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
 #include "jobs/engine/meter.h"
+#include "jobs/engine/object_lock.h"
 #include "jobs/repo/repository.h"
 
 namespace holdfast::engine {
@@ -39,6 +41,8 @@ struct PruneOptions {
   // Version 2: also packs with blobs that are not compressed.
   bool repack_uncompressed = false;
   bool dry_run = false;
+  // Where the store retains objects: packs that it would keep for long yet are not moved.
+  std::optional<Retained> retained = {};
 };
 
 struct PruneReport {
@@ -49,6 +53,10 @@ struct PruneReport {
   std::uint64_t bytes_freed = 0;     // of packs; with dry_run: an estimate
   std::uint64_t bytes_unused = 0;    // left in packs that stay
   std::uint64_t bytes_stored = 0;    // of all packs afterwards
+  // What the store retains although nobody needs it: packs that were removed, and what is unused in
+  // packs that were left alone for that reason.
+  std::uint64_t bytes_retained = 0;
+  std::optional<TimePoint> retained_until;  // the last of it
 };
 
 // `snapshots` must be all there are, listed before the index was loaded, under an exclusive lock:

@@ -52,10 +52,17 @@ std::string RestoreSummary(const MoverResult& result) {
 }
 
 std::string PruneSummary(const MoverResult& result) {
-  return fmt::format("{} removed, {} freed, {} moved; {} stored, {} of them unused\n",
-                     Counted(result.packs_removed, "pack"), HumanBytes(result.bytes_freed),
-                     HumanBytes(result.bytes_repacked), HumanBytes(result.stored_bytes),
-                     HumanBytes(result.bytes_unused));
+  std::string text = fmt::format("{} removed, {} freed, {} moved; {} stored, {} of them unused\n",
+                                 Counted(result.packs_removed, "pack"),
+                                 HumanBytes(result.bytes_freed), HumanBytes(result.bytes_repacked),
+                                 HumanBytes(result.stored_bytes), HumanBytes(result.bytes_unused));
+  if (result.bytes_retained != 0)
+    text += fmt::format("{} that nobody needs are held by the store until {} at the latest\n",
+                        HumanBytes(result.bytes_retained), result.bytes_retained_until);
+  if (result.objects_retained != 0)
+    text += fmt::format("{} locked until {}\n", Counted(result.objects_retained, "object"),
+                        result.retained_until);
+  return text;
 }
 
 }  // namespace
@@ -86,7 +93,8 @@ std::string Summary(const MoverResult& result) {
     return fmt::format("changed since {}, quiet for {}\n", result.changed_since,
                        Spent(result.quiet_ms)) +
            (result.message.empty() ? "" : result.message + "\n");
-  const bool says_it = result.verb == "unlock" || result.verb == "key" || result.verb == "migrate";
+  const bool says_it = result.verb == "unlock" || result.verb == "key" ||
+                       result.verb == "migrate" || result.verb == "undelete";
   if (says_it && !result.message.empty()) return result.message + "\n";
   return "";
 }

@@ -51,6 +51,8 @@ Try<protocol::MoverResult> Execute(const DiffRequest& request, const Surrounding
                                    std::stop_token stop);
 Try<protocol::MoverResult> Execute(const StatsRequest& request, const Surroundings& around,
                                    std::stop_token stop);
+Try<protocol::MoverResult> Execute(const UndeleteRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
 Try<protocol::MoverResult> Execute(const WatchRequest& request, const Surroundings& around,
                                    std::stop_token stop);
 

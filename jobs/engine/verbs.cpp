@@ -27,6 +27,7 @@ struct Named {
   std::string operator()(const StatsRequest&) const { return "stats"; }
   std::string operator()(const LsRequest&) const { return "ls"; }
   std::string operator()(const WatchRequest&) const { return "watch"; }
+  std::string operator()(const UndeleteRequest&) const { return "undelete"; }
 };
 
 }  // namespace

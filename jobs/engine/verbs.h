@@ -22,6 +22,7 @@
 #include "jobs/engine/selection.h"
 #include "jobs/engine/session.h"
 #include "jobs/engine/stats.h"
+#include "jobs/engine/undelete.h"
 #include "jobs/engine/volume_watcher.h"
 #include "jobs/protocol/result.h"
 
@@ -122,6 +123,10 @@ struct DiffRequest {
   bool metadata = false;
 };
 
+struct UndeleteRequest {
+  UndeleteOptions undelete;
+};
+
 struct WatchRequest {
   WatchOptions watch;
 };
@@ -131,10 +136,11 @@ struct StatsRequest {
   StatsMode mode = StatsMode::kRestoreSize;
 };
 
-using Request = std::variant<InitRequest, BackupRequest, RestoreRequest, ForgetRequest,
-                             PruneRequest, CopyRequest, CheckRequest, KeyRequest, MigrateRequest,
-                             UnlockRequest, SnapshotsRequest, BackupsRequest, LsRequest,
-                             FindRequest, DumpRequest, DiffRequest, StatsRequest, WatchRequest>;
+using Request =
+    std::variant<InitRequest, BackupRequest, RestoreRequest, ForgetRequest, PruneRequest,
+                 CopyRequest, CheckRequest, KeyRequest, MigrateRequest, UnlockRequest,
+                 SnapshotsRequest, BackupsRequest, LsRequest, FindRequest, DumpRequest, DiffRequest,
+                 StatsRequest, WatchRequest, UndeleteRequest>;
 
 // What every verb is given.
 struct Surroundings {

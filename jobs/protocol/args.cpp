@@ -30,6 +30,11 @@ Words Start(const char* verb, const RepositoryArgs& repository) {
   Option(words, "password-file", kPasswordFile);
   if (repository.has_ca) Option(words, "ca-file", kCaFile);
   Flag(words, "s3-virtual-host", repository.virtual_host_style);
+  if (repository.object_lock) {
+    Option(words, "object-lock-mode",
+           repository.object_lock->compliance ? "compliance" : "governance");
+    Option(words, "object-lock-period", repository.object_lock->period);
+  }
   if (repository.local_group) Option(words, "local-group", std::to_string(*repository.local_group));
   Option(words, "holder", repository.holder);
   Options(words, "dead-holder", repository.dead_holders);

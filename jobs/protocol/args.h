@@ -60,10 +60,17 @@ struct Identity {
   friend bool operator==(const Identity&, const Identity&) = default;
 };
 
+// How long the store itself holds what is written (S3 Object Lock).
+struct ObjectLockArgs {
+  bool compliance = false;  // otherwise governance
+  std::string period;       // "30d"
+};
+
 struct RepositoryArgs {
   std::string location;  // "s3:https://host/bucket/prefix" or "/path"
   bool has_ca = false;
   bool virtual_host_style = false;  // bucket in the host name instead of the path
+  std::optional<ObjectLockArgs> object_lock;
   // The group that shares a repository in a folder, which is mounted at kRepositoryPath.
   std::optional<std::uint32_t> local_group;
   // Who the mover is, written into its locks as their hostname: "<cluster>/<namespace>/<pod>".

@@ -56,6 +56,11 @@ Json ToJson(const MoverResult& result) {
   Put(object, "bytesFreed", result.bytes_freed);
   Put(object, "bytesRepacked", result.bytes_repacked);
   Put(object, "bytesUnused", result.bytes_unused);
+  Put(object, "bytesRetained", result.bytes_retained);
+  Put(object, "bytesRetainedUntil", result.bytes_retained_until);
+  Put(object, "objectsRetained", result.objects_retained);
+  Put(object, "notRetained", result.not_retained);
+  Put(object, "retainedUntil", result.retained_until);
   return object;
 }
 
@@ -154,6 +159,11 @@ Result<MoverResult> Decode(std::string_view text) {
   result.bytes_freed = count("bytesFreed");
   result.bytes_repacked = count("bytesRepacked");
   result.bytes_unused = count("bytesUnused");
+  result.bytes_retained = count("bytesRetained");
+  result.bytes_retained_until = FindString(object, {"bytesRetainedUntil"});
+  result.objects_retained = count("objectsRetained");
+  result.not_retained = flag("notRetained");
+  result.retained_until = FindString(object, {"retainedUntil"});
   return result;
 }
 

@@ -63,8 +63,15 @@ struct MoverResult {
   // prune
   std::uint64_t packs_removed = 0;
   std::uint64_t bytes_freed = 0;
-  std::uint64_t bytes_repacked = 0;  // moved into new packs
-  std::uint64_t bytes_unused = 0;    // left in packs that are also in use
+  std::uint64_t bytes_repacked = 0;    // moved into new packs
+  std::uint64_t bytes_unused = 0;      // left in packs that are also in use
+  std::uint64_t bytes_retained = 0;    // that nobody needs, and the store keeps under object lock
+  std::string bytes_retained_until;    // RFC 3339: the last of them
+  std::uint64_t objects_retained = 0;  // for another period of the object lock
+  bool not_retained = false;           // that failed; the message says why
+
+  // prune, init: all that is in use is retained so long at least (RFC 3339); empty when it is not
+  std::string retained_until;
 
   friend bool operator==(const MoverResult&, const MoverResult&) = default;
 };

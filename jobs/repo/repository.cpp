@@ -225,7 +225,7 @@ Result<void> Repository::RemoveFile(FileType type, const Id& id, std::stop_token
 Result<std::vector<FileEntry>> Repository::ListFiles(FileType type, std::stop_token stop) {
   std::vector<FileEntry> files;
   const auto visit = [&](const storage::FileInfo& info) -> Result<void> {
-    if (const Result<Id> id = Id::Parse(info.name)) files.push_back({*id, info.size});
+    if (const Result<Id> id = Id::Parse(info.name)) files.push_back({*id, info.size, info.stored});
     return {};
   };
   TRY_VOID(storage_.List(type, visit, stop));

@@ -60,6 +60,7 @@ struct SavedBlob {
 struct FileEntry {
   Id id;
   std::uint64_t size = 0;  // bytes as stored
+  TimePoint stored{};      // by the store's clock; zero where it does not tell
 };
 
 // A file ready to be stored, so that its name is known before it is.

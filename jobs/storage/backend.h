@@ -5,14 +5,17 @@
 // soon after a stop was requested; once it returned, it changes nothing any more.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "jobs/storage/handle.h"
 
@@ -25,6 +28,16 @@ inline constexpr Code kNoPlace = Code::kGone;
 struct FileInfo {
   std::string name;
   std::uint64_t size = 0;  // bytes
+  TimePoint stored{};      // by the place's clock; zero where a listing does not tell
+};
+
+// In a place that keeps versions: one of an object, or the marker by which a removal hides those
+// before it.
+struct ObjectVersion {
+  Handle handle;
+  std::string id;
+  bool is_marker = false;
+  TimePoint stored{};  // by the place's clock
 };
 
 class Backend {
@@ -71,6 +84,37 @@ class Backend {
   // returns how many that were. Only under the exclusive lock: then nobody else writes, except new
   // locks, whose leftovers are told by their age.
   virtual Result<std::uint64_t> RemoveLeftovers(std::stop_token) { return 0; }
+
+  // --- Object lock, where the place has it and was opened with it ---
+  // An object that is saved is then retained: whatever is asked for by whomever, the place keeps
+  // its bytes until a time. Locks of the repository are not retained.
+
+  // For how long what is saved now is retained; nothing when it is not.
+  virtual std::optional<std::chrono::seconds> RetentionPeriod() const { return std::nullopt; }
+
+  // Nothing when the object is not retained, or when we may not know.
+  virtual Result<std::optional<TimePoint>> RetainedUntil(const Handle&, std::stop_token) {
+    return std::nullopt;
+  }
+
+  // Retains the object until then at least: a later time that it has already stays.
+  virtual Result<void> Retain(const Handle&, TimePoint, std::stop_token) {
+    return Fail(Code::kNotSupported, Location() + " cannot retain objects");
+  }
+
+  // --- Versions: of what was removed or replaced, where the place keeps it ---
+
+  // All versions of all objects of ours; those of one object one after the other, the newest first,
+  // and apart from them its markers. NotSupported.
+  virtual Result<void> ListVersions(const std::function<Result<void>(const ObjectVersion&)>&,
+                                    std::stop_token) {
+    return Fail(Code::kNotSupported, Location() + " keeps nothing of what was removed");
+  }
+
+  // Once and for all, so that the one before it is seen again. Denied while it is retained.
+  virtual Result<void> RemoveVersion(const ObjectVersion&, std::stop_token) {
+    return Fail(Code::kNotSupported, Location() + " keeps nothing of what was removed");
+  }
 
   // The place in words for messages, without credentials: "s3:https://host/bucket/prefix".
   virtual std::string Location() const = 0;

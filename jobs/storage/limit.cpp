@@ -71,4 +71,21 @@ Result<std::uint64_t> Limit::RemoveLeftovers(std::stop_token stop) {
   return inner_->RemoveLeftovers(stop);
 }
 
+Result<std::optional<TimePoint>> Limit::RetainedUntil(const Handle& handle, std::stop_token stop) {
+  return inner_->RetainedUntil(handle, stop);
+}
+
+Result<void> Limit::Retain(const Handle& handle, TimePoint until, std::stop_token stop) {
+  return inner_->Retain(handle, until, stop);
+}
+
+Result<void> Limit::ListVersions(const std::function<Result<void>(const ObjectVersion&)>& visit,
+                                 std::stop_token stop) {
+  return inner_->ListVersions(visit, stop);
+}
+
+Result<void> Limit::RemoveVersion(const ObjectVersion& version, std::stop_token stop) {
+  return inner_->RemoveVersion(version, stop);
+}
+
 }  // namespace holdfast::storage

@@ -57,7 +57,6 @@ std::string ObjectStore::PlaceAndPrefix() const {
   return address_.prefix.empty() ? address_.place : address_.place + "/" + address_.prefix;
 }
 
-// What all our names start with.
 std::string ObjectStore::Root() const {
   return address_.prefix.empty() ? "" : address_.prefix + "/";
 }
@@ -175,7 +174,7 @@ Result<void> ObjectStore::VisitPage(const ListingPage& page, FileType type,
     TRY_VOID(CheckStop(stop));
     if (!entry.key.starts_with(root)) continue;
     const auto handle = HandleOf(std::string_view(entry.key).substr(root.size()));
-    if (handle && handle->type == type) TRY_VOID(visit({handle->name, entry.size}));
+    if (handle && handle->type == type) TRY_VOID(visit({handle->name, entry.size, entry.stored}));
   }
   return {};
 }

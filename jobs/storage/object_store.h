@@ -38,6 +38,7 @@ struct ListingPage {
   struct Entry {
     std::string key;
     std::uint64_t size = 0;  // bytes
+    TimePoint stored{};      // zero where the store does not tell
   };
   std::vector<Entry> entries;
   std::string next;  // what asks for the page after this one; empty on the last page
@@ -84,9 +85,10 @@ class ObjectStore : public Backend {
   const StoreAddress& address() const { return address_; }
   // The place and the prefix, for Location().
   std::string PlaceAndPrefix() const;
+  // What all our names start with.
+  std::string Root() const;
 
  private:
-  std::string Root() const;
   Result<void> RequirePlace(const StoreCall& call, const std::stop_token& stop);
   Result<HttpResponse> SendSeen(const StoreCall& call, const std::stop_token& stop);
   Result<Bytes> ExplainBadRange(const Handle& handle, std::uint64_t offset, std::uint64_t length,

@@ -71,6 +71,7 @@ Opened OpenS3(std::string_view url, const OpenOptions& options) {
                             s3.address.endpoint));
   s3.region = options.s3_region;
   s3.virtual_host_style = options.s3_virtual_host_style;
+  s3.object_lock = options.object_lock;
   s3.http = HttpFor(options, "spec.s3.endpoint", "spec.s3.caBundle");
   return std::make_unique<S3>(std::move(s3), SystemTime());
 }
@@ -190,6 +191,10 @@ void ReadEnvironment(const std::function<std::string(const char*)>& environment,
 }
 
 Result<std::unique_ptr<Backend>> Open(std::string_view location, const OpenOptions& options) {
+  if (options.object_lock && !location.starts_with("s3:"))
+    return Fail(Code::kInvalid,
+                "only a bucket on S3 has Object Lock: leave out --object-lock-mode and "
+                "--object-lock-period");
   if (location.starts_with('/')) return OpenLocal(location, options);
   for (const Scheme& scheme : kSchemes)
     if (location.starts_with(scheme.prefix))

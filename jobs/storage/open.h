@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "jobs/storage/backend.h"
+#include "jobs/storage/s3.h"
 #include "jobs/storage/s3_signing.h"
 
 namespace holdfast::storage {
@@ -29,6 +30,7 @@ struct OpenOptions {
   std::string s3_profile;           // in that file; empty for "default"
   std::string s3_region;            // empty: found out
   bool s3_virtual_host_style = false;
+  std::optional<ObjectLock> object_lock;  // S3 alone has it; Invalid with another place
 
   std::string azure_account;
   std::string azure_key;  // in base64

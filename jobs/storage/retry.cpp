@@ -112,4 +112,33 @@ Result<std::uint64_t> Retry::RemoveLeftovers(std::stop_token stop) {
   return Repeat([&] { return inner_->RemoveLeftovers(stop); }, stop);
 }
 
+Result<std::optional<TimePoint>> Retry::RetainedUntil(const Handle& handle, std::stop_token stop) {
+  return Repeat([&] { return inner_->RetainedUntil(handle, stop); }, stop);
+}
+
+Result<void> Retry::Retain(const Handle& handle, TimePoint until, std::stop_token stop) {
+  return Repeat([&] { return inner_->Retain(handle, until, stop); }, stop);
+}
+
+Result<void> Retry::ListVersions(const std::function<Result<void>(const ObjectVersion&)>& visit,
+                                 std::stop_token stop) {
+  std::vector<ObjectVersion> versions;
+  const auto collect = [&](const ObjectVersion& version) -> Result<void> {
+    versions.push_back(version);
+    return {};
+  };
+  TRY_VOID(Repeat(
+      [&] {
+        versions.clear();
+        return inner_->ListVersions(collect, stop);
+      },
+      stop));
+  for (const ObjectVersion& version : versions) TRY_VOID(visit(version));
+  return {};
+}
+
+Result<void> Retry::RemoveVersion(const ObjectVersion& version, std::stop_token stop) {
+  return Repeat([&] { return inner_->RemoveVersion(version, stop); }, stop);
+}
+
 }  // namespace holdfast::storage

@@ -67,7 +67,8 @@ HttpRequest S3::BuildRequest(const StoreCall& call, const std::string& region,
   const std::string bucket = options_.virtual_host_style ? "/" : "/" + address().place + "/";
   const Sha256Digest payload = call.body_sha256 ? *call.body_sha256 : Sha256(call.body);
   SignedRequest request{call.method, Host(region), bucket + call.key, call.query, call.headers};
-  if (call.method == "PUT" && guarded_put_)
+  const bool sums = guarded_put_ || options_.object_lock;
+  if (call.method == "PUT" && sums && !call.headers.contains("content-md5"))
     request.headers["x-amz-checksum-sha256"] = Base64(payload);
   Sign(request, credentials, region, payload, clock_.Now());
   const std::string& endpoint = address().endpoint;
@@ -110,7 +111,8 @@ Result<HttpResponse> S3::Send(const StoreCall& call, const std::stop_token& stop
 }
 
 Error S3::ErrorOf(const StoreCall& call, const HttpResponse& response) const {
-  S3Failure failure{Describe(call, response), call.method == "HEAD", response.Header("location")};
+  S3Failure failure{Describe(call, response), call.method == "HEAD", response.Header("location"),
+                    call.headers.contains(kObjectLockMode) || call.query.contains("retention")};
   S3ErrorBody body = ParseS3Error(response.body);
   failure.refusal.code = std::move(body.code);
   failure.refusal.message = std::move(body.message);

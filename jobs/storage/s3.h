@@ -2,8 +2,10 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "base/clock.h"
 #include "jobs/storage/object_store.h"
@@ -14,11 +16,20 @@
 
 namespace holdfast::storage {
 
+enum class ObjectLockMode { kGovernance, kCompliance };
+
+// How the objects of a bucket with S3 Object Lock are retained, from when they are stored.
+struct ObjectLock {
+  ObjectLockMode mode = ObjectLockMode::kGovernance;
+  std::chrono::seconds period{0};
+};
+
 struct S3Options {
   StoreAddress address;
   std::string region;               // empty: us-east-1 until the store names another
   bool virtual_host_style = false;  // bucket in the host name instead of the path
   std::shared_ptr<CredentialsSource> credentials;
+  std::optional<ObjectLock> object_lock = {};
   HttpOptions http;
   PartOptions parts;
 };
@@ -36,6 +47,15 @@ class S3 final : public ObjectStore {
   Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) override;
   Result<void> Replace(const Handle& handle, ByteView data, std::stop_token stop) override;
   std::string Location() const override;
+
+  // s3_object_lock.cpp. An object keeps the mode that it was stored with; only its time moves.
+  std::optional<std::chrono::seconds> RetentionPeriod() const override;
+  Result<std::optional<TimePoint>> RetainedUntil(const Handle& handle,
+                                                 std::stop_token stop) override;
+  Result<void> Retain(const Handle& handle, TimePoint until, std::stop_token stop) override;
+  Result<void> ListVersions(const std::function<Result<void>(const ObjectVersion&)>& visit,
+                            std::stop_token stop) override;
+  Result<void> RemoveVersion(const ObjectVersion& version, std::stop_token stop) override;
 
  private:
   struct Upload;
@@ -58,16 +78,22 @@ class S3 final : public ObjectStore {
   std::string Region() const;
 
   // s3_upload.cpp. With `guarded`, the store is asked to keep an existing object and to check the
-  // sums again when it stores (buckets with Object Lock demand sums).
+  // sums again when it stores. Buckets with Object Lock demand sums, and always get them.
   Result<void> Put(StoreCall call, bool guarded, const std::stop_token& stop);
-  Result<void> PutInParts(const std::string& key, ByteView data, bool guarded,
+  Result<void> PutInParts(const Handle& handle, const std::string& key, ByteView data, bool guarded,
                           const std::stop_token& stop);
-  Result<Upload> Begin(const std::string& key, bool guarded, const std::stop_token& stop);
+  Result<Upload> Begin(const Handle& handle, const std::string& key, bool guarded,
+                       const std::stop_token& stop);
   Result<S3Part> PutPart(const Upload& upload, std::size_t index, ByteView part,
                          const std::stop_token& stop);
   Result<void> Complete(const Upload& upload, const std::vector<S3Part>& parts,
                         const std::stop_token& stop);
   void Abort(const Upload& upload, bool in_haste);
+
+  // s3_object_lock.cpp. Has what `call` stores retained.
+  void AddRetention(const Handle& handle, StoreCall& call) const;
+  Result<void> PutRetention(const std::string& key, std::string_view mode, TimePoint until,
+                            const std::stop_token& stop);
 
   const S3Options options_;
   StoreClock clock_;

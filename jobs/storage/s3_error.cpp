@@ -1,6 +1,8 @@
 #include "jobs/storage/s3_error.h"
 
+#include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -56,9 +58,31 @@ constexpr std::array kMeanings = {
     Meaning{"XMinioStorageFull", Code::kNoSpace, "the disks of {endpoint} are full"},
     Meaning{"NoSuchUpload", Code::kUnavailable,
             "{action}: {endpoint} has dropped the parts that were sent"},
+    Meaning{"NoSuchVersion", Code::kNotFound, "{action}: the version does not exist"},
     Meaning{"InvalidPart", Code::kUnavailable, "{action}: {endpoint} has lost a part"},
     Meaning{"NotImplemented", Code::kNotSupported, "{endpoint} does not serve {action}"},
 };
+
+// Of a call that was to have an object retained.
+constexpr std::string_view kNoObjectLock =
+    "bucket \"{place}\" at {endpoint} has no S3 Object Lock, which spec.s3.objectLock asks for: "
+    "turn on versioning and Object Lock for the bucket (most stores can do so only when a bucket "
+    "is made), or leave spec.s3.objectLock out";
+constexpr std::array kRetentionMeanings = {
+    Meaning{"InvalidRequest", Code::kInvalid, kNoObjectLock},
+    Meaning{"ObjectLockConfigurationNotFoundError", Code::kInvalid, kNoObjectLock},
+    Meaning{"NotImplemented", Code::kNotSupported,
+            "{endpoint} does not serve {action} with S3 Object Lock: use a store that has it, or "
+            "leave spec.s3.objectLock out"},
+    Meaning{"AccessDenied", Code::kDenied,
+            "{endpoint} denies {action} in bucket \"{place}\" with S3 Object Lock: allow "
+            "s3:PutObject, s3:AbortMultipartUpload, s3:PutObjectRetention and "
+            "s3:GetObjectRetention on its objects"},
+};
+
+bool HasMeaning(std::span<const Meaning> meanings, const std::string& code) {
+  return std::ranges::any_of(meanings, [&](const Meaning& each) { return each.word == code; });
+}
 
 bool IsAbsentObject(const S3Failure& failure) {
   const StoreRefusal& refusal = failure.refusal;
@@ -72,6 +96,11 @@ Error ErrorForS3(const S3Failure& failure) {
   const StoreRefusal& refusal = failure.refusal;
   if (IsAbsentObject(failure)) return AbsentObject(refusal);
   const bool is_redirect = refusal.status >= 300 && refusal.status < 400;
+  if (failure.retains && HasMeaning(kRetentionMeanings, refusal.code)) {
+    Error error = ErrorFor(refusal, kRetentionMeanings);
+    error.message += " (it answered " + AnswerText(refusal) + ")";
+    return error;
+  }
   if (!is_redirect) return ErrorFor(refusal, kMeanings);
   return {Code::kInvalid,
           fmt::format("{} sends requests for bucket \"{}\" to \"{}\": set spec.s3.endpoint or "

@@ -13,7 +13,11 @@ struct S3Failure {
   StoreRefusal refusal;
   bool is_head = false;  // the answer to a HEAD never has a body
   std::string redirect;  // the Location header
+  bool retains = false;  // the call was to have an object retained
 };
+
+// The header that says how an object is retained.
+inline constexpr const char* kObjectLockMode = "x-amz-object-lock-mode";
 
 // NotFound only when the store itself says that the object is absent: the 404 of a proxy or of an
 // unknown user must not pass for it.

@@ -30,18 +30,23 @@ struct S3::Upload {
   std::string key;
   std::string id;
   bool guarded = false;
+  bool summed = false;  // the store checks the parts' sums once more
 };
 
 Result<void> S3::Replace(const Handle& handle, ByteView data, std::stop_token stop) {
   TRY(const std::string key, KeyOf(handle));
-  return Put(PutCall(key, handle, data), false, stop);
+  StoreCall call = PutCall(key, handle, data);
+  AddRetention(handle, call);
+  return Put(std::move(call), false, stop);
 }
 
 Result<void> S3::Save(const Handle& handle, ByteView data, std::stop_token stop) {
   TRY(const std::string key, KeyOf(handle));
   const auto put = [&](bool guarded) {
-    return data.size() > options_.parts.threshold ? PutInParts(key, data, guarded, stop)
-                                                  : Put(PutCall(key, handle, data), guarded, stop);
+    if (data.size() > options_.parts.threshold) return PutInParts(handle, key, data, guarded, stop);
+    StoreCall call = PutCall(key, handle, data);
+    AddRetention(handle, call);
+    return Put(std::move(call), guarded, stop);
   };
   const bool guarded = guarded_put_;
   Result<void> saved = put(guarded);
@@ -56,9 +61,9 @@ Result<void> S3::Put(StoreCall call, bool guarded, const std::stop_token& stop) 
   return {};
 }
 
-Result<void> S3::PutInParts(const std::string& key, ByteView data, bool guarded,
-                            const std::stop_token& stop) {
-  TRY(const Upload upload, Begin(key, guarded, stop));
+Result<void> S3::PutInParts(const Handle& handle, const std::string& key, ByteView data,
+                            bool guarded, const std::stop_token& stop) {
+  TRY(const Upload upload, Begin(handle, key, guarded, stop));
   std::vector<S3Part> parts(PartCount(data.size(), options_.parts));
   const auto send = [&](std::size_t index, ByteView part,
                         const std::stop_token& parts_stop) -> Result<void> {
@@ -71,14 +76,17 @@ Result<void> S3::PutInParts(const std::string& key, ByteView data, bool guarded,
   return stored;
 }
 
-Result<S3::Upload> S3::Begin(const std::string& key, bool guarded, const std::stop_token& stop) {
+Result<S3::Upload> S3::Begin(const Handle& handle, const std::string& key, bool guarded,
+                             const std::stop_token& stop) {
   StoreCall call{"POST", key};
   call.query["uploads"] = "";
-  if (guarded) call.headers["x-amz-checksum-algorithm"] = "SHA256";
+  const bool summed = guarded || options_.object_lock;
+  if (summed) call.headers["x-amz-checksum-algorithm"] = "SHA256";
+  AddRetention(handle, call);
   TRY(const HttpResponse response, Demand(call, stop));
   Result<std::string> id = ParseS3UploadId(response.body);
   if (!id) return tl::make_unexpected(WithContext("POST " + key, id.error()));
-  return Upload{key, *std::move(id), guarded};
+  return Upload{key, *std::move(id), guarded, summed};
 }
 
 Result<S3Part> S3::PutPart(const Upload& upload, std::size_t index, ByteView part,
@@ -88,7 +96,7 @@ Result<S3Part> S3::PutPart(const Upload& upload, std::size_t index, ByteView par
   call.body = part;
   TRY(const HttpResponse response, Demand(call, stop));
   S3Part stored{response.Header("etag"),
-                upload.guarded ? response.Header("x-amz-checksum-sha256") : ""};
+                upload.summed ? response.Header("x-amz-checksum-sha256") : ""};
   if (stored.etag.empty())
     return Fail(Code::kUnavailable, "PUT " + upload.key + ": the answer does not name the part");
   return stored;

@@ -5,10 +5,18 @@
 namespace holdfast::storage {
 namespace {
 
+bool IsEncoded(const pugi::xml_node& root) {
+  return std::string_view(root.child_value("EncodingType")) == "url";
+}
+
+std::string NameIn(const pugi::xml_node& node, const char* child, bool encoded) {
+  std::string name = node.child_value(child);
+  return encoded ? UrlDecode(std::move(name)) : name;
+}
+
 ListingPage::Entry EntryOf(const pugi::xml_node& contents, bool encoded) {
-  std::string key = contents.child_value("Key");
-  return {encoded ? UrlDecode(std::move(key)) : std::move(key),
-          contents.child("Size").text().as_ullong()};
+  return {NameIn(contents, "Key", encoded), contents.child("Size").text().as_ullong(),
+          ParseTime(contents.child_value("LastModified")).value_or(TimePoint{})};
 }
 
 }  // namespace
@@ -24,7 +32,7 @@ S3ErrorBody ParseS3Error(ByteView body) {
 Result<ListingPage> ParseS3Listing(ByteView body) {
   pugi::xml_document document;
   TRY(const pugi::xml_node root, ParseXml(document, body, "ListBucketResult"));
-  const bool encoded = std::string_view(root.child_value("EncodingType")) == "url";
+  const bool encoded = IsEncoded(root);
   ListingPage listing;
   for (const pugi::xml_node& contents : root.children("Contents"))
     listing.entries.push_back(EntryOf(contents, encoded));
@@ -33,6 +41,37 @@ Result<ListingPage> ParseS3Listing(ByteView body) {
   if (listing.next.empty())
     return Fail(Code::kUnavailable, "the listing goes on, but does not say where");
   return listing;
+}
+
+Result<S3VersionsPage> ParseS3Versions(ByteView body) {
+  pugi::xml_document document;
+  TRY(const pugi::xml_node root, ParseXml(document, body, "ListVersionsResult"));
+  const bool encoded = IsEncoded(root);
+  S3VersionsPage page;
+  for (const pugi::xml_node& node : root.children()) {
+    const std::string_view kind = node.name();
+    const bool is_marker = kind == "DeleteMarker";
+    if (!is_marker && kind != "Version") continue;
+    const Result<TimePoint> stored = ParseTime(node.child_value("LastModified"));
+    if (!stored) return Fail(Code::kUnavailable, "a version without its time");
+    page.entries.push_back(
+        {NameIn(node, "Key", encoded), node.child_value("VersionId"), is_marker, *stored});
+  }
+  if (!root.child("IsTruncated").text().as_bool()) return page;
+  page.next_key = NameIn(root, "NextKeyMarker", encoded);
+  page.next_id = root.child_value("NextVersionIdMarker");
+  if (page.next_key.empty())
+    return Fail(Code::kUnavailable, "the listing goes on, but does not say where");
+  return page;
+}
+
+std::string RetentionXml(std::string_view mode, TimePoint until) {
+  pugi::xml_document document;
+  pugi::xml_node retention = document.append_child("Retention");
+  retention.append_attribute("xmlns") = "http://s3.amazonaws.com/doc/2006-03-01/";
+  retention.append_child("Mode").text() = std::string(mode).c_str();
+  retention.append_child("RetainUntilDate").text() = FormatTime(until).c_str();
+  return XmlText(document);
 }
 
 Result<std::string> ParseS3UploadId(ByteView body) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -39,6 +40,22 @@ std::string CompleteUploadXml(const std::vector<S3Part>& parts);
 // Success only for the document that says so: S3 may answer 200 before it knows, and then send an
 // <Error>, which ParseS3Error reads.
 Result<void> ParseS3Completed(ByteView body);
+
+// One page of ListObjectVersions: keys in order, of each the newest version first.
+struct S3VersionsPage {
+  struct Entry {
+    std::string key;
+    std::string id;
+    bool is_marker = false;
+    TimePoint stored{};
+  };
+  std::vector<Entry> entries;
+  std::string next_key, next_id;  // where the next page starts; both empty on the last one
+};
+Result<S3VersionsPage> ParseS3Versions(ByteView body);
+
+// The body of PutObjectRetention.
+std::string RetentionXml(std::string_view mode, TimePoint until);
 
 struct S3SessionKeys {
   std::string access_key_id;

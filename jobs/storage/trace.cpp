@@ -101,4 +101,32 @@ Result<std::uint64_t> Trace::RemoveLeftovers(std::stop_token stop) {
   return call.Done(std::move(removed), count);
 }
 
+Result<std::optional<TimePoint>> Trace::RetainedUntil(const Handle& handle, std::stop_token stop) {
+  const Call call("retained until", Describe(handle));
+  return call.Done(inner_->RetainedUntil(handle, stop), 0);
+}
+
+Result<void> Trace::Retain(const Handle& handle, TimePoint until, std::stop_token stop) {
+  const Call call("retain", Describe(handle));
+  return call.Done(inner_->Retain(handle, until, stop), 0);
+}
+
+Result<void> Trace::ListVersions(const std::function<Result<void>(const ObjectVersion&)>& visit,
+                                 std::stop_token stop) {
+  const Call call("list versions", Location());
+  std::uint64_t versions = 0;
+  Result<void> listed = inner_->ListVersions(
+      [&](const ObjectVersion& version) {
+        ++versions;
+        return visit(version);
+      },
+      stop);
+  return call.Done(std::move(listed), versions);
+}
+
+Result<void> Trace::RemoveVersion(const ObjectVersion& version, std::stop_token stop) {
+  const Call call("remove version", Describe(version.handle));
+  return call.Done(inner_->RemoveVersion(version, stop), 0);
+}
+
 }  // namespace holdfast::storage

@@ -22,6 +22,15 @@ class Trace final : public Backend {
                     std::stop_token stop) override;
   Result<void> Remove(const Handle& handle, std::stop_token stop) override;
   Result<std::uint64_t> RemoveLeftovers(std::stop_token stop) override;
+  std::optional<std::chrono::seconds> RetentionPeriod() const override {
+    return inner_->RetentionPeriod();
+  }
+  Result<std::optional<TimePoint>> RetainedUntil(const Handle& handle,
+                                                 std::stop_token stop) override;
+  Result<void> Retain(const Handle& handle, TimePoint until, std::stop_token stop) override;
+  Result<void> ListVersions(const std::function<Result<void>(const ObjectVersion&)>& visit,
+                            std::stop_token stop) override;
+  Result<void> RemoveVersion(const ObjectVersion& version, std::stop_token stop) override;
   std::string Location() const override { return inner_->Location(); }
 
  private:

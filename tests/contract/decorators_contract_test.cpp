@@ -4,6 +4,7 @@
 #include "jobs/storage/trace.h"
 #include "tests/contract/backend_contract.h"
 #include "tests/fakes/fault_backend.h"
+#include "tests/fakes/versioned_store.h"
 
 namespace holdfast::storage {
 namespace {
@@ -50,10 +51,15 @@ std::unique_ptr<Backend> MakeFaultless() {
   return std::make_unique<Owning>();
 }
 
+std::unique_ptr<Backend> MakeVersionedStore() {
+  return std::make_unique<fakes::VersionedStore>(std::chrono::hours(1));
+}
+
 INSTANTIATE_TEST_SUITE_P(Decorators, BackendContract,
                          testing::Values(Place{"Limit", MakeLimit}, Place{"Retry", MakeRetry},
                                          Place{"Trace", MakeTrace}, Place{"Stack", MakeStack},
-                                         Place{"Faultless", MakeFaultless}),
+                                         Place{"Faultless", MakeFaultless},
+                                         Place{"VersionedStore", MakeVersionedStore}),
                          testing::PrintToStringParamName());
 
 }  // namespace

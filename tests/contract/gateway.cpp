@@ -10,6 +10,7 @@ namespace holdfast::storage {
 namespace {
 
 constexpr const char* kBucket = "backups";
+constexpr const char* kLockedBucket = "locked";
 constexpr const char* kAccessKey = "holdfasttest";
 constexpr const char* kSecretKey = "a secret of tests";
 
@@ -36,6 +37,7 @@ Result<void> Gateway::Start(const std::string& binary) {
   folder_ = FreshFolder();
   std::filesystem::create_directories(folder_ + "/store/" + kBucket);
   std::filesystem::create_directories(folder_ + "/meta");
+  std::filesystem::create_directories(folder_ + "/versions");
   port_ = FreePort();
   std::vector<std::string> command = {binary,
                                       "--access",
@@ -51,7 +53,8 @@ Result<void> Gateway::Start(const std::string& binary) {
   } else {
     command.insert(command.end(), {"--virtual-domain", fmt::format("localhost:{}", port_)});
   }
-  command.insert(command.end(), {"posix", "--sidecar", folder_ + "/meta", folder_ + "/store"});
+  command.insert(command.end(), {"posix", "--sidecar", folder_ + "/meta", "--versioning-dir",
+                                 folder_ + "/versions", folder_ + "/store"});
   return process_.Start(command, folder_ + "/log", [this] { return Answers(); });
 }
 
@@ -70,6 +73,36 @@ S3Options Gateway::FreshOptions() {
   options.address.prefix = fmt::format("prefix with+odd/characters/{}", ++prefixes_);
   options.credentials = FixedCredentials({kAccessKey, kSecretKey, ""});
   if (tls) options.http.ca_file = folder_ + "/cert.pem";
+  return options;
+}
+
+Result<void> Gateway::MakeLockedBucket() {
+  const S3Options options = FreshOptions();
+  SignedRequest request{"PUT",
+                        HostOf(options.address.endpoint),
+                        std::string("/") + kLockedBucket,
+                        {},
+                        {{"x-amz-bucket-object-lock-enabled", "true"}}};
+  TRY(const Credentials keys, options.credentials->Get({}));
+  Sign(request, keys, "us-east-1", Sha256({}), SystemClock().Now());
+  TRY(const HttpResponse response, Http(options.http)
+                                       .Send({"PUT",
+                                              options.address.endpoint + request.path,
+                                              request.headers,
+                                              {},
+                                              kErrorBodyLimit,
+                                              {}},
+                                             {}));
+  if (response.IsSuccess()) return {};
+  return Fail(Code::kInternal, "the bucket was not made: " + std::string(AsText(response.body)));
+}
+
+Result<S3Options> Gateway::FreshLockedOptions(std::chrono::seconds period) {
+  if (!locked_bucket_) TRY_VOID(MakeLockedBucket());
+  locked_bucket_ = true;
+  S3Options options = FreshOptions();
+  options.address.place = kLockedBucket;
+  options.object_lock = {ObjectLockMode::kGovernance, period};
   return options;
 }
 

@@ -20,6 +20,8 @@ class Gateway {
   S3Options FreshOptions();
   // Serves the bucket under "bucket.localhost" too.
   S3Options FreshVirtualHostOptions();
+  // For a bucket with versions and S3 Object Lock, in governance mode.
+  Result<S3Options> FreshLockedOptions(std::chrono::seconds period);
 
  private:
   explicit Gateway(Transport transport) : transport_(transport) {}
@@ -27,12 +29,14 @@ class Gateway {
   Result<void> Start(const std::string& binary);
   Result<void> MakeCertificate();
   Result<void> Answers();
+  Result<void> MakeLockedBucket();
 
   const Transport transport_;
   ServerProcess process_;
   std::string folder_;
   int port_ = 0;
   int prefixes_ = 0;
+  bool locked_bucket_ = false;
 };
 
 }  // namespace holdfast::storage

@@ -69,4 +69,15 @@ Result<std::uint64_t> FaultBackend::RemoveLeftovers(std::stop_token stop) {
   return inner_.RemoveLeftovers(stop);
 }
 
+Result<std::optional<TimePoint>> FaultBackend::RetainedUntil(const Handle& handle,
+                                                             std::stop_token stop) {
+  if (Next() != nullptr) return tl::make_unexpected(Broken());
+  return inner_.RetainedUntil(handle, stop);
+}
+
+Result<void> FaultBackend::Retain(const Handle& handle, TimePoint until, std::stop_token stop) {
+  if (Next() != nullptr) return tl::make_unexpected(Broken());
+  return inner_.Retain(handle, until, stop);
+}
+
 }  // namespace holdfast::fakes

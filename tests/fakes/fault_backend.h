@@ -42,6 +42,13 @@ class FaultBackend final : public storage::Backend {
                     std::stop_token stop) override;
   Result<void> Remove(const storage::Handle& handle, std::stop_token stop) override;
   Result<std::uint64_t> RemoveLeftovers(std::stop_token stop) override;
+  std::optional<std::chrono::seconds> RetentionPeriod() const override {
+    return inner_.RetentionPeriod();
+  }
+  Result<std::optional<TimePoint>> RetainedUntil(const storage::Handle& handle,
+                                                 std::stop_token stop) override;
+  Result<void> Retain(const storage::Handle& handle, TimePoint until,
+                      std::stop_token stop) override;
   std::string Location() const override { return inner_.Location(); }
 
  private:

@@ -19,10 +19,13 @@ def up(cluster):
     if not daemon.running():
         keys = _credentials(cluster)
         folder = cluster.folder / "s3"
-        folder.mkdir(exist_ok=True)
+        # The server refuses a name that starts with the other's.
+        versions = cluster.folder / "versions-of-s3"
+        for each in (folder, versions):
+            each.mkdir(exist_ok=True)
         daemon.start([tools.path("versitygw"), f"--port={cluster.host}:{_PORT}", f"--region={REGION}", "--quiet",
                       f"--cert={cluster.pki}/s3.crt", f"--key={cluster.pki}/s3.key", "--health=/health",
-                      "posix", folder],
+                      "posix", "--versioning-dir", versions, folder],
                      env={"ROOT_ACCESS_KEY_ID": keys["access"], "ROOT_SECRET_ACCESS_KEY": keys["secret"]})
         wait_until("starting the S3 server", 20, lambda: _curl(cluster, "/health") is not None, daemon.log, [daemon])
     if not (cluster.folder / "s3" / BUCKET).exists():
@@ -34,9 +37,11 @@ def down(cluster):
     Daemon(cluster, "s3").stop()
 
 
-def make_bucket(cluster, name):
+def make_bucket(cluster, name, object_lock=False):
+    """With `object_lock` it keeps versions and holds what it is told to."""
+    lock = ["--header", "x-amz-bucket-object-lock-enabled: true"] if object_lock else []
     # S3 wants the body's hash among the signed headers; curl only adds it since 8.0.
-    _curl(cluster, f"/{name}", "--request", "PUT", "--header", f"x-amz-content-sha256: {hashlib.sha256().hexdigest()}")
+    _curl(cluster, f"/{name}", "--request", "PUT", "--header", f"x-amz-content-sha256: {hashlib.sha256().hexdigest()}", *lock)
 
 
 def print_env(cluster):

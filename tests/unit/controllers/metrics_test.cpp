@@ -214,6 +214,7 @@ TEST_F(MetricsTest, WhatWaitsIsCountedByReason) {
 TEST_F(MetricsTest, ARepositorysOwnRunsAndMovers) {
   crds::BackupRepository repository = RepositoryNamed("offsite").NotReadyBecause("away").Build();
   repository.status.stored_bytes = 5;
+  repository.status.locked_until = At("2026-08-20T12:00:00Z");
   repository.status.last_check =
       crds::RepositoryRun{"check-1", crds::RunState::kFailed, At("2026-07-01T00:00:00Z"), "bad"};
   repository.status.last_drill.emplace().state = crds::RunState::kSucceeded;
@@ -256,6 +257,10 @@ TEST_F(MetricsTest, ARepositorysOwnRunsAndMovers) {
   EXPECT_THAT(
       text,
       HasSubstr(R"(holdfast_repository_stored_bytes{namespace="shop",repository="offsite"} 5)"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          R"(holdfast_repository_locked_until_timestamp_seconds{namespace="shop",repository="offsite"} 1787227200)"));
   EXPECT_THAT(
       text,
       HasSubstr(R"(holdfast_repository_running_movers{namespace="shop",repository="offsite"} 1)"));

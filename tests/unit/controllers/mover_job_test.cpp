@@ -138,6 +138,18 @@ TEST_F(MoverJobTest, ThePodsNameIsKnownBeforeTheArguments) {
   EXPECT_EQ(Container()["env"][0]["name"], "POD_NAME");
 }
 
+TEST_F(MoverJobTest, WhatIsWrittenIsHeldAsTheRepositorySays) {
+  EXPECT_FALSE(RepositoryArgsFor(repository_, settings_).object_lock);
+  repository_.spec.s3->object_lock = {crds::ObjectLockMode::kCompliance, "30d"};
+  protocol::BackupArgs args;
+  args.repository = RepositoryArgsFor(repository_, settings_);
+  EXPECT_THAT(protocol::CommandLine(args),
+              IsSupersetOf({"--object-lock-mode=compliance", "--object-lock-period=30d"}));
+  repository_.spec.s3->object_lock->mode = crds::ObjectLockMode::kGovernance;
+  args.repository = RepositoryArgsFor(repository_, settings_);
+  EXPECT_THAT(protocol::CommandLine(args), IsSupersetOf({"--object-lock-mode=governance"}));
+}
+
 // Kubernetes expands $(NAME) in arguments and variables: a tenant must not have a store be asked
 // for what another variable holds.
 TEST_F(MoverJobTest, NothingButTheHolderIsExpanded) {

@@ -162,6 +162,15 @@ TEST_F(RepositoryDecideTest, SuccessIsRecordedOnceAndThenNothingMoves) {
   EXPECT_EQ(later.requeue, RequeueAt(kNow + 600s));
 }
 
+TEST_F(RepositoryDecideTest, AProbeTellsUntilWhenTheStoreHoldsWhatIsInUse) {
+  world_.probes = {ProbeBuilder("first").Opened(kId)};
+  world_.probes[0].state.result->retained_until = "2026-09-01T05:00:00Z";
+  EXPECT_EQ(Decide().status.locked_until, At("2026-09-01T05:00:00Z"));
+  world_.repository.status.locked_until = At("2026-09-01T05:00:00Z");
+  world_.probes[0].state.result->retained_until.clear();
+  EXPECT_EQ(Decide().status.locked_until, std::nullopt) << "the lock was switched off";
+}
+
 TEST_F(RepositoryDecideTest, AHealthyRepositoryIsProbedAgainButNeverCreatedAgain) {
   MakeHealthy();
   world_.now = kNow + 600s;

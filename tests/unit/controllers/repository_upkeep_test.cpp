@@ -105,6 +105,33 @@ TEST_F(UpkeepTest, APruneSaysWhatItFreed) {
   EXPECT_EQ(plan.status.stored, "3.0 MiB");
 }
 
+TEST_F(UpkeepTest, APruneSaysWhatTheStoreHolds) {
+  world_.prunes = {Ended(Running("p", "2026-08-02T05:00:00Z"), ExitCode::kOk)};
+  protocol::MoverResult& result = *world_.prunes[0].state.result;
+  result.bytes_retained = 3 << 20;
+  result.bytes_retained_until = "2026-08-20T05:00:00Z";
+  result.objects_retained = 1234;
+  result.retained_until = "2026-09-01T05:00:00Z";
+  const Plan plan = DecideAt("2026-08-02T05:10:00Z");
+  EXPECT_EQ(
+      plan.status.last_prune->message,
+      "freed 2.0 MiB; the store holds 3.0 MiB that nobody needs until 2026-08-20T05:00:00Z at "
+      "the latest; 1234 objects are held until 2026-09-01T05:00:00Z now");
+  EXPECT_EQ(plan.status.locked_until, At("2026-09-01T05:00:00Z"));
+}
+
+TEST_F(UpkeepTest, ALockThatIsNotExtendedIsToldApart) {
+  world_.repository.status.locked_until = At("2026-08-10T05:00:00Z");
+  world_.prunes = {Ended(Running("p", "2026-08-02T05:00:00Z"), ExitCode::kFailed, "denied")};
+  world_.prunes[0].state.result->not_retained = true;
+  const Plan plan = DecideAt("2026-08-02T05:10:00Z");
+  EXPECT_EQ(plan.status.last_prune->state, RunState::kFailed);
+  EXPECT_EQ(plan.status.last_prune->message, "denied");
+  EXPECT_EQ(plan.status.locked_until, At("2026-08-10T05:00:00Z")) << "it is held until then";
+  ASSERT_THAT(plan.events, SizeIs(1));
+  EXPECT_EQ(plan.events[0].reason, reason::kObjectLockNotExtended);
+}
+
 TEST_F(UpkeepTest, DamageMakesTheRepositoryUnhealthyUntilACheckFindsNone) {
   world_.checks = {Ended(Running("c1", "2026-08-02T04:00:00Z"), ExitCode::kCorrupt,
                          "2 places in the repository are damaged")};

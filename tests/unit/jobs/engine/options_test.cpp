@@ -121,6 +121,45 @@ TEST(OptionsTest, UnderstandsTheOperatorsFolder) {
   EXPECT_EQ(Emitted(args).session.storage.local_group, 65532u);
 }
 
+TEST(OptionsTest, UnderstandsTheOperatorsObjectLock) {
+  protocol::PruneArgs args;
+  args.repository = Repository();
+  EXPECT_FALSE(Emitted(args).session.storage.object_lock);
+  args.repository.object_lock = {true, "4w"};
+  const Options options = Emitted(args);
+  ASSERT_TRUE(options.session.storage.object_lock);
+  EXPECT_EQ(options.session.storage.object_lock->mode, storage::ObjectLockMode::kCompliance);
+  EXPECT_EQ(options.session.storage.object_lock->period, std::chrono::hours(28 * 24));
+  args.repository.object_lock->compliance = false;
+  EXPECT_EQ(Emitted(args).session.storage.object_lock->mode, storage::ObjectLockMode::kGovernance);
+}
+
+TEST(OptionsTest, ObjectLockIsNotForTheRepositoryThatIsCopiedFrom) {
+  const auto options = ParseLine({"copy", "--repo=s3:https://s3.example/b", "--from-repo=/backups",
+                                  "--object-lock-mode=governance", "--object-lock-period=30d"});
+  ASSERT_TRUE(options) << options.error().text;
+  EXPECT_TRUE(options->session.storage.object_lock);
+  EXPECT_FALSE(std::get<engine::CopyRequest>(options->request).from.storage.object_lock);
+}
+
+TEST(OptionsTest, ObjectLockHasAModeAndAPeriod) {
+  EXPECT_FALSE(ParseLine({"prune", "--object-lock-mode=governance"}));
+  EXPECT_FALSE(ParseLine({"prune", "--object-lock-period=30d"}));
+  EXPECT_FALSE(ParseLine({"prune", "--object-lock-mode=lax", "--object-lock-period=30d"}));
+  EXPECT_FALSE(ParseLine({"prune", "--object-lock-mode=governance", "--object-lock-period=0d"}));
+  EXPECT_FALSE(ParseLine({"prune", "--object-lock-mode=governance", "--object-lock-period=long"}));
+}
+
+TEST(OptionsTest, UndeleteNeedsATime) {
+  const auto options = ParseLine({"undelete", "--since=2026-11-26T03:00:00Z", "--dry-run"});
+  ASSERT_TRUE(options) << options.error().text;
+  const auto& undelete = std::get<engine::UndeleteRequest>(options->request).undelete;
+  EXPECT_EQ(undelete.since, ParseTime("2026-11-26T03:00:00Z").value());
+  EXPECT_TRUE(undelete.dry_run);
+  EXPECT_FALSE(ParseLine({"undelete"}));
+  EXPECT_FALSE(ParseLine({"undelete", "--since=yesterday"}));
+}
+
 TEST(OptionsTest, UnderstandsTheOperatorsInit) {
   protocol::InitArgs args{Repository(), true, {}};
   Options options = Emitted(args);

@@ -71,6 +71,17 @@ TEST(ResultTest, RoundTripOfAWatch) {
   EXPECT_EQ(Decode(Encode(result)).value(), result);
 }
 
+TEST(ResultTest, RoundTripOfAPruneUnderObjectLock) {
+  MoverResult result;
+  result.verb = "prune";
+  result.bytes_retained = 12;
+  result.bytes_retained_until = "2026-06-01T10:00:00Z";
+  result.objects_retained = 1234;
+  result.not_retained = true;
+  result.retained_until = "2026-07-01T10:00:00Z";
+  EXPECT_EQ(Decode(Encode(result)).value(), result);
+}
+
 TEST(ResultTest, NeverLongerThanKubernetesKeeps) {
   MoverResult result;
   result.verb = "forget";

@@ -31,6 +31,19 @@ Error ErrorOfOpen(std::string_view text, const OpenOptions& options) {
   return opened ? Error{Code::kInternal, "it opened"} : opened.error();
 }
 
+TEST(OpenTest, ObjectLockIsForS3Alone) {
+  OpenOptions options = kOptions;
+  options.object_lock = {ObjectLockMode::kCompliance, std::chrono::hours(24)};
+  EXPECT_EQ(Open("s3:https://s3.example/bucket", options).value()->RetentionPeriod(),
+            std::chrono::hours(24));
+  for (const char* place :
+       {"/backups", "local:/backups", "azure:backups:/", "gs:backups", "rest:https://host"}) {
+    const Error error = ErrorOfOpen(place, options);
+    EXPECT_EQ(error.code, Code::kInvalid) << place;
+    EXPECT_NE(error.message.find("leave out --object-lock-mode"), std::string::npos) << place;
+  }
+}
+
 TEST(OpenTest, KnownForms) {
   const auto location = [](std::string_view text) {
     return Open(text, kOptions).value()->Location();

@@ -45,6 +45,26 @@ INSTANTIATE_TEST_SUITE_P(
         Row{501, "NotImplemented", Code::kNotSupported}, Row{503, "SlowDown", Code::kUnavailable},
         Row{301, "PermanentRedirect", Code::kInvalid}));
 
+TEST(S3ErrorTest, RefusalsOfObjectLockSayWhatToChange) {
+  const auto error = [](int status, const std::string& code) {
+    S3Failure failure = Failure(status, code);
+    failure.retains = true;
+    return ErrorForS3(failure);
+  };
+  EXPECT_EQ(error(400, "InvalidRequest").code, Code::kInvalid);
+  EXPECT_EQ(error(400, "InvalidRequest").message,
+            "bucket \"shop\" at https://store has no S3 Object Lock, which spec.s3.objectLock asks "
+            "for: turn on versioning and Object Lock for the bucket (most stores can do so only "
+            "when a bucket is made), or leave spec.s3.objectLock out (it answered 400 "
+            "InvalidRequest (words))");
+  EXPECT_EQ(error(501, "NotImplemented").code, Code::kNotSupported);
+  EXPECT_EQ(error(403, "AccessDenied").code, Code::kDenied);
+  EXPECT_NE(error(403, "AccessDenied").message.find("s3:PutObjectRetention"), std::string::npos);
+  EXPECT_EQ(error(403, "InvalidAccessKeyId").message,
+            ErrorForS3(Failure(403, "InvalidAccessKeyId")).message);
+  EXPECT_EQ(error(503, "SlowDown").code, Code::kUnavailable);
+}
+
 TEST(S3ErrorTest, SentencesSayWhatToChange) {
   EXPECT_EQ(ErrorForS3(Failure(404, "NoSuchBucket")).message,
             "bucket \"shop\" does not exist at https://store: create it or correct spec.s3.bucket");

@@ -27,6 +27,49 @@ TEST(S3XmlTest, KeysAreDecodedOnlyWhenEncoded) {
   EXPECT_EQ(listing.value().entries.at(0).key, "a+b%20");
 }
 
+TEST(S3XmlTest, ListingsTellWhenObjectsWereStored) {
+  const auto listing = ParseS3Listing(
+      AsBytes("<ListBucketResult><Contents><Key>a</Key><LastModified>2026-08-01T12:00:00.000Z"
+              "</LastModified></Contents><Contents><Key>b</Key></Contents></ListBucketResult>"));
+  ASSERT_TRUE(listing);
+  EXPECT_EQ(listing->entries[0].stored, ParseTime("2026-08-01T12:00:00Z").value());
+  EXPECT_EQ(listing->entries[1].stored, TimePoint{});
+}
+
+TEST(S3XmlTest, ReadsVersionsAndMarkers) {
+  const auto page = ParseS3Versions(AsBytes(
+      R"(<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>
+         <NextKeyMarker>b%2F1</NextKeyMarker><NextVersionIdMarker>v9</NextVersionIdMarker>
+         <Version><Key>a+b</Key><VersionId>v1</VersionId><IsLatest>false</IsLatest>
+           <LastModified>2026-08-01T12:00:00.000Z</LastModified><Size>5</Size></Version>
+         <DeleteMarker><Key>a+b</Key><VersionId>v2</VersionId>
+           <LastModified>2026-08-02T12:00:00.000Z</LastModified></DeleteMarker>
+         </ListVersionsResult>)"));
+  ASSERT_TRUE(page) << page.error().message;
+  EXPECT_EQ(page->next_key, "b/1");
+  EXPECT_EQ(page->next_id, "v9");
+  ASSERT_EQ(page->entries.size(), 2u);
+  EXPECT_EQ(page->entries[0].key, "a b");
+  EXPECT_EQ(page->entries[0].id, "v1");
+  EXPECT_FALSE(page->entries[0].is_marker);
+  EXPECT_TRUE(page->entries[1].is_marker);
+  EXPECT_EQ(page->entries[1].stored, ParseTime("2026-08-02T12:00:00Z").value());
+}
+
+TEST(S3XmlTest, OtherVersionsAreWorthRepeating) {
+  for (const char* body :
+       {"", "<html/>", "<ListVersionsResult><IsTruncated>true</IsTruncated></ListVersionsResult>",
+        "<ListVersionsResult><Version><Key>a</Key></Version></ListVersionsResult>"})
+    EXPECT_EQ(ParseS3Versions(AsBytes(body)).error().code, Code::kUnavailable) << body;
+}
+
+TEST(S3XmlTest, RetentionHasAModeAndATime) {
+  EXPECT_EQ(RetentionXml("COMPLIANCE", ParseTime("2026-08-01T12:00:00.5Z").value()),
+            "<?xml version=\"1.0\"?>"
+            "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>COMPLIANCE</Mode>"
+            "<RetainUntilDate>2026-08-01T12:00:00Z</RetainUntilDate></Retention>");
+}
+
 TEST(S3XmlTest, ReadsAnError) {
   const S3ErrorBody error = ParseS3Error(
       AsBytes("<Error><Code>C</Code><Message>M</Message><Region>eu-west-1</Region></Error>"));
