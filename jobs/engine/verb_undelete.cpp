@@ -15,8 +15,12 @@ Try<MoverResult> Execute(const UndeleteRequest& request, const Surroundings& aro
   TRY(const UndeleteReport report, Undelete(session.storage(), request.undelete, around.out, stop));
   const char* would = request.undelete.dry_run ? "would be " : "";
   result.message = fmt::format(
-      "{} objects that were removed {}brought back, {} versions on top of others {}removed",
+      "{} objects that were removed {}brought back, {} versions on top of others {}undone",
       report.markers, would, report.replaced, would);
+  if (report.copied != 0)
+    result.message += fmt::format(
+        ", {} objects copied over versions that the store holds or the keys may not remove",
+        report.copied);
   return result;
 }
 

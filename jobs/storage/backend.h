@@ -116,6 +116,12 @@ class Backend {
     return Fail(Code::kNotSupported, Location() + " keeps nothing of what was removed");
   }
 
+  // Puts a copy of it on top of all others, retained as what is saved: for when those cannot be
+  // removed.
+  virtual Result<void> RestoreVersion(const ObjectVersion&, std::stop_token) {
+    return Fail(Code::kNotSupported, Location() + " keeps nothing of what was removed");
+  }
+
   // The place in words for messages, without credentials: "s3:https://host/bucket/prefix".
   virtual std::string Location() const = 0;
 };

@@ -88,4 +88,8 @@ Result<void> Limit::RemoveVersion(const ObjectVersion& version, std::stop_token 
   return inner_->RemoveVersion(version, stop);
 }
 
+Result<void> Limit::RestoreVersion(const ObjectVersion& version, std::stop_token stop) {
+  return inner_->RestoreVersion(version, stop);
+}
+
 }  // namespace holdfast::storage

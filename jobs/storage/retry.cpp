@@ -141,4 +141,8 @@ Result<void> Retry::RemoveVersion(const ObjectVersion& version, std::stop_token 
   return Repeat([&] { return inner_->RemoveVersion(version, stop); }, stop);
 }
 
+Result<void> Retry::RestoreVersion(const ObjectVersion& version, std::stop_token stop) {
+  return Repeat([&] { return inner_->RestoreVersion(version, stop); }, stop);
+}
+
 }  // namespace holdfast::storage

@@ -67,8 +67,9 @@ HttpRequest S3::BuildRequest(const StoreCall& call, const std::string& region,
   const std::string bucket = options_.virtual_host_style ? "/" : "/" + address().place + "/";
   const Sha256Digest payload = call.body_sha256 ? *call.body_sha256 : Sha256(call.body);
   SignedRequest request{call.method, Host(region), bucket + call.key, call.query, call.headers};
-  const bool sums = guarded_put_ || options_.object_lock;
-  if (call.method == "PUT" && sums && !call.headers.contains("content-md5"))
+  const bool wants_sum = guarded_put_ || options_.object_lock;
+  const bool has_content = call.method == "PUT" && !call.body.empty();
+  if (has_content && wants_sum && !call.headers.contains("content-md5"))
     request.headers["x-amz-checksum-sha256"] = Base64(payload);
   Sign(request, credentials, region, payload, clock_.Now());
   const std::string& endpoint = address().endpoint;

@@ -56,6 +56,7 @@ class S3 final : public ObjectStore {
   Result<void> ListVersions(const std::function<Result<void>(const ObjectVersion&)>& visit,
                             std::stop_token stop) override;
   Result<void> RemoveVersion(const ObjectVersion& version, std::stop_token stop) override;
+  Result<void> RestoreVersion(const ObjectVersion& version, std::stop_token stop) override;
 
  private:
   struct Upload;

@@ -12,6 +12,7 @@ namespace holdfast::storage {
 namespace {
 
 constexpr const char* kRetainUntil = "x-amz-object-lock-retain-until-date";
+constexpr const char* kCopySource = "x-amz-copy-source";
 // A page has at most 1000 versions, each with a name of at most 1 KiB, three times that when
 // encoded, an id of as much, and other elements.
 constexpr std::uint64_t kMaxPage = 8 << 20;
@@ -121,6 +122,19 @@ Result<void> S3::RemoveVersion(const ObjectVersion& version, std::stop_token sto
   const Result<HttpResponse> removed = Demand(call, stop);
   if (removed || IsAbsent(removed.error())) return {};
   return tl::make_unexpected(removed.error());
+}
+
+// The store copies, and may answer 200 before it knows how that ends, as for uploads in parts.
+Result<void> S3::RestoreVersion(const ObjectVersion& version, std::stop_token stop) {
+  TRY(const std::string key, KeyOf(version.handle));
+  StoreCall call{"PUT", key};
+  call.headers[kCopySource] =
+      UriEncode(address().place + "/" + key, true) + "?versionId=" + UriEncode(version.id, false);
+  AddRetention(version.handle, call);
+  TRY(HttpResponse response, Demand(call, stop));
+  if (ParseS3Error(response.body).code.empty()) return {};
+  response.status = 500;
+  return tl::make_unexpected(ErrorOf(call, response));
 }
 
 }  // namespace holdfast::storage

@@ -129,4 +129,9 @@ Result<void> Trace::RemoveVersion(const ObjectVersion& version, std::stop_token 
   return call.Done(inner_->RemoveVersion(version, stop), 0);
 }
 
+Result<void> Trace::RestoreVersion(const ObjectVersion& version, std::stop_token stop) {
+  const Call call("restore version", Describe(version.handle));
+  return call.Done(inner_->RestoreVersion(version, stop), 0);
+}
+
 }  // namespace holdfast::storage

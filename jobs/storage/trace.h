@@ -31,6 +31,7 @@ class Trace final : public Backend {
   Result<void> ListVersions(const std::function<Result<void>(const ObjectVersion&)>& visit,
                             std::stop_token stop) override;
   Result<void> RemoveVersion(const ObjectVersion& version, std::stop_token stop) override;
+  Result<void> RestoreVersion(const ObjectVersion& version, std::stop_token stop) override;
   std::string Location() const override { return inner_->Location(); }
 
  private:

@@ -152,6 +152,16 @@ TEST(S3ObjectLockTest, ListingsOfVersionsThatDoNotAdvanceEnd) {
   EXPECT_THAT(listed.error().message, HasSubstr("does not advance"));
 }
 
+TEST(S3ObjectLockTest, ACopyThatFailsAfterAllIsAnError) {
+  const ObjectVersion version{kConfig, "v&1", false, kNow};
+  LockScene scene({Refusal(200, "InternalError"), Reply(200, {}, "<CopyObjectResult/>")});
+  EXPECT_EQ(scene.s3.RestoreVersion(version, {}).error().code, Code::kUnavailable);
+  EXPECT_TRUE(scene.s3.RestoreVersion(version, {}));
+  EXPECT_THAT(scene.Request(1).head,
+              AllOf(HasSubstr("x-amz-copy-source: bucket/config?versionId=v%261"),
+                    Not(HasSubstr("x-amz-checksum"))));
+}
+
 // --- A real server ---
 
 class LockedBucketTest : public testing::Test {
@@ -313,6 +323,20 @@ TEST_F(LockedBucketTest, WithoutWhatWasPutOnTopTheTrueVersionIsBack) {
   EXPECT_EQ(Load(pack), "evil");
   ASSERT_TRUE(s3_->RemoveVersion(stored[1], {}));
   EXPECT_EQ(Load(pack), "true");
+}
+
+TEST_F(LockedBucketTest, AVersionIsCopiedOverOneThatIsHeld) {
+  const Handle pack = Store(FileType::kPack, "true");
+  const std::vector<ObjectVersion> before = Versions();
+  ASSERT_EQ(before.size(), 1u);
+  ASSERT_TRUE(s3_->Replace(pack, AsBytes("evil"), {}));
+  const std::vector<ObjectVersion> after = Versions();
+  ASSERT_EQ(after.size(), 2u);
+  EXPECT_EQ(s3_->RemoveVersion(after[0], {}).error().code, Code::kDenied);
+  const auto restored = s3_->RestoreVersion(before[0], {});
+  ASSERT_TRUE(restored) << restored.error().message;
+  EXPECT_EQ(Load(pack), "true");
+  EXPECT_NE(Until(pack), std::nullopt) << "the copy is retained, too";
 }
 
 }  // namespace

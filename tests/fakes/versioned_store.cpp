@@ -27,9 +27,12 @@ VersionedStore::Version* VersionedStore::Seen(const Handle& handle) {
   return &found->second.back();
 }
 
-void VersionedStore::Overwrite(const Handle& handle, ByteView data) {
+void VersionedStore::Overwrite(const Handle& handle, ByteView data,
+                               std::optional<TimePoint> until) {
   const std::scoped_lock lock(mutex_);
-  Add(handle).data.assign(data.begin(), data.end());
+  Version& version = Add(handle);
+  version.data.assign(data.begin(), data.end());
+  version.until = until;
 }
 
 Result<void> VersionedStore::Save(const Handle& handle, ByteView data, std::stop_token stop) {
@@ -133,6 +136,17 @@ Result<void> VersionedStore::RemoveVersion(const ObjectVersion& version, std::st
   if (found->until && *found->until > now_) return Fail(Code::kDenied, "it is retained");
   versions.erase(found);
   return {};
+}
+
+Result<void> VersionedStore::RestoreVersion(const ObjectVersion& version, std::stop_token) {
+  const std::scoped_lock lock(mutex_);
+  for (const Version& each : objects_[version.handle]) {
+    if (each.id != version.id) continue;
+    const Bytes data = each.data;
+    Add(version.handle).data = data;
+    return {};
+  }
+  return Fail(Code::kNotFound, "there is no such version");
 }
 
 }  // namespace holdfast::fakes

@@ -22,8 +22,8 @@ class VersionedStore final : public storage::Backend {
   // The calls of Retain that a time was moved by.
   int retained() const { return retained_; }
 
-  // Replaces it, as somebody with the keys can.
-  void Overwrite(const storage::Handle& handle, ByteView data);
+  // Replaces it, as somebody with the keys can, who may also have the new one retained.
+  void Overwrite(const storage::Handle& handle, ByteView data, std::optional<TimePoint> until = {});
 
   Result<void> Save(const storage::Handle& handle, ByteView data, std::stop_token stop) override;
   Result<Bytes> Load(const storage::Handle& handle, std::uint64_t offset, std::uint64_t length,
@@ -41,6 +41,7 @@ class VersionedStore final : public storage::Backend {
   Result<void> ListVersions(const std::function<Result<void>(const storage::ObjectVersion&)>& visit,
                             std::stop_token stop) override;
   Result<void> RemoveVersion(const storage::ObjectVersion& version, std::stop_token stop) override;
+  Result<void> RestoreVersion(const storage::ObjectVersion& version, std::stop_token stop) override;
   std::string Location() const override { return "versions:"; }
 
  private:

@@ -301,6 +301,41 @@ TEST_F(ObjectLockTest, WhatAnIntruderDidIsUndone) {
   EXPECT_EQ(again.value().markers + again.value().replaced, 0u);
 }
 
+// Garbage that the intruder has the store hold for a year stays below a copy of the true version.
+TEST_F(ObjectLockTest, WhatAnIntruderHasTheStoreHoldIsCoveredAgain) {
+  const Saved saved = SaveOn(1, {{"a1", 1}});
+  const Handle config{FileType::kConfig, ""};
+  const Handle gone{FileType::kPack, std::string(64, 'b')};
+  ASSERT_TRUE(store_.Save(gone, AsBytes("pruned"), {}));
+  ASSERT_TRUE(store_.Remove(gone, {}));
+  store_.SetTime(Day(5));
+  store_.Overwrite(config, AsBytes("evil"), Day(365));
+  ASSERT_TRUE(store_.Remove(config, {}));
+  store_.Overwrite(gone, AsBytes("evil"), Day(365));
+  std::ostringstream out;
+  for (int run = 0; run < 2; ++run) {
+    const auto report = Undelete(store_, {.since = Day(4)}, out, {});
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->copied, 2u);
+    ExpectWhole(saved);
+    EXPECT_FALSE(store_.Stat(gone, {}));
+  }
+}
+
+TEST(TrueVersionTest, IsTheOneThatWasSeenThen) {
+  const auto of = [](const std::vector<ObjectVersion>& versions) {
+    const auto found = TrueVersion(versions, Day(5));
+    return found ? found->id : "none";
+  };
+  EXPECT_EQ(of({V("evil", 6), V("v", 1)}), "v");
+  EXPECT_EQ(of({V("v2", 3), V("v1", 1)}), "v2");
+  EXPECT_EQ(of({V("v", 1), M("m", 4)}), "none");
+  EXPECT_EQ(of({V("v", 4), M("m", 1)}), "v");
+  EXPECT_EQ(of({V("v", 4), M("m", 4)}), "v") << "in doubt it is there";
+  EXPECT_EQ(of({V("evil", 8), V("v", 6)}), "v") << "of what is newer the oldest";
+  EXPECT_EQ(of({M("m", 6)}), "none");
+}
+
 TEST_F(ObjectLockTest, PlacesWithoutVersionsSayThatTheyKeepNothing) {
   storage::Memory memory;
   std::ostringstream out;
