@@ -165,8 +165,8 @@ TEST_F(RepositoryDecideTest, SuccessIsRecordedOnceAndThenNothingMoves) {
 TEST_F(RepositoryDecideTest, AProbeTellsUntilWhenTheStoreHoldsWhatIsInUse) {
   world_.probes = {ProbeBuilder("first").Opened(kId)};
   world_.probes[0].state.result->retained_until = "2026-09-01T05:00:00Z";
-  EXPECT_EQ(Decide().status.locked_until, At("2026-09-01T05:00:00Z"));
-  world_.repository.status.locked_until = At("2026-09-01T05:00:00Z");
+  EXPECT_EQ(Decide().status.locked_until, ParseTime("2026-09-01T05:00:00Z").value());
+  world_.repository.status.locked_until = ParseTime("2026-09-01T05:00:00Z").value();
   world_.probes[0].state.result->retained_until.clear();
   EXPECT_EQ(Decide().status.locked_until, std::nullopt) << "the lock was switched off";
 }
