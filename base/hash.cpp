@@ -32,6 +32,13 @@ Sha256Digest HmacSha256(ByteView key, ByteView data) {
   return digest;
 }
 
+Sha256Digest HkdfSha256(ByteView key, ByteView purpose) {
+  const Sha256Digest extracted = HmacSha256(Sha256Digest{}, key);
+  Bytes block(purpose.begin(), purpose.end());
+  block.push_back(1);  // the first block of as many as one likes
+  return HmacSha256(extracted, block);
+}
+
 std::string ShortHash(std::string_view text, std::size_t digits) {
   return ToHex(Sha256(AsBytes(text))).substr(0, digits);
 }

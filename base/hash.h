@@ -18,6 +18,9 @@ using Sha256Digest = std::array<std::uint8_t, 32>;
 Sha256Digest Sha256(ByteView data);
 Sha256Digest HmacSha256(ByteView key, ByteView data);
 
+// A key derived from `key` for one purpose: HKDF-SHA-256 (RFC 5869) without salt, 32 bytes.
+Sha256Digest HkdfSha256(ByteView key, ByteView purpose);
+
 // The first `digits` hex digits of the SHA-256 of `text`: stable short names (at most 64).
 std::string ShortHash(std::string_view text, std::size_t digits);
 

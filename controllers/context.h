@@ -65,6 +65,7 @@ struct Context {
   kube::EventRecorder& events;
   Caches caches;
   hooks::Runner& hooks;
+  kube::Transport* gateway = nullptr;  // to Holdfast's gateway, with our token; nullptr for none
 };
 
 }  // namespace holdfast::controllers

@@ -8,6 +8,7 @@
 #include "controllers/dump_container.h"
 #include "controllers/labels.h"
 #include "controllers/place.h"
+#include "controllers/shared.h"
 #include "jobs/protocol/exit_code.h"
 
 namespace holdfast::controllers {
@@ -149,11 +150,10 @@ std::string Same(const std::string& path) { return path; }
 // Password, CA bundle, keys and what a repository lies on. `place` says where in the container.
 void MountRepository(const crds::BackupRepositorySpec& repository, const std::string& prefix,
                      std::string (*place)(const std::string&), Mounts& mounts) {
-  std::vector<MountedFile> files = PlaceFiles(repository);
-  files.insert(files.begin(), {"password", repository.password_secret.name, "",
-                               repository.password_secret.key, protocol::kPasswordFile});
-  for (const MountedFile& file : files)
+  for (const MountedFile& file : PlaceFiles(repository))
     mounts.Add(prefix + file.volume, SourceOf(file), place(DirectoryOf(file.path)), true);
+  if (repository.shared)
+    mounts.Add(prefix + "gateway", SharedVolume(), place(DirectoryOf(protocol::kCaFile)), true);
   if (Json volume = PlaceVolume(repository); !volume.is_null())
     mounts.Add(prefix + "repository", std::move(volume), place(protocol::kRepositoryPath), false);
 }
@@ -345,6 +345,12 @@ Json FailurePolicy() {
                {"values", FinalExitCodes()}}}}}}};
 }
 
+bool UsesGateway(const MoverJob& job) {
+  for (const crds::BackupRepository* repository : {job.repository, job.from})
+    if (repository != nullptr && repository->spec.shared) return true;
+  return false;
+}
+
 Json OwnerReferences(const MoverJob& job) {
   return Json::array({{{"apiVersion", job.owner_api_version},
                        {"kind", job.owner_kind},
@@ -375,6 +381,7 @@ Result<Json> BuildMoverJob(const MoverJob& job, const Settings& settings) {
   const Json labels = Labels(job);
   Json of_pod = {{"labels", labels}};
   if (!job.objects.empty()) of_pod["annotations"][kManifestsAnnotation] = job.objects;
+  if (UsesGateway(job)) of_pod["annotations"][kGatewayCaAnnotation] = settings.gateway.ca_pem;
   Json spec = {{"backoffLimit", job.retries},
                {"podReplacementPolicy", "Failed"},
                {"podFailurePolicy", FailurePolicy()},
@@ -394,8 +401,10 @@ Result<Json> BuildMoverJob(const MoverJob& job, const Settings& settings) {
 protocol::RepositoryArgs RepositoryArgsFor(const crds::BackupRepository& repository,
                                            const Settings& settings) {
   protocol::RepositoryArgs args;
-  args.location = LocationOf(repository.spec);
-  args.has_ca = HasCaBundle(repository.spec);
+  args.password_from_gateway = repository.spec.shared.has_value();
+  args.location = args.password_from_gateway ? SharedLocation(repository, settings.gateway)
+                                             : LocationOf(repository.spec);
+  args.has_ca = args.password_from_gateway || HasCaBundle(repository.spec);
   args.virtual_host_style = repository.spec.s3 && !repository.spec.s3->force_path_style;
   if (repository.spec.s3 && repository.spec.s3->object_lock)
     args.object_lock = ObjectLockArgsOf(*repository.spec.s3->object_lock);

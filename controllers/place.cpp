@@ -126,11 +126,16 @@ Json PlaceEnvironment(const crds::BackupRepositorySpec& spec) {
   if (spec.azure) return AzureEnvironment(*spec.azure);
   if (spec.gcs) return Json::array({Plain(kGoogleKey, protocol::kGoogleKeyFile)});
   if (spec.rest) return RestEnvironment(*spec.rest);
+  if (spec.shared)
+    return Json::array({Plain(protocol::kGatewayTokenVariable, protocol::kGatewayTokenFile)});
   return Json::array();
 }
 
 std::vector<MountedFile> PlaceFiles(const crds::BackupRepositorySpec& spec) {
   std::vector<MountedFile> files;
+  if (spec.password_secret)
+    files.push_back({"password", spec.password_secret->name, "", spec.password_secret->key,
+                     protocol::kPasswordFile});
   if (const crds::CaBundle* bundle = CaOf(spec))
     files.push_back({"ca", bundle->secret, bundle->config_map, bundle->key, protocol::kCaFile});
   if (spec.gcs)

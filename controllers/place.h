@@ -12,7 +12,7 @@
 namespace holdfast::controllers {
 
 // "s3:https://host/bucket/prefix", as the mover's --repo takes it; empty when the spec names no
-// place.
+// place of its own (shared.h has that of others).
 std::string LocationOf(const crds::BackupRepositorySpec& spec);
 
 // The same for people. What is mounted is "claim:name/folder" or "nfs:server:/export/folder".
@@ -30,7 +30,7 @@ struct MountedFile {
   std::string path;  // in the container
 };
 
-// The CA bundle and the store's key file, where there are any.
+// Password, CA bundle and the store's key file, where there are any.
 std::vector<MountedFile> PlaceFiles(const crds::BackupRepositorySpec& spec);
 
 // The volume of a pod that a repository in a file system lies on, without a name; null for others.

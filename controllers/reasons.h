@@ -14,6 +14,8 @@ inline constexpr const char* kNotSupported = "NotSupported";
 inline constexpr const char* kInvalidSpec = "InvalidSpec";
 // The BackupRepository that is named does not exist; work goes on by itself once it does.
 inline constexpr const char* kRepositoryNotFound = "RepositoryNotFound";
+// The BackupRepository that spec.shared names is not shared with this namespace.
+inline constexpr const char* kNotShared = "NotShared";
 // The BackupRepository exists but is not Ready; its own conditions say why.
 inline constexpr const char* kRepositoryNotReady = "RepositoryNotReady";
 // The StatefulSet that is named does not exist; work goes on by itself once it does.

@@ -6,6 +6,14 @@
 
 namespace holdfast::controllers {
 
+// Where repositories that are shared (spec.shared) are reached.
+struct GatewaySettings {
+  std::string url;  // "https://holdfast-gateway.holdfast-system.svc:8443"; empty: none is installed
+  std::string ca_pem;  // the authority of its certificate, which each mover's Job carries
+  std::string definition_namespace;
+  std::string definition;  // the BackupRepository that it serves
+};
+
 struct Settings {
   std::string cluster_name;  // the hostname of every snapshot
   std::string mover_image;
@@ -18,6 +26,7 @@ struct Settings {
   bool dumps_enabled = false;
   // Whether policies may have Secrets kept beside the manifests.
   bool secrets_enabled = false;
+  GatewaySettings gateway;
   // How often a running mover's progress is read.
   std::chrono::seconds progress_period{3};
   // How often a healthy repository is probed, and the bounds between which an unhealthy one is.

@@ -148,7 +148,7 @@ struct Setup::Informers {
 
 Setup::Setup(const kube::Api& api, const Clock& clock, kube::EventRecorder& events,
              const Settings& settings, hooks::Runner& hooks,
-             const std::vector<std::string>& namespaces)
+             const std::vector<std::string>& namespaces, kube::Transport* gateway)
     : stores_(std::make_unique<Stores>()),
       context_{api,
                clock,
@@ -156,7 +156,8 @@ Setup::Setup(const kube::Api& api, const Clock& clock, kube::EventRecorder& even
                events,
                {stores_->repositories, stores_->policies, stores_->backups, stores_->restores,
                 stores_->jobs, stores_->pods, stores_->stateful_sets},
-               hooks} {
+               hooks,
+               gateway} {
   AddIndexes(stores_->policies, stores_->backups, stores_->restores, stores_->jobs, stores_->pods);
   AddReconcilers();
   const std::set<std::string> watched(namespaces.begin(), namespaces.end());
@@ -193,6 +194,16 @@ void Setup::AddTriggers(Informers& informers) {
   };
 
   add(informers.repositories, kRepositories, Self);
+  // Who uses the one that is shared learns of what it says.
+  add(informers.repositories, kRepositories, [this, &caches](const kube::ObjectKey& key) {
+    const GatewaySettings& gateway = context_.settings.gateway;
+    Keys users;
+    if (key != kube::ObjectKey{gateway.definition_namespace, gateway.definition}) return users;
+    caches.repositories.ForEach([&](const kube::ObjectKey& user, const auto& repository) {
+      if (repository->spec.shared) users.push_back(user);
+    });
+    return users;
+  });
   add(informers.policies, kPolicies, Self);
   // One that is over and has nothing staged and no Job any more is a record: with ten thousand of
   // them, a fresh start must not look at each. A Job that comes to be known later brings its owner

@@ -30,7 +30,8 @@ class Setup {
   // All arguments must outlive it. Without `namespaces` every one is watched; with them only those,
   // each by watches of its own, so that rights in each of them are enough.
   Setup(const kube::Api& api, const Clock& clock, kube::EventRecorder& events,
-        const Settings& settings, hooks::Runner& hooks, const std::vector<std::string>& namespaces);
+        const Settings& settings, hooks::Runner& hooks, const std::vector<std::string>& namespaces,
+        kube::Transport* gateway = nullptr);
   ~Setup();
   Setup(const Setup&) = delete;
   Setup& operator=(const Setup&) = delete;

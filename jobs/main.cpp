@@ -19,6 +19,7 @@
 #include "jobs/engine/directory.h"
 #include "jobs/engine/progress_reporter.h"
 #include "jobs/engine/verbs.h"
+#include "jobs/gateway/serve.h"
 #include "jobs/options.h"
 #include "jobs/protocol/result.h"
 
@@ -108,6 +109,8 @@ int Main(const std::vector<std::string>& arguments) {
   KeepSecrets();
   BoundTheAllocator();
   const StopOnSignal signals;
+  if (const auto ended = gateway::RunVerb(arguments, FromEnvironment, signals.token()))
+    return *ended;
   const auto options = ParseOptions(arguments, FromEnvironment);
   if (!options) {
     const Ending& ending = options.error();

@@ -43,9 +43,10 @@ bool IsTrue(const Json& object, std::initializer_list<std::string_view> path) {
 
 }  // namespace
 
-std::optional<HttpAnswer> AccessReview::Refusal(const HttpRequest& request, std::stop_token stop) {
+std::optional<http::Answer> AccessReview::Refusal(const http::Request& request,
+                                                  std::stop_token stop) {
   const std::string token = BearerToken(request.authorization);
-  if (token.empty()) return HttpAnswer{401, "a bearer token is needed\n"};
+  if (token.empty()) return http::Answer{401, "a bearer token is needed\n"};
   const std::string known_as = ShortHash(token, 64) + " " + request.path;
   const TimePoint now = clock_.Now();
   {
@@ -57,7 +58,7 @@ std::optional<HttpAnswer> AccessReview::Refusal(const HttpRequest& request, std:
   if (!reviewed) {
     Log(spdlog::level::warn, "metrics", "a token cannot be reviewed",
         {{"error", reviewed.error().message}});
-    return HttpAnswer{503, "the API server does not review tokens now\n"};
+    return http::Answer{503, "the API server does not review tokens now\n"};
   }
   const std::lock_guard lock(mutex_);
   if (verdicts_.size() >= kMostRemembered) verdicts_.clear();
@@ -65,20 +66,20 @@ std::optional<HttpAnswer> AccessReview::Refusal(const HttpRequest& request, std:
   return *reviewed;
 }
 
-Result<std::optional<HttpAnswer>> AccessReview::Review(const std::string& token,
-                                                       const std::string& path,
-                                                       std::stop_token stop) const {
+Result<std::optional<http::Answer>> AccessReview::Review(const std::string& token,
+                                                         const std::string& path,
+                                                         std::stop_token stop) const {
   const Json question = {{"apiVersion", kTokenReviews.ApiVersion()},
                          {"kind", kTokenReviews.kind},
                          {"spec", {{"token", token}}}};
   TRY(const Json token_review, api_.Create(kTokenReviews, "", question, stop));
   const Json* status = Find(token_review, {"status"});
   if (status == nullptr || !IsTrue(*status, {"authenticated"}))
-    return HttpAnswer{401, "the API server does not know this token\n"};
+    return http::Answer{401, "the API server does not know this token\n"};
   TRY(const Json access,
       api_.Create(kSubjectAccessReviews, "", AccessReviewOf(*status, path), stop));
   if (IsTrue(access, {"status", "allowed"})) return std::nullopt;
-  return HttpAnswer{
+  return http::Answer{
       403, fmt::format("{} may not get {}\n", FindString(*status, {"user", "username"}), path)};
 }
 

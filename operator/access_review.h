@@ -9,7 +9,7 @@
 #include <string>
 
 #include "base/clock.h"
-#include "operator/http_server.h"
+#include "http/server.h"
 #include "operator/kube/api.h"
 
 namespace holdfast::op {
@@ -24,16 +24,16 @@ class AccessReview {
 
   // nullopt lets the request in; otherwise 401 for no token or a bad one, 403 for a user without
   // the right, 503 when the API server does not say.
-  std::optional<HttpAnswer> Refusal(const HttpRequest& request, std::stop_token stop);
+  std::optional<http::Answer> Refusal(const http::Request& request, std::stop_token stop);
 
  private:
   struct Verdict {
-    std::optional<HttpAnswer> refusal;
+    std::optional<http::Answer> refusal;
     TimePoint expires;
   };
 
-  Result<std::optional<HttpAnswer>> Review(const std::string& token, const std::string& path,
-                                           std::stop_token stop) const;
+  Result<std::optional<http::Answer>> Review(const std::string& token, const std::string& path,
+                                             std::stop_token stop) const;
 
   const kube::Api& api_;
   const Clock& clock_;

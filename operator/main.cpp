@@ -2,6 +2,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <random>
@@ -21,9 +23,9 @@
 #include "controllers/hooks/runner.h"
 #include "controllers/metrics/expose.h"
 #include "controllers/setup.h"
+#include "http/server.h"
 #include "operator/access_review.h"
 #include "operator/definitions.h"
-#include "operator/http_server.h"
 #include "operator/kube/api.h"
 #include "operator/kube/config.h"
 #include "operator/kube/events.h"
@@ -86,26 +88,26 @@ kube::LeaseOptions LeaseFor(const Options& options, const kube::ClientConfig& co
   return lease;
 }
 
-HttpAnswer OkUnless(const std::string& problem) {
-  return problem.empty() ? HttpAnswer{200, "ok\n"} : HttpAnswer{503, problem};
+http::Answer OkUnless(const std::string& problem) {
+  return problem.empty() ? http::Answer{200, "ok\n"} : http::Answer{503, problem};
 }
 
 // The objects' metrics come from the process that leads, so that there is one series for each.
-HttpAnswer Exposition(Metrics& metrics, const Manager& manager,
-                      const controllers::Context& context) {
-  HttpAnswer answer{200, metrics.Text(), "text/plain; version=0.0.4; charset=utf-8"};
+http::Answer Exposition(Metrics& metrics, const Manager& manager,
+                        const controllers::Context& context) {
+  http::Answer answer{200, metrics.Text(), "text/plain; version=0.0.4; charset=utf-8"};
   if (manager.Leads())
     answer.next_piece = controllers::metrics::Expose(context.caches, context.clock.Now());
   return answer;
 }
 
-HttpEndpoint MetricsEndpoint(const Options& options, Metrics& metrics, const Manager& manager,
-                             const controllers::Context& context, AccessReview& review) {
-  HttpEndpoint endpoint{options.metrics_address, std::nullopt, {}};
+http::Endpoint MetricsEndpoint(const Options& options, Metrics& metrics, const Manager& manager,
+                               const controllers::Context& context, AccessReview& review) {
+  http::Endpoint endpoint{options.metrics_address, std::nullopt, {}};
   if (!options.metrics_tls_cert.empty())
-    endpoint.tls = TlsFiles{options.metrics_tls_cert, options.metrics_tls_key};
+    endpoint.tls = http::TlsFiles{options.metrics_tls_cert, options.metrics_tls_key};
   endpoint.handlers["/metrics"] = [&, authenticate = options.metrics_auth](
-                                      const HttpRequest& request, std::stop_token stop) {
+                                      const http::Request& request, std::stop_token stop) {
     if (authenticate)
       if (auto refusal = review.Refusal(request, stop)) return *refusal;
     return Exposition(metrics, manager, context);
@@ -113,18 +115,48 @@ HttpEndpoint MetricsEndpoint(const Options& options, Metrics& metrics, const Man
   return endpoint;
 }
 
-HttpEndpoint HealthEndpoint(const Options& options, const Manager& manager,
-                            const Definitions& definitions) {
-  HttpEndpoint endpoint{options.health_address, std::nullopt, {}};
-  endpoint.handlers["/healthz"] = [&manager](const HttpRequest&, std::stop_token) {
+http::Endpoint HealthEndpoint(const Options& options, const Manager& manager,
+                              const Definitions& definitions) {
+  http::Endpoint endpoint{options.health_address, std::nullopt, {}};
+  endpoint.handlers["/healthz"] = [&manager](const http::Request&, std::stop_token) {
     return OkUnless(manager.NotHealthy());
   };
-  endpoint.handlers["/readyz"] = [&](const HttpRequest&, std::stop_token) {
-    HttpAnswer answer = OkUnless(manager.NotReady());
+  endpoint.handlers["/readyz"] = [&](const http::Request&, std::stop_token) {
+    http::Answer answer = OkUnless(manager.NotReady());
     if (answer.status == 200) answer.body += definitions.Note();
     return answer;
   };
   return endpoint;
+}
+
+Result<std::string> ReadPem(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (!in || text.find("-----BEGIN CERTIFICATE-----") == std::string::npos)
+    return Fail(Code::kInvalid, file + " has no certificate in PEM");
+  return text;
+}
+
+Result<kube::ClientConfig> GatewayConfig(const Options& options) {
+  kube::ClientConfig config;
+  config.server = options.gateway_url;
+  TRY(config.ca_pem, ReadPem(options.gateway_ca_file));
+  config.token_file = options.gateway_token_file;
+  config.files = {options.gateway_ca_file};
+  return config;
+}
+
+// What movers are told of the gateway. They get a renewed authority after a restart of ours.
+Result<controllers::GatewaySettings> GatewayFrom(const Options& options) {
+  controllers::GatewaySettings gateway;
+  if (options.gateway_url.empty()) return gateway;
+  gateway.url = options.gateway_url;
+  while (gateway.url.ends_with('/')) gateway.url.pop_back();
+  TRY(gateway.ca_pem, ReadPem(options.gateway_ca_file));
+  const std::size_t slash = options.gateway_definition.find('/');
+  gateway.definition_namespace = options.gateway_definition.substr(0, slash);
+  gateway.definition = options.gateway_definition.substr(slash + 1);
+  return gateway;
 }
 
 controllers::Settings SettingsFrom(const Options& options) {
@@ -217,11 +249,17 @@ Result<void> Run(const Options& options, const sigset_t& signals) {
   const kube::LeaseOptions lease = LeaseFor(options, config);
   const auto events = kube::MakeEventRecorder(api, clock, {"holdfast", lease.identity});
 
-  const controllers::Settings settings = SettingsFrom(options);
+  controllers::Settings settings = SettingsFrom(options);
+  TRY(settings.gateway, GatewayFrom(options));
+  std::unique_ptr<kube::Transport> gateway;
+  if (!options.gateway_url.empty()) {
+    TRY(gateway, kube::MakeReloadingTransport([&options] { return GatewayConfig(options); }));
+  }
   const auto network_executor = kube::MakeExecutor([&options] { return FindCluster(options); });
   kube::FencedExecutor executor(*network_executor, fence);
   controllers::hooks::Runner hooks(api, executor, clock);
-  const controllers::Setup setup(api, clock, *events, settings, hooks, options.namespaces);
+  const controllers::Setup setup(api, clock, *events, settings, hooks, options.namespaces,
+                                 gateway.get());
   Manager manager(metrics, clock);
   hooks.OnEnded([&manager](const kube::ObjectKey& backup) { manager.Requeue("backup", backup); });
 
@@ -230,8 +268,8 @@ Result<void> Run(const Options& options, const sigset_t& signals) {
   manager.AddCheck([&definitions] { return definitions.Problem(); });
   AccessReview review(unfenced, clock);
   TRY(const auto server,
-      HttpServer::Start({MetricsEndpoint(options, metrics, manager, setup.context(), review),
-                         HealthEndpoint(options, manager, definitions)}));
+      http::Server::Start({MetricsEndpoint(options, metrics, manager, setup.context(), review),
+                           HealthEndpoint(options, manager, definitions)}));
   Log(spdlog::level::info, "operator", "started",
       {{"version", HOLDFAST_VERSION}, {"server", config.server}});
   const std::jthread comparing([&](std::stop_token stop) { definitions.Run(stop); });

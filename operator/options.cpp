@@ -64,6 +64,14 @@ void Declare(CLI::App& app, Options& options) {
   app.add_flag("--manifests-secrets", options.manifests_secrets,
                "let policies keep Secrets beside the workload's manifests")
       ->envname(EnvironmentName("--manifests-secrets"));
+  Add(app, "--gateway-url", options.gateway_url,
+      "where the gateway serves repositories that are shared; empty for none");
+  Add(app, "--gateway-definition", options.gateway_definition,
+      "namespace/name of the BackupRepository that it serves");
+  Add(app, "--gateway-ca-file", options.gateway_ca_file,
+      "PEM file with the authority of its certificate, which movers get too");
+  Add(app, "--gateway-token-file", options.gateway_token_file,
+      "file with a token of ours for the gateway, to remove snapshots with");
   app.add_flag("--leader-elect", options.leader_elect, "work only while holding the lease")
       ->envname(EnvironmentName("--leader-elect"));
   Add(app, "--lease-name", options.lease_name, "name of the lease");
@@ -103,6 +111,15 @@ Result<void> Check(const Options& options) {
   if (options.metrics_auth && options.metrics_tls_cert.empty())
     return Fail(Code::kInvalid,
                 "--metrics-auth needs --metrics-tls-cert: tokens are not sent in the clear");
+  const bool gateway = !options.gateway_url.empty();
+  for (const std::string* option :
+       {&options.gateway_definition, &options.gateway_ca_file, &options.gateway_token_file})
+    if (option->empty() == gateway)
+      return Fail(Code::kInvalid,
+                  "--gateway-url, --gateway-definition, --gateway-ca-file and "
+                  "--gateway-token-file need each other");
+  if (gateway && options.gateway_definition.find('/') == std::string::npos)
+    return Fail(Code::kInvalid, "--gateway-definition is written namespace/name");
   return {};
 }
 

@@ -14,6 +14,7 @@
 #include "controllers/job_client.h"
 #include "controllers/labels.h"
 #include "controllers/reasons.h"
+#include "controllers/shared.h"
 #include "controllers/write_status.h"
 
 namespace holdfast::controllers {
@@ -188,14 +189,19 @@ Result<void> BackupController::Forget(const backup::DeletionWorld& world,
   TRY_VOID(Stop(plan.stop, stop));
   TRY_VOID(Stop(plan.retry, stop));
   for (const auto& [where, snapshots] : plan.start) {
-    TRY(const Json job, backup::BuildForgetJob(world, where, snapshots, context_.settings));
+    const bool copies = !where.copies_in.empty();
+    const bool by_gateway = !copies && world.repository->spec.shared;
     Audit("snapshots.remove", "a deleted Backup takes its snapshots along",
           ReferenceTo(world.backup),
-          {{"repository",
-            where.copies_in.empty() ? world.repository->metadata.name : where.copies_in},
+          {{"repository", copies ? where.copies_in : world.repository->metadata.name},
            {"claim", where.claim},
            {"snapshots", Joined(snapshots)},
-           {"job", backup::ForgetJobName(world.backup, where)}});
+           {"job", by_gateway ? "" : backup::ForgetJobName(world.backup, where)}});
+    if (by_gateway) {
+      TRY_VOID(RemoveShared(context_.gateway, world.backup.metadata.namespace_, snapshots, stop));
+      continue;
+    }
+    TRY(const Json job, backup::BuildForgetJob(world, where, snapshots, context_.settings));
     TRY_VOID(EnsureJob(context_, job, stop));
   }
   for (const MoverRun& forget : world.forgets)

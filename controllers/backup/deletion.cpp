@@ -23,7 +23,8 @@ void AddCopies(const DeletionWorld& world, Snapshots& snapshots) {
   const Snapshots own = snapshots;
   for (const crds::BackupCopy& copy : world.backup.status.copies)
     for (const auto& [where, ids] : own)
-      if (copy.attempts > 0 && world.copies.contains(copy.repository))
+      if (copy.attempts > 0 && world.copies.contains(copy.repository) &&
+          !world.copies.at(copy.repository)->spec.shared)
         snapshots[{where.claim, copy.repository}] = ids;
 }
 
@@ -95,20 +96,30 @@ DeletionPlan DecideDeletion(const DeletionWorld& world) {
     if (!mover.job.Finished() && !mover.job.deleting) plan.stop.push_back(mover.job);
   const bool still = std::ranges::any_of(
       world.movers, [](const MoverRun& mover) { return !mover.job.Finished(); });
+  const bool late = world.now - *world.backup.metadata.deletion_timestamp >= kDeletionLimit;
   std::string why = "the repository is not ready";
   for (auto it = left.begin(); !still && it != left.end();) {
+    const crds::BackupRepository& repository = RepositoryOf(world, it->first);
+    if (repository.spec.shared && IsReady(repository) && !late) {
+      // By the gateway, before the object goes.
+      plan.start[it->first] = it->second;
+      it = left.erase(it);
+      continue;
+    }
     const MoverRun* forget = FindRun(world.forgets, ForgetJobName(world.backup, it->first));
     const bool done = forget != nullptr && forget->state.phase == MoverPhase::kSucceeded;
-    if (forget == nullptr && IsReady(RepositoryOf(world, it->first)))
+    if (forget == nullptr && IsReady(repository) && !repository.spec.shared)
       plan.start[it->first] = it->second;
     if (forget != nullptr && !forget->state.message.empty()) why = forget->state.message;
     if (forget != nullptr && forget->state.phase == MoverPhase::kFailed && !forget->job.deleting)
       plan.retry.push_back(forget->job);
     it = done ? left.erase(it) : std::next(it);
   }
-  if (!still && left.empty()) return Release({}, "");
-  if (world.now - *world.backup.metadata.deletion_timestamp >= kDeletionLimit)
-    return Release(left, why);
+  if (!still && left.empty()) {
+    plan.release = true;
+    return plan;
+  }
+  if (late) return Release(left, why);
   plan.requeue = RequeueAt(world.now + kLookAgain);
   return plan;
 }

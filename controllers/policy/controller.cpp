@@ -5,6 +5,7 @@
 #include "controllers/policy/job_builder.h"
 #include "controllers/policy/observe.h"
 #include "controllers/reasons.h"
+#include "controllers/shared.h"
 #include "controllers/write_status.h"
 
 namespace holdfast::controllers {
@@ -17,8 +18,8 @@ namespace {
 // Then the cache may be believed: were it behind, its news would bring us back.
 bool ChangesNothing(const World& world, const Plan& plan) {
   return plan.status == world.policy.status && !plan.create && plan.forget.empty() &&
-         plan.watch.empty() && plan.unwatch.empty() && plan.remove_jobs.empty() &&
-         plan.remove_backups.empty();
+         plan.forget_shared.empty() && plan.watch.empty() && plan.unwatch.empty() &&
+         plan.remove_jobs.empty() && plan.remove_backups.empty();
 }
 
 }  // namespace
@@ -41,11 +42,14 @@ Result<Requeue> PolicyController::Carry(const World& world, std::stop_token stop
   // What was due is noted only once it is done: a Backup that could not be made is still due.
   TRY_VOID(Apply(world, plan, stop));
   TRY(const auto written, WriteStatus(context_, world.policy, plan.status, stop));
-  if (written || plan.create || !plan.remove_backups.empty())
+  // An outage of the gateway keeps nothing else from being done.
+  const Result<void> forgotten = ForgetShared(world, plan, stop);
+  if (forgotten && (written || plan.create || !plan.remove_backups.empty()))
     for (const policy::Event& event : plan.events)
       context_.events.Record(ReferenceTo(world.policy), event.type, event.reason, event.message);
   // What their predecessors told is written down by now.
   const Result<void> watching = StartWatchers(world, plan, stop);
+  TRY_VOID(forgotten);
   TRY_VOID(CleanUp(plan, stop));
   TRY_VOID(watching);
   return plan.requeue;
@@ -54,6 +58,16 @@ Result<Requeue> PolicyController::Carry(const World& world, std::stop_token stop
 Result<void> PolicyController::Apply(const World& world, const Plan& plan, std::stop_token stop) {
   if (plan.create) TRY_VOID(CreateBackup(*plan.create, stop));
   for (const policy::ForgetStart& start : plan.forget) TRY_VOID(StartForget(world, start, stop));
+  return {};
+}
+
+Result<void> PolicyController::ForgetShared(const World& world, const Plan& plan,
+                                            std::stop_token stop) {
+  for (const policy::ForgetStart& start : plan.forget_shared) {
+    TRY_VOID(AuditForget(world, start, stop));
+    TRY_VOID(
+        RemoveShared(context_.gateway, world.policy.metadata.namespace_, start.snapshots, stop));
+  }
   return {};
 }
 

@@ -28,6 +28,8 @@ class PolicyController final : public Reconciler {
   Result<void> CreateBackup(const crds::Backup& backup, std::stop_token stop);
   Result<void> StartForget(const policy::World& world, const policy::ForgetStart& start,
                            std::stop_token stop);
+  Result<void> ForgetShared(const policy::World& world, const policy::Plan& plan,
+                            std::stop_token stop);
   Result<void> StartWatchers(const policy::World& world, const policy::Plan& plan,
                              std::stop_token stop);
   Result<void> CleanUp(const policy::Plan& plan, std::stop_token stop);

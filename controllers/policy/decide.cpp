@@ -131,7 +131,8 @@ std::string JobNameFor(const World& world, const ForgetStart& start) {
 }
 
 // What is to be forgotten, each by a Job of its own. A repository that does not exist any more has
-// nothing that could be forgotten.
+// nothing that could be forgotten; copies in one that is shared cannot be, since only the operator
+// may remove there, and only a mover can tell which snapshots they are.
 std::vector<ForgetStart> ForgetsOf(const World& world, const Retention& retention) {
   std::vector<ForgetStart> forgets;
   const auto add = [&](const auto& snapshots_by_claim, const std::string& repository) {
@@ -143,7 +144,9 @@ std::vector<ForgetStart> ForgetsOf(const World& world, const Retention& retentio
   };
   add(retention.snapshots, "");
   for (const auto& [repository, snapshots] : retention.copies)
-    if (world.copies.contains(repository)) add(snapshots, repository);
+    if (const auto found = world.copies.find(repository);
+        found != world.copies.end() && !found->second->spec.shared)
+      add(snapshots, repository);
   return forgets;
 }
 
@@ -173,9 +176,15 @@ std::string ApplyRetention(const World& world, Plan& plan) {
   std::string failure;
   bool all_done = true;
   for (const ForgetStart& start : ForgetsOf(world, retention)) {
+    const bool may_start = UnfinishedBackup(world) == nullptr && !plan.create;
+    if (start.copies_in.empty() && world.repository->spec.shared) {
+      // By the gateway at once, without a Job.
+      if (may_start) plan.forget_shared.push_back(start);
+      if (!may_start) all_done = false;
+      continue;
+    }
     const MoverRun* forget = FindJob(world, start.job);
-    if (forget == nullptr && UnfinishedBackup(world) == nullptr && !plan.create)
-      plan.forget.push_back(start);
+    if (forget == nullptr && may_start) plan.forget.push_back(start);
     if (forget == nullptr || !IsDone(*forget)) all_done = false;
     if (forget != nullptr && forget->state.phase == MoverPhase::kFailed)
       failure = start.claim + ": " + forget->state.message;

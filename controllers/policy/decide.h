@@ -72,6 +72,7 @@ struct Plan {
   crds::BackupPolicyStatus status;
   std::optional<crds::Backup> create;
   std::vector<ForgetStart> forget;
+  std::vector<ForgetStart> forget_shared;  // by the gateway, before the objects go
   // Once the status, which remembers what their predecessors told, is written.
   std::vector<WatchStart> watch;
   std::vector<JobView> unwatch;              // watchers that run and are not wanted, or not there

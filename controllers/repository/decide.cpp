@@ -12,6 +12,7 @@
 #include "controllers/repository/drill.h"
 #include "controllers/repository/import.h"
 #include "controllers/repository/upkeep.h"
+#include "controllers/shared.h"
 
 namespace holdfast::controllers::repository {
 namespace {
@@ -83,9 +84,20 @@ class Decision {
 
  private:
   bool RefuseUnserved() {
+    if (repository_.spec.shared) return RefuseUnshared();
     const std::string sentence = UnservedPlace(repository_.spec);
     if (sentence.empty()) return false;
     crds::SetStalled(plan_.status.conditions, Verdict(reason::kNotSupported, sentence), world_.now);
+    return true;
+  }
+
+  // The definition's owner brings us back by changing it.
+  bool RefuseUnshared() {
+    const auto finding = CheckShared(repository_, world_.definition ? &*world_.definition : nullptr,
+                                     settings_.gateway);
+    if (!finding) return false;
+    crds::SetStalled(plan_.status.conditions, Verdict(finding->reason, finding->message),
+                     world_.now);
     return true;
   }
 
@@ -124,7 +136,9 @@ class Decision {
 
   // What was found at another place says nothing about this one.
   void EnterLocation() {
-    const std::string location = PlaceOf(repository_.spec);
+    const std::string location = repository_.spec.shared
+                                     ? SharedLocation(repository_, settings_.gateway)
+                                     : PlaceOf(repository_.spec);
     if (plan_.status.location == location) return;
     plan_.status = {};
     plan_.status.observed_generation = repository_.metadata.generation;

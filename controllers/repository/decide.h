@@ -58,6 +58,7 @@ struct World {
   bool locks_left_behind = false;
   std::optional<crds::BackupRepository> chunker_from;  // spec.chunkerFrom, when it exists
   std::optional<crds::Restore> drill;                  // of status.last_drill, while that runs
+  std::optional<crds::BackupRepository> definition;    // spec.shared, when it exists
   std::int64_t waiting = 0;                            // Backups that say that they wait for a slot
   // When that number was last told in the status, as far as is known.
   std::optional<TimePoint> waiting_told;

@@ -147,6 +147,9 @@ World Observe(const Context& context, MoverWatch& movers, crds::BackupRepository
     if (const auto found =
             context.caches.repositories.Get({world.repository.metadata.namespace_, name}))
       world.chunker_from = *found;
+  if (const auto& shared = world.repository.spec.shared)
+    if (const auto found = context.caches.repositories.Get({shared->namespace_, shared->name}))
+      world.definition = *found;
   const kube::ObjectKey key = KeyOf(world.repository.metadata);
   world.drill = DrillOf(context, world.repository, stop);
   world.waiting = CountWaiting(context.caches, key);

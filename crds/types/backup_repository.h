@@ -236,14 +236,41 @@ struct RepositoryLimits {
   friend bool operator==(const RepositoryLimits&, const RepositoryLimits&) = default;
 };
 
-// Exactly one of s3, azure, gcs, rest and filesystem is set.
+// Which namespaces may have a repository of their own beneath this place.
+struct ShareWith {
+  std::vector<std::string> namespaces;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("namespaces", &ShareWith::namespaces, kRequired);
+  }
+  friend bool operator==(const ShareWith&, const ShareWith&) = default;
+};
+
+// The BackupRepository beneath whose place this one is, by the gateway.
+struct SharedDefinition {
+  std::string namespace_;
+  std::string name;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("namespace", &SharedDefinition::namespace_, kRequired);
+    visit("name", &SharedDefinition::name, kRequired);
+  }
+  friend bool operator==(const SharedDefinition&, const SharedDefinition&) = default;
+};
+
+// Exactly one of s3, azure, gcs, rest, filesystem and shared is set; a password_secret unless it is
+// `shared`.
 struct BackupRepositorySpec {
   std::optional<S3Location> s3;
   std::optional<AzureLocation> azure;
   std::optional<GcsLocation> gcs;
   std::optional<RestLocation> rest;
   std::optional<FilesystemLocation> filesystem;
-  PasswordSecret password_secret;
+  std::optional<SharedDefinition> shared;
+  std::optional<ShareWith> share_with;
+  std::optional<PasswordSecret> password_secret;
   bool create_if_missing = true;
   bool accepts_secrets = false;  // among manifests (spec.manifests.secrets of a policy)
   std::string chunker_from;      // a BackupRepository
@@ -261,7 +288,9 @@ struct BackupRepositorySpec {
     visit("gcs", &BackupRepositorySpec::gcs);
     visit("rest", &BackupRepositorySpec::rest);
     visit("filesystem", &BackupRepositorySpec::filesystem);
-    visit("passwordSecret", &BackupRepositorySpec::password_secret, kRequired);
+    visit("shared", &BackupRepositorySpec::shared);
+    visit("shareWith", &BackupRepositorySpec::share_with);
+    visit("passwordSecret", &BackupRepositorySpec::password_secret);
     visit("createIfMissing", &BackupRepositorySpec::create_if_missing);
     visit("acceptsSecrets", &BackupRepositorySpec::accepts_secrets);
     visit("chunkerFrom", &BackupRepositorySpec::chunker_from);

@@ -95,14 +95,16 @@ Try<Session> Session::Open(const SessionOptions& options, LockKind lock, std::st
   return session;
 }
 
-Result<std::string> Session::Password() const {
+Result<std::string> Session::Password(const std::stop_token& stop) const {
   if (!options_.password_file.empty()) return ReadPasswordFile(options_.password_file);
   if (!options_.password.empty()) return options_.password;
+  if (!options_.storage.rest_token_file.empty())
+    return storage::GatewayPassword(options_.location, options_.storage, stop);
   return Fail(Code::kInvalid, "no password is given; use --password-file or set HOLDFAST_PASSWORD");
 }
 
 Try<void> Session::OpenRepository(std::stop_token stop) {
-  TRY(std::string password, Password());
+  TRY(std::string password, Password(stop));
   auto opened = repo::Repository::Unlock(*storage_, password, plan_.repository, stop);
   Wipe(password);
   if (!opened && opened.error().code == Code::kNotFound)
@@ -120,7 +122,7 @@ Try<void> Session::OpenRepository(std::stop_token stop) {
 }
 
 Try<void> Session::CreateRepository(const repo::InitOptions& options, std::stop_token stop) {
-  TRY(std::string password, Password());
+  TRY(std::string password, Password(stop));
   auto made = repo::Repository::Init(*storage_, password, options, stop);
   Wipe(password);
   if (!made) return tl::make_unexpected(Failure(std::move(made).error()));

@@ -37,7 +37,7 @@ using Try = tl::expected<T, Failure>;
 struct SessionOptions {
   std::string location;
   std::string password_file;  // empty: `password`
-  std::string password;
+  std::string password;       // empty too: the gateway's, where storage.rest_token_file is set
   storage::OpenOptions storage;
   storage::Limits limits;
   storage::RetryOptions retry;
@@ -90,7 +90,7 @@ class Session {
 
  private:
   Session(SessionOptions options, std::unique_ptr<storage::Backend> storage);
-  Result<std::string> Password() const;
+  Result<std::string> Password(const std::stop_token& stop) const;
 
   SessionOptions options_;
   WorkPlan plan_;

@@ -27,7 +27,7 @@ void Rate(Words& words, const std::string& name, std::uint64_t bytes_per_second)
 Words Start(const char* verb, const RepositoryArgs& repository) {
   Words words = {verb, "--json"};
   Option(words, "repo", repository.location);
-  Option(words, "password-file", kPasswordFile);
+  if (!repository.password_from_gateway) Option(words, "password-file", kPasswordFile);
   if (repository.has_ca) Option(words, "ca-file", kCaFile);
   Flag(words, "s3-virtual-host", repository.virtual_host_style);
   if (repository.object_lock) {
@@ -51,7 +51,7 @@ Words Start(const char* verb, const RepositoryArgs& repository) {
 void From(Words& words, const RepositoryArgs& from) {
   Flag(words, "from-apart", true);
   Option(words, "from-repo", from.location);
-  Option(words, "from-password-file", FromPath(kPasswordFile));
+  if (!from.password_from_gateway) Option(words, "from-password-file", FromPath(kPasswordFile));
   if (from.has_ca) Option(words, "from-ca-file", FromPath(kCaFile));
   Flag(words, "from-s3-virtual-host", from.virtual_host_style);
   if (from.local_group) Option(words, "from-local-group", std::to_string(*from.local_group));

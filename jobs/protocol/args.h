@@ -18,6 +18,11 @@ inline constexpr const char* kRepositoryPath = "/holdfast/repository";    // of 
 inline constexpr const char* kPasswordFile = "/holdfast/password/value";  // the repository's key
 inline constexpr const char* kCaFile = "/holdfast/ca/bundle.pem";         // optional CA bundle
 
+// Beside it, the token for Holdfast's gateway, whose name the variable tells the mover.
+inline constexpr const char* kGatewayTokenFile = "/holdfast/ca/token";
+inline constexpr const char* kGatewayTokenVariable = "HOLDFAST_GATEWAY_TOKEN_FILE";
+inline constexpr const char* kGatewayAudience = "holdfast-gateway";
+
 // Where the mover and a dump's command meet, in folder kDumpPath: holdfast-dump itself and the pipe
 // through which it sends.
 inline constexpr const char* kDumpPath = "/holdfast/dump";
@@ -69,7 +74,8 @@ struct ObjectLockArgs {
 struct RepositoryArgs {
   std::string location;  // "s3:https://host/bucket/prefix" or "/path"
   bool has_ca = false;
-  bool virtual_host_style = false;  // bucket in the host name instead of the path
+  bool password_from_gateway = false;  // instead of kPasswordFile
+  bool virtual_host_style = false;     // bucket in the host name instead of the path
   std::optional<ObjectLockArgs> object_lock;
   // The group that shares a repository in a folder, which is mounted at kRepositoryPath.
   std::optional<std::uint32_t> local_group;

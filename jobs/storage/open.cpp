@@ -137,12 +137,18 @@ Opened OpenGcs(std::string_view rest, const OpenOptions& options) {
   return std::make_unique<Gcs>(std::move(gcs));
 }
 
-Opened OpenRest(std::string_view url, const OpenOptions& options) {
+Result<RestOptions> RestFor(std::string_view url, const OpenOptions& options) {
   RestOptions rest;
   TRY(rest.address, ParseRestLocation(url));
   rest.username = options.rest_username;
   rest.password = options.rest_password;
+  rest.token_file = options.rest_token_file;
   rest.http = HttpFor(options, "spec.rest.url", "spec.rest.caBundle");
+  return rest;
+}
+
+Opened OpenRest(std::string_view url, const OpenOptions& options) {
+  TRY(RestOptions rest, RestFor(url, options));
   return std::make_unique<Rest>(std::move(rest));
 }
 
@@ -188,6 +194,7 @@ void ReadEnvironment(const std::function<std::string(const char*)>& environment,
   options.gcs_emulator = environment("STORAGE_EMULATOR_HOST");
   options.rest_username = environment("RESTIC_REST_USERNAME");
   options.rest_password = environment("RESTIC_REST_PASSWORD");
+  options.rest_token_file = environment("HOLDFAST_GATEWAY_TOKEN_FILE");
 }
 
 Result<std::unique_ptr<Backend>> Open(std::string_view location, const OpenOptions& options) {
@@ -200,6 +207,14 @@ Result<std::unique_ptr<Backend>> Open(std::string_view location, const OpenOptio
     if (location.starts_with(scheme.prefix))
       return scheme.open(location.substr(scheme.prefix.size()), options);
   return WrongForm(location, "it starts with no known kind");
+}
+
+Result<std::string> GatewayPassword(std::string_view location, const OpenOptions& options,
+                                    const std::stop_token& stop) {
+  constexpr std::string_view kRest = "rest:";
+  if (!location.starts_with(kRest)) return WrongForm(location, "the gateway is reached by rest:");
+  TRY(RestOptions rest, RestFor(location.substr(kRest.size()), options));
+  return Rest(std::move(rest)).Password(stop);
 }
 
 bool IsRemote(std::string_view location) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -44,6 +45,7 @@ struct OpenOptions {
 
   std::string rest_username;  // empty: no authentication
   std::string rest_password;
+  std::string rest_token_file;  // for Holdfast's gateway, instead of both
 };
 
 // Storage reads no environment: `environment` gives a variable's value, "" when unset. Takes over
@@ -52,7 +54,8 @@ struct OpenOptions {
 // AWS_ROLE_SESSION_NAME, AWS_ENDPOINT_URL_STS, AWS_SHARED_CREDENTIALS_FILE, AWS_PROFILE,
 // AWS_REGION, AWS_DEFAULT_REGION; AZURE_ACCOUNT_NAME, AZURE_ACCOUNT_KEY, AZURE_ACCOUNT_SAS,
 // AZURE_ENDPOINT_SUFFIX; GOOGLE_APPLICATION_CREDENTIALS, GOOGLE_ACCESS_TOKEN, GCE_METADATA_HOST,
-// STORAGE_EMULATOR_HOST; RESTIC_REST_USERNAME, RESTIC_REST_PASSWORD.
+// STORAGE_EMULATOR_HOST; RESTIC_REST_USERNAME, RESTIC_REST_PASSWORD; and
+// HOLDFAST_GATEWAY_TOKEN_FILE.
 void ReadEnvironment(const std::function<std::string(const char*)>& environment,
                      OpenOptions& options);
 
@@ -60,6 +63,11 @@ void ReadEnvironment(const std::function<std::string(const char*)>& environment,
 // Nothing is contacted. Invalid, with the right form, for anything else; Denied without
 // credentials.
 Result<std::unique_ptr<Backend>> Open(std::string_view location, const OpenOptions& options);
+
+// The password that Holdfast's gateway derives for the repository at a location of "rest:", asked
+// of it with rest_token_file.
+Result<std::string> GatewayPassword(std::string_view location, const OpenOptions& options,
+                                    const std::stop_token& stop);
 
 // Whether a location lies behind a network, so that waiting for it is worth doing something else.
 bool IsRemote(std::string_view location);

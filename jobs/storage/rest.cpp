@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "jobs/storage/encoding.h"
 #include "jobs/storage/layout.h"
+#include "jobs/storage/text_file.h"
 
 namespace holdfast::storage {
 namespace {
@@ -87,20 +88,30 @@ std::string Rest::UrlOf(const std::string& key) const {
   return address().endpoint + "/" + UriEncode(path, true);
 }
 
-HttpRequest Rest::BuildRequest(const StoreCall& call) const {
+Result<std::string> Rest::Authorization() const {
+  if (!options_.token_file.empty()) {
+    TRY(std::string token, ReadTextFile(options_.token_file));
+    while (token.ends_with('\n')) token.pop_back();
+    return "Bearer " + token;
+  }
+  if (options_.username.empty()) return std::string();
+  return "Basic " + Base64(AsBytes(options_.username + ":" + options_.password));
+}
+
+Result<HttpRequest> Rest::BuildRequest(const StoreCall& call) const {
   std::string url = UrlOf(call.key);
   if (!call.query.empty()) url += "?" + QueryText(call.query);
   HttpRequest request{call.method, std::move(url), call.headers,
                       call.body,   call.max_body,  call.time_limit};
-  if (!options_.username.empty())
-    request.headers["authorization"] =
-        "Basic " + Base64(AsBytes(options_.username + ":" + options_.password));
+  TRY(std::string authorization, Authorization());
+  if (!authorization.empty()) request.headers["authorization"] = std::move(authorization);
   return request;
 }
 
 // A folder appears with its first object, or with all others.
 Result<HttpResponse> Rest::Send(const StoreCall& call, const std::stop_token& stop) {
-  TRY(HttpResponse response, Exchange(BuildRequest(call), stop));
+  TRY(const HttpRequest request, BuildRequest(call));
+  TRY(HttpResponse response, Exchange(request, stop));
   if (response.status != 404 || !IsListing(call)) return response;
   response.status = 200;
   response.body = {'[', ']'};
@@ -126,7 +137,21 @@ Error Rest::ErrorOf(const StoreCall& call, const HttpResponse& response) const {
   const std::string status = std::to_string(refusal.status);
   if (std::ranges::find(kMeanings, status, &Meaning::word) != kMeanings.end())
     refusal.code = status;
-  return ErrorFor(refusal, kMeanings);
+  Error error = ErrorFor(refusal, kMeanings);
+  // The gateway has sentences of its own, for whoever reads the status of a repository.
+  const std::string_view sentence = AsText(response.body);
+  if (!options_.token_file.empty() && !sentence.empty())
+    error.message = fmt::format("the gateway at {} answered {}: {}", refusal.endpoint, status,
+                                sentence.substr(0, sentence.find('\n')));
+  return error;
+}
+
+Result<std::string> Rest::Password(const std::stop_token& stop) {
+  const std::string& prefix = address().prefix;
+  TRY(const HttpResponse response,
+      Demand({"GET", prefix.empty() ? "password" : prefix + "/password"}, stop));
+  const std::string_view password = AsText(response.body);
+  return std::string(password.substr(0, password.find('\n')));
 }
 
 StoreCall Rest::PageCall(const std::string& prefix, const std::string& /*next*/,

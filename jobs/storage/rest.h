@@ -12,6 +12,8 @@ struct RestOptions {
   StoreAddress address;  // no place; the prefix is the URL's path
   std::string username;  // empty: no authentication
   std::string password;
+  // Holdfast's gateway instead: this file has a bearer token for it, and is read for each request.
+  std::string token_file;
   HttpOptions http;
 };
 
@@ -27,6 +29,9 @@ class Rest final : public ObjectStore {
   Result<void> Save(const Handle& handle, ByteView data, std::stop_token stop) override;
   std::string Location() const override;
 
+  // The repository's own, which the gateway derives for whoever proves to be of its namespace.
+  Result<std::string> Password(const std::stop_token& stop);
+
  private:
   Result<HttpResponse> Send(const StoreCall& call, const std::stop_token& stop) override;
   Error ErrorOf(const StoreCall& call, const HttpResponse& response) const override;
@@ -35,7 +40,8 @@ class Rest final : public ObjectStore {
   // There is no place apart from the objects.
   bool TellsMissingPlace(const StoreCall& /*call*/) const override { return true; }
 
-  HttpRequest BuildRequest(const StoreCall& call) const;
+  Result<HttpRequest> BuildRequest(const StoreCall& call) const;
+  Result<std::string> Authorization() const;
   std::string UrlOf(const std::string& key) const;
   Result<void> MakeFolders(const std::stop_token& stop);
 

@@ -34,7 +34,7 @@ class RepositoryNamed {
     object_.spec.s3->prefix = "prod";
     object_.spec.s3->region = "eu-central-1";
     object_.spec.s3->credentials_secret.name = "s3-credentials";
-    object_.spec.password_secret.name = "repository-password";
+    object_.spec.password_secret.emplace().name = "repository-password";
     crds::SetReady(object_.status.conditions, {1, "Ready", "all is well"},
                    At("2026-01-01T00:00:00Z"));
   }

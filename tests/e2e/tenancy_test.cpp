@@ -45,6 +45,7 @@ Json With(Json object, const std::string& pointer, const Json& value) {
        {{"account", "acc"}, {"container", "backups"}, {"credentialsSecret", {{"name", "s"}}}}},
       {"gcs", {{"bucket", "backups"}, {"credentialsSecret", {{"name", "s"}}}}},
       {"rest", {{"url", "https://backups.example.com/"}}},
+      {"shared", {{"namespace", "n"}, {"name", "r"}}},
       {"filesystem", Json::object()}};
   for (const auto& [name, place] : places) {
     if (!pointer.starts_with("/spec/" + std::string(name) + "/")) continue;
@@ -190,8 +191,8 @@ TEST_F(TenancyTest, NoFieldNamesAnotherNamespace) {
       {"BackupRepository",
        {"/spec/s3/credentialsSecret/name", "/spec/s3/caBundle/secret",
         "/spec/s3/caBundle/configMap", "/spec/azure/credentialsSecret/name",
-        "/spec/azure/caBundle/secret", "/spec/gcs/credentialsSecret/name",
-        "/spec/rest/credentialsSecret/name", "/spec/rest/caBundle/secret",
+        "/spec/azure/caBundle/secret", "/spec/gcs/credentialsSecret/name", "/spec/shared/namespace",
+        "/spec/shared/name", "/spec/rest/credentialsSecret/name", "/spec/rest/caBundle/secret",
         "/spec/filesystem/claimName", "/spec/filesystem/subPath", "/spec/passwordSecret/name",
         "/spec/chunkerFrom", "/spec/mover/serviceAccountName", "/spec/mover/priorityClassName"}},
       {"BackupPolicy",

@@ -28,6 +28,102 @@ app.kubernetes.io/component: operator
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
+{{/* --- The gateway, and what prunes behind it --- */}}
+
+{{- define "holdfast.gatewaySelector" -}}
+app.kubernetes.io/name: {{ include "holdfast.name" . }}-gateway
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "holdfast.gatewayLabels" -}}
+{{ include "holdfast.gatewaySelector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/component: gateway
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{- define "holdfast.gatewayTls" -}}
+{{- .Values.gateway.tls.secretName | default (printf "%s-gateway-tls" (include "holdfast.fullname" .)) -}}
+{{- end -}}
+
+{{- define "holdfast.gatewayArgs" -}}
+- --definition={{ .Release.Namespace }}/{{ .Values.gateway.definition }}
+- --master-secret-file=/etc/holdfast/master/secret
+{{- if or .Values.gateway.caBundle.configMap .Values.gateway.caBundle.secret }}
+- --ca-file=/etc/holdfast/store-ca/bundle.pem
+{{- end }}
+{{- end -}}
+
+{{- define "holdfast.gatewayPod" -}}
+serviceAccountName: {{ include "holdfast.fullname" . }}-gateway
+automountServiceAccountToken: true
+enableServiceLinks: false
+terminationGracePeriodSeconds: 30
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  seccompProfile:
+    type: RuntimeDefault
+volumes:
+  - name: master
+    secret:
+      secretName: {{ .Values.gateway.masterSecret.name }}
+      items: [{key: {{ .Values.gateway.masterSecret.key }}, path: secret}]
+  - name: tls
+    secret: {secretName: {{ include "holdfast.gatewayTls" . }}}
+  - name: tmp
+    emptyDir: {}
+  {{- with .Values.gateway.caBundle }}
+  {{- if .configMap }}
+  - name: store-ca
+    configMap: {name: {{ .configMap }}, items: [{key: {{ .key }}, path: bundle.pem}]}
+  {{- else if .secret }}
+  - name: store-ca
+    secret: {secretName: {{ .secret }}, items: [{key: {{ .key }}, path: bundle.pem}]}
+  {{- end }}
+  {{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "holdfast.gatewayContainer" -}}
+image: "{{ .Values.moverImage.repository }}:{{ .Values.moverImage.tag | default .Chart.AppVersion }}"
+imagePullPolicy: {{ .Values.moverImage.pullPolicy }}
+env:
+  - name: POD_NAME
+    valueFrom: {fieldRef: {fieldPath: metadata.name}}
+  - name: POD_NAMESPACE
+    valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+envFrom:
+  - secretRef: {name: {{ .Values.gateway.credentialsSecret }}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+volumeMounts:
+  - {name: master, mountPath: /etc/holdfast/master, readOnly: true}
+  - {name: tls, mountPath: /etc/holdfast/tls, readOnly: true}
+  - {name: tmp, mountPath: /tmp}
+  {{- if or .Values.gateway.caBundle.configMap .Values.gateway.caBundle.secret }}
+  - {name: store-ca, mountPath: /etc/holdfast/store-ca, readOnly: true}
+  {{- end }}
+{{- end -}}
+
 {{/* Not where nothing cluster-wide is granted, nor before Kubernetes 1.30, which has no such policies. */}}
 {{- define "holdfast.guardsNfs" -}}
 {{- if and .Values.nfs.requireVolumeRight (not .Values.watchNamespaces) (semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version) -}}

@@ -26,6 +26,12 @@ TEST(HashTest, PublishedVectors) {
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
+// RFC 5869, test case 3: no salt and no purpose.
+TEST(Hash, HkdfIsThatOfTheRfc) {
+  EXPECT_EQ(ToHex(HkdfSha256(Bytes(22, 0x0b), {})),
+            "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d");
+}
+
 TEST(HashTest, StreamEqualsWholeAndStartsOver) {
   Sha256Stream stream;
   for (int round = 0; round < 2; ++round) {

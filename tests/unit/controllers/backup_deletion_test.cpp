@@ -65,6 +65,22 @@ TEST_F(BackupDeletionTest, EachVolumesSnapshotIsForgottenThenTheObjectGoes) {
   EXPECT_EQ(Decided().left, "");
 }
 
+TEST_F(BackupDeletionTest, WhatIsSharedIsForgottenByTheGatewayAtOnce) {
+  repository_.spec.s3.reset();
+  repository_.spec.shared = {"holdfast-system", "offsite"};
+  const DeletionPlan plan = Decided();
+  EXPECT_THAT(plan.start, SizeIs(2));
+  EXPECT_TRUE(plan.release) << "once they are gone";
+  EXPECT_EQ(plan.left, "");
+  repository_ = RepositoryNamed("offsite").NotReadyBecause("the gateway is away").Build();
+  repository_.spec.shared = {"holdfast-system", "offsite"};
+  EXPECT_THAT(Decided().start, IsEmpty());
+  EXPECT_FALSE(Decided().release);
+  world_.now += kDeletionLimit;
+  EXPECT_TRUE(Decided().release);
+  EXPECT_THAT(Decided().left, HasSubstr("stay in the repository"));
+}
+
 TEST_F(BackupDeletionTest, CopiesGoTooWhereTheyMayBe) {
   const crds::BackupRepository second = RepositoryNamed("second").Build();
   world_.copies = {{"second", &second}};

@@ -350,6 +350,21 @@ TEST_F(PolicyRetentionTest, SnapshotsGoBeforeObjects) {
   EXPECT_THAT(DecideAgain("2026-06-02T03:00:30Z").remove_jobs, SizeIs(1));
 }
 
+// The gateway removes them at once, and no Job is waited for.
+TEST_F(PolicyRetentionTest, SnapshotsInWhatIsSharedGoByTheGateway) {
+  repository_.spec.s3.reset();
+  repository_.spec.shared = {"holdfast-system", "offsite"};
+  const Plan plan = DecideAgain("2026-06-02T03:00:00Z");
+  EXPECT_THAT(plan.forget, IsEmpty());
+  ASSERT_THAT(plan.forget_shared, SizeIs(1));
+  EXPECT_THAT(plan.forget_shared[0].snapshots, ElementsAre("snap-a"));
+  EXPECT_THAT(Names(plan.remove_backups), ElementsAre("a"));
+  world_.backups.push_back(BackupNamed("running").Build());
+  const Plan wait = DecideAgain("2026-06-02T03:00:10Z");
+  EXPECT_THAT(wait.forget_shared, IsEmpty());
+  EXPECT_THAT(wait.remove_backups, IsEmpty());
+}
+
 TEST_F(PolicyRetentionTest, AFailureIsToldAndNothingGoes) {
   const Plan start = DecideAgain("2026-06-02T03:00:00Z");
   JobIs(start.forget[0].job, start.forget[0].round, MoverPhase::kFailed);

@@ -29,7 +29,7 @@ crds::BackupRepository Repository() {
   repository.spec.s3->endpoint = "https://s3.example.com";
   repository.spec.s3->bucket = "backups";
   repository.spec.s3->credentials_secret.name = "s3";
-  repository.spec.password_secret.name = "password";
+  repository.spec.password_secret.emplace().name = "password";
   return repository;
 }
 

@@ -174,7 +174,7 @@ TEST(Encode, RoundTripsARepositoryAndARestore) {
   s3.bucket = "b";
   s3.ca_bundle.emplace().config_map = "ca";
   s3.credentials_secret.name = "keys";
-  repository.spec.password_secret.name = "password";
+  repository.spec.password_secret.emplace().name = "password";
   repository.spec.limits.upload_per_second = {"50Mi"};
   EXPECT_EQ(Decode<BackupRepository>(Encode(repository)).value(), repository);
 

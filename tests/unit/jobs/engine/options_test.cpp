@@ -53,6 +53,25 @@ void ExpectRepository(const Options& options) {
   EXPECT_EQ(options.session.limits.download_per_second, 2000u);
 }
 
+// Of the gateway: no password file, and a token, in both places.
+TEST(OptionsTest, UnderstandsTheOperatorsSharedRepositories) {
+  protocol::CopyArgs args;
+  args.repository.location = "rest:https://gateway/red/";
+  args.repository.password_from_gateway = true;
+  args.from = args.repository;
+  const auto options = ParseOptions(protocol::CommandLine(args), [](const char* name) {
+    const std::string variable = name;
+    if (variable == protocol::kGatewayTokenVariable) return "/token";
+    return variable == std::string("FROM_") + protocol::kGatewayTokenVariable ? "/from-token" : "";
+  });
+  ASSERT_TRUE(options) << options.error().text;
+  EXPECT_EQ(options->session.password_file, "");
+  EXPECT_EQ(options->session.storage.rest_token_file, "/token");
+  const auto& from = std::get<engine::CopyRequest>(options->request).from;
+  EXPECT_EQ(from.password_file, "");
+  EXPECT_EQ(from.storage.rest_token_file, "/from-token");
+}
+
 TEST(OptionsTest, UnderstandsTheOperatorsCopy) {
   protocol::CopyArgs args;
   args.repository = Repository();

@@ -1,8 +1,11 @@
-#include "operator/http_server.h"
+#include "http/server.h"
 
+#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
@@ -14,15 +17,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-namespace holdfast::op {
+namespace holdfast::http {
 namespace {
 
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-HttpHandler Says(HttpAnswer answer) {
-  return [answer](const HttpRequest&, std::stop_token) { return answer; };
+Handler Says(Answer answer) {
+  return [answer](const Request&, std::stop_token) { return answer; };
 }
 
 int Connect(int port) {
@@ -52,12 +55,12 @@ std::string Get(int port, const std::string& path, const std::string& version = 
   return Exchange(port, "GET " + path + " HTTP/" + version + "\r\nHost: x\r\n\r\n");
 }
 
-TEST(HttpServerTest, ServesItsPathsAndNoOthers) {
-  const auto server = HttpServer::Start(
-      {{"127.0.0.1:0",
-        {},
-        {{"/readyz", Says({503, "not yet\n"})}, {"/healthz", Says({200, "ok\n"})}}},
-       {"", {}, {{"/nowhere", Says({})}}}});
+TEST(ServerTest, ServesItsPathsAndNoOthers) {
+  const auto server =
+      Server::Start({{"127.0.0.1:0",
+                      {},
+                      {{"/readyz", Says({503, "not yet\n"})}, {"/healthz", Says({200, "ok\n"})}}},
+                     {"", {}, {{"/nowhere", Says({})}}}});
   ASSERT_TRUE(server) << server.error().message;
   ASSERT_EQ((*server)->ports().size(), 1u);
   const int port = (*server)->ports()[0];
@@ -69,8 +72,8 @@ TEST(HttpServerTest, ServesItsPathsAndNoOthers) {
               HasSubstr(" 405 "));
 }
 
-TEST(HttpServerTest, NonsenseEndsTheConnectionAndNothingElse) {
-  const auto server = HttpServer::Start({{"127.0.0.1:0", {}, {{"/", Says({200, "ok\n"})}}}});
+TEST(ServerTest, NonsenseEndsTheConnectionAndNothingElse) {
+  const auto server = Server::Start({{"127.0.0.1:0", {}, {{"/", Says({200, "ok\n"})}}}});
   ASSERT_TRUE(server);
   const int port = (*server)->ports()[0];
   EXPECT_EQ(Exchange(port, "\x16\x03\x01 this is no HTTP\r\n\r\n"), "");
@@ -78,10 +81,10 @@ TEST(HttpServerTest, NonsenseEndsTheConnectionAndNothingElse) {
   EXPECT_THAT(Get(port, "/"), StartsWith("HTTP/1.1 200"));
 }
 
-TEST(HttpServerTest, LongAnswersComeInPieces) {
-  const auto server = HttpServer::Start(
-      {{"127.0.0.1:0", {}, {{"/metrics", [](const HttpRequest&, std::stop_token) {
-                               HttpAnswer answer{200, "head\n"};
+TEST(ServerTest, LongAnswersComeInPieces) {
+  const auto server = Server::Start(
+      {{"127.0.0.1:0", {}, {{"/metrics", [](const Request&, std::stop_token) {
+                               Answer answer{200, "head\n"};
                                answer.next_piece = [left = 2]() mutable -> std::string {
                                  return left-- > 0 ? "piece\n" : "";
                                };
@@ -94,12 +97,12 @@ TEST(HttpServerTest, LongAnswersComeInPieces) {
   EXPECT_THAT(Get(port, "/metrics", "1.0"), EndsWith("\r\n\r\nhead\npiece\npiece\n"));
 }
 
-TEST(HttpServerTest, HandlersSeeTheHeaderOfAuthorization) {
-  const auto server = HttpServer::Start(
+TEST(ServerTest, HandlersSeeTheHeaderOfAuthorization) {
+  const auto server = Server::Start(
       {{"127.0.0.1:0",
         {},
-        {{"/", [](const HttpRequest& request, std::stop_token) {
-            return HttpAnswer{request.authorization == "Bearer abc" ? 200 : 401, request.path};
+        {{"/", [](const Request& request, std::stop_token) {
+            return Answer{request.authorization == "Bearer abc" ? 200 : 401, request.path};
           }}}}});
   ASSERT_TRUE(server);
   const int port = (*server)->ports()[0];
@@ -108,40 +111,41 @@ TEST(HttpServerTest, HandlersSeeTheHeaderOfAuthorization) {
   EXPECT_THAT(Get(port, "/"), HasSubstr("WWW-Authenticate: Bearer"));
 }
 
-TEST(HttpServerTest, EndpointsOfOneAddressAreOne) {
+TEST(ServerTest, EndpointsOfOneAddressAreOne) {
   const std::string taken = [] {
-    const auto first = HttpServer::Start({{"127.0.0.1:0", {}, {}}});
+    const auto first = Server::Start({{"127.0.0.1:0", {}, {}}});
     return "127.0.0.1:" + std::to_string((*first)->ports()[0]);
   }();
-  const auto server = HttpServer::Start(
+  const auto server = Server::Start(
       {{taken, {}, {{"/a", Says({200, "a"})}}}, {taken, {}, {{"/b", Says({200, "b"})}}}});
   ASSERT_TRUE(server) << server.error().message;
   ASSERT_EQ((*server)->ports().size(), 1u);
   EXPECT_THAT(Get((*server)->ports()[0], "/a"), EndsWith("a"));
   EXPECT_THAT(Get((*server)->ports()[0], "/b"), EndsWith("b"));
-  EXPECT_EQ(HttpServer::Start({{taken, {}, {}}}).error().code, Code::kInvalid) << "in use";
+  EXPECT_EQ(Server::Start({{taken, {}, {}}}).error().code, Code::kInvalid) << "in use";
 }
 
-TEST(HttpServerTest, WithoutAddressesServesNothing) {
-  const auto server = HttpServer::Start({{"", {}, {}}});
+TEST(ServerTest, WithoutAddressesServesNothing) {
+  const auto server = Server::Start({{"", {}, {}}});
   ASSERT_TRUE(server);
   EXPECT_TRUE((*server)->ports().empty());
 }
 
-TEST(HttpServerTest, BadAddressesAreInvalid) {
+TEST(ServerTest, BadAddressesAreInvalid) {
   for (const char* bad : {"8080", "localhost:", "localhost:http", "not-an-ip:80", "1.2.3.4:99999"})
-    EXPECT_EQ(HttpServer::Start({{bad, {}, {}}}).error().code, Code::kInvalid) << bad;
+    EXPECT_EQ(Server::Start({{bad, {}, {}}}).error().code, Code::kInvalid) << bad;
 }
 
-TEST(HttpServerTest, AStopReachesARunningHandler) {
+TEST(ServerTest, AStopReachesARunningHandler) {
   std::atomic<bool> running{false};
-  auto server = HttpServer::Start(
-      {{"127.0.0.1:0", {}, {{"/", [&running](const HttpRequest&, std::stop_token stop) {
-                               running = true;
-                               running.notify_all();
-                               while (!stop.stop_requested()) std::this_thread::yield();
-                               return HttpAnswer{};
-                             }}}}});
+  auto server =
+      Server::Start({{"127.0.0.1:0", {}, {{"/", [&running](const Request&, std::stop_token stop) {
+                                             running = true;
+                                             running.notify_all();
+                                             while (!stop.stop_requested())
+                                               std::this_thread::yield();
+                                             return Answer{};
+                                           }}}}});
   ASSERT_TRUE(server);
   const int fd = Connect((*server)->ports()[0]);
   const std::string request = "GET / HTTP/1.1\r\n\r\n";
@@ -149,6 +153,131 @@ TEST(HttpServerTest, AStopReachesARunningHandler) {
   running.wait(false);
   server->reset();  // returns
   ::close(fd);
+}
+
+// A service that says what it was asked.
+Endpoint Echo() {
+  Endpoint endpoint{"127.0.0.1:0", {}, {}};
+  Service& service = endpoint.service.emplace();
+  service.handle = [](const Request& request, std::stop_token) {
+    return Answer{200, request.method + " " + request.path + " " + request.body};
+  };
+  service.refusal = [](const Request& request, std::stop_token) -> std::optional<Answer> {
+    if (request.authorization == "Bearer abc") return std::nullopt;
+    return Answer{401, "not you\n"};
+  };
+  service.max_body = 100'000;
+  service.memory = 100'000;
+  service.piece = 1000;
+  service.max_connections = 8;
+  return endpoint;
+}
+
+std::string Post(const std::string& body, const std::string& more = "") {
+  return "POST /a?b HTTP/1.1\r\nAuthorization: Bearer abc\r\nContent-Length: " +
+         std::to_string(body.size()) + "\r\n" + more + "\r\n" + body;
+}
+
+constexpr const char* kLast = "Connection: close\r\n";
+
+TEST(ServiceTest, KeepsAConnectionForTheNextRequest) {
+  const auto server = Server::Start({Echo()});
+  ASSERT_TRUE(server) << server.error().message;
+  const std::string big(70'000, 'x');
+  const std::string said =
+      Exchange((*server)->ports()[0],
+               Post("one") + Post(big) + Post("", "Range: bytes=1-\r\n") + Post("three", kLast));
+  EXPECT_THAT(said, HasSubstr("\r\n\r\nPOST /a one"));
+  EXPECT_THAT(said, HasSubstr("POST /a " + big));
+  EXPECT_THAT(said, EndsWith("POST /a three"));
+}
+
+TEST(ServiceTest, RefusesBeforeTheBodyIsRead) {
+  const auto server = Server::Start({Echo()});
+  ASSERT_TRUE(server);
+  const int port = (*server)->ports()[0];
+  const std::string said = Exchange(
+      port, "POST /a HTTP/1.1\r\nContent-Length: 90000\r\n\r\n" + std::string(90'000, 'x'));
+  EXPECT_THAT(said, StartsWith("HTTP/1.1 401"));
+  EXPECT_THAT(said, EndsWith("not you\n"));
+  EXPECT_THAT(Exchange(port, Post(std::string(100'001, 'x'))), StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(
+      Exchange(port, "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"),
+      StartsWith("HTTP/1.1 411"));
+  EXPECT_THAT(Exchange(port, "GET /a HTTP/1.1\r\n\r\n" + Post("one", kLast)),
+              EndsWith("POST /a one"))
+      << "a refusal of nothing but a head keeps the connection";
+}
+
+TEST(ServiceTest, TellsALengthAndBreaksOffWhatIsShorter) {
+  Endpoint endpoint = Echo();
+  endpoint.service->handle = [](const Request& request, std::stop_token) {
+    Answer answer{206, "head", "application/octet-stream"};
+    answer.length = 10;
+    answer.headers["Content-Range"] = "bytes 0-9/*";
+    answer.next_piece = [left = request.path == "/whole" ? 2 : 1]() mutable -> std::string {
+      return left-- > 0 ? "123" : "";
+    };
+    if (request.method == "HEAD") answer = {200, "", "text/plain", {}, 443};
+    return answer;
+  };
+  const auto server = Server::Start({std::move(endpoint)});
+  ASSERT_TRUE(server);
+  const auto ask = [&](const std::string& line) {
+    return Exchange((*server)->ports()[0],
+                    line + " HTTP/1.1\r\nAuthorization: Bearer abc\r\nConnection: close\r\n\r\n");
+  };
+  const std::string whole = ask("GET /whole");
+  EXPECT_THAT(whole, StartsWith("HTTP/1.1 206"));
+  EXPECT_THAT(whole, HasSubstr("Content-Range: bytes 0-9/*\r\n"));
+  EXPECT_THAT(whole, HasSubstr("Content-Length: 10\r\n"));
+  EXPECT_THAT(whole, EndsWith("\r\n\r\nhead123123"));
+  EXPECT_THAT(ask("GET /cut"), EndsWith("\r\n\r\nhead123"));
+  EXPECT_THAT(ask("HEAD /whole"), HasSubstr("Content-Length: 443\r\n"));
+  EXPECT_THAT(ask("HEAD /whole"), EndsWith("\r\n\r\n"));
+}
+
+// Of 100,000 bytes each takes 60,000: the second waits for the first.
+TEST(ServiceTest, RequestsWaitForMemory) {
+  std::atomic<int> inside{0};
+  std::atomic<int> most{0};
+  std::atomic<bool> go{false};
+  Endpoint endpoint = Echo();
+  endpoint.service->handle = [&](const Request& request, std::stop_token) {
+    most = std::max(most.load(), ++inside);
+    inside.notify_all();
+    go.wait(false);
+    --inside;
+    return Answer{200, request.body.substr(0, 1)};
+  };
+  const auto server = Server::Start({std::move(endpoint)}, 4);
+  ASSERT_TRUE(server);
+  std::vector<std::jthread> clients;
+  std::atomic<int> good{0};
+  for (int i = 0; i < 4; ++i)
+    clients.emplace_back([&] {
+      const std::string said =
+          Exchange((*server)->ports()[0], Post(std::string(60'000, 'y'), kLast));
+      if (said.ends_with("\r\n\r\ny")) ++good;
+    });
+  inside.wait(0);
+  go = true;
+  go.notify_all();
+  clients.clear();
+  EXPECT_EQ(good, 4);
+  EXPECT_EQ(most, 1);
+}
+
+TEST(ServiceTest, AnAddressIsItsOwn) {
+  auto first = Server::Start({Echo()});
+  ASSERT_TRUE(first);
+  const std::string free = "127.0.0.1:" + std::to_string((*first)->ports()[0]);
+  first->reset();
+  Endpoint service = Echo();
+  service.address = free;
+  const auto both = Server::Start({std::move(service), {free, {}, {}}});
+  ASSERT_FALSE(both);
+  EXPECT_THAT(both.error().message, HasSubstr("taken by a service"));
 }
 
 // A certificate for "metrics" that signs itself, with its key, and a client that trusts it alone.
@@ -224,7 +353,7 @@ class TlsTest : public ::testing::Test {
 TEST_F(TlsTest, ServesAndRenewsItsCertificate) {
   Renew(7);
   const auto server =
-      HttpServer::Start({{"127.0.0.1:0", Files(), {{"/metrics", Says({200, "up 1\n"})}}}});
+      Server::Start({{"127.0.0.1:0", Files(), {{"/metrics", Says({200, "up 1\n"})}}}});
   ASSERT_TRUE(server) << server.error().message;
   const int port = (*server)->ports()[0];
   const auto [serial, answer] = GetByTls(port);
@@ -238,11 +367,11 @@ TEST_F(TlsTest, ServesAndRenewsItsCertificate) {
 }
 
 TEST_F(TlsTest, FilesThatAreNoCertificateAreInvalid) {
-  EXPECT_EQ(HttpServer::Start({{"127.0.0.1:0", Files(), {}}}).error().code, Code::kInvalid);
+  EXPECT_EQ(Server::Start({{"127.0.0.1:0", Files(), {}}}).error().code, Code::kInvalid);
   Renew(7);
   std::ofstream(Files().key) << "no key";
-  EXPECT_EQ(HttpServer::Start({{"127.0.0.1:0", Files(), {}}}).error().code, Code::kInvalid);
+  EXPECT_EQ(Server::Start({{"127.0.0.1:0", Files(), {}}}).error().code, Code::kInvalid);
 }
 
 }  // namespace
-}  // namespace holdfast::op
+}  // namespace holdfast::http
