@@ -235,7 +235,7 @@ class Served : public Conversation<Stream> {
     if (auto refusal = Refusal(request, head)) {
       keep = keep && !has_body;
       co_await this->Write(request, version, *refusal, keep);
-      if (has_body) co_await ReadOut();
+      if (has_body) co_await ReadOut(head.content_length().value_or(0), buffer.size());
       co_return keep;
     }
     const std::uint64_t length = head.content_length().value_or(0);
@@ -265,10 +265,11 @@ class Served : public Conversation<Stream> {
     co_return std::move(parser.get().body());
   }
 
-  // Were the connection closed with bytes unread, the client might never see the refusal.
-  net::awaitable<void> ReadOut() {
+  // Were the connection closed with bytes unread, the client might never see the refusal. Of a body
+  // that is far too large the rest is left.
+  net::awaitable<void> ReadOut(std::uint64_t length, std::uint64_t read) {
     std::array<char, 16 * 1024> scratch;
-    for (std::uint64_t read = 0; read <= service_.max_body;) {
+    while (read < std::min(length, 2 * service_.max_body)) {
       this->Patience();
       boost::system::error_code ended;
       read += co_await this->stream_.async_read_some(net::buffer(scratch),
