@@ -12,6 +12,13 @@ std::string NameOf(const crds::SharedDefinition& shared) {
   return shared.namespace_ + "/" + shared.name;
 }
 
+// Ids come from pods of the team's namespace, whose words may be anybody's:
+// "../../blue/snapshots/".
+bool IsSnapshotId(const std::string& id) {
+  constexpr std::size_t kDigits = 64;
+  return id.size() == kDigits && id.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
 }  // namespace
 
 std::string SharedLocation(const crds::BackupRepository& repository,
@@ -71,6 +78,8 @@ Result<void> RemoveShared(kube::Transport* gateway, const std::string& ns,
                           const std::vector<std::string>& snapshots, std::stop_token stop) {
   if (gateway == nullptr) return Fail(Code::kNotSupported, "no gateway is installed");
   for (const std::string& snapshot : snapshots) {
+    if (!IsSnapshotId(snapshot))
+      return Fail(Code::kInvalid, "\"" + snapshot + "\" is no snapshot's id; nothing is removed");
     kube::Request request;
     request.method = kube::Method::kDelete;
     request.path = "/" + ns + "/snapshots/" + snapshot;

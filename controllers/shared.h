@@ -33,8 +33,8 @@ std::optional<Finding> CheckShared(const crds::BackupRepository& repository,
                                    const GatewaySettings& gateway);
 
 // Removes snapshots from the repository of `ns`, by the operator's own token: nobody else's may.
-// Those that are gone already are no error. NotSupported without a gateway; Denied, Unavailable or
-// Timeout as it answers.
+// Those that are gone already are no error. NotSupported without a gateway; Invalid for what is no
+// id of 64 hex digits; Denied, Unavailable or Timeout as it answers.
 Result<void> RemoveShared(kube::Transport* gateway, const std::string& ns,
                           const std::vector<std::string>& snapshots, std::stop_token stop);
 

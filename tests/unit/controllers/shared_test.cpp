@@ -16,6 +16,9 @@ namespace {
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
+const std::string kFirst(64, 'a');
+const std::string kSecond(64, 'b');
+
 // Of namespace "shop", beneath holdfast-system/offsite.
 crds::BackupRepository Shared() {
   crds::BackupRepository repository;
@@ -131,24 +134,32 @@ TEST_F(SharedTest, SnapshotsAreRemovedByTheGateway) {
   fakes::ScriptedTransport gateway;
   gateway.Answer({.status = 200, .body = "", .retry_after = {}});
   gateway.Answer({.status = 404, .body = "gone already\n", .retry_after = {}});
-  EXPECT_TRUE(RemoveShared(&gateway, "shop", {"4a5b", "6c7d"}, {}));
+  EXPECT_TRUE(RemoveShared(&gateway, "shop", {kFirst, kSecond}, {}));
   const auto asked = gateway.requests();
   ASSERT_EQ(asked.size(), 2u);
   EXPECT_EQ(asked[0].method, kube::Method::kDelete);
-  EXPECT_EQ(asked[0].path, "/shop/snapshots/4a5b");
-  EXPECT_EQ(asked[1].path, "/shop/snapshots/6c7d");
+  EXPECT_EQ(asked[0].path, "/shop/snapshots/" + kFirst);
+  EXPECT_EQ(asked[1].path, "/shop/snapshots/" + kSecond);
 }
 
 TEST_F(SharedTest, ARefusalOfTheGatewayIsTold) {
   fakes::ScriptedTransport gateway;
   gateway.Answer({.status = 403, .body = "not you\n", .retry_after = {}});
   gateway.Answer({.status = 503, .body = "later\n", .retry_after = {}});
-  const Error denied = RemoveShared(&gateway, "shop", {"4a5b", "6c7d"}, {}).error();
+  const Error denied = RemoveShared(&gateway, "shop", {kFirst, kSecond}, {}).error();
   EXPECT_EQ(denied.code, Code::kDenied);
   EXPECT_THAT(denied.message, HasSubstr("403: not you"));
   EXPECT_EQ(gateway.requests().size(), 1u);
-  EXPECT_EQ(RemoveShared(&gateway, "shop", {"4a5b"}, {}).error().code, Code::kUnavailable);
-  EXPECT_EQ(RemoveShared(nullptr, "shop", {"4a5b"}, {}).error().code, Code::kNotSupported);
+  EXPECT_EQ(RemoveShared(&gateway, "shop", {kFirst}, {}).error().code, Code::kUnavailable);
+  EXPECT_EQ(RemoveShared(nullptr, "shop", {kFirst}, {}).error().code, Code::kNotSupported);
+}
+
+TEST_F(SharedTest, OnlyIdsOfSnapshotsAreAskedFor) {
+  fakes::ScriptedTransport gateway;
+  for (const std::string& id : {std::string("../../blue/snapshots/") + kFirst, std::string(64, 'A'),
+                                std::string(63, 'a'), std::string(), kFirst + "/"})
+    EXPECT_EQ(RemoveShared(&gateway, "shop", {id}, {}).error().code, Code::kInvalid) << id;
+  EXPECT_TRUE(gateway.requests().empty());
 }
 
 }  // namespace
