@@ -50,6 +50,28 @@ TEST(OptionsTest, BadOnesAreInvalidWithASentence) {
         << bad;
 }
 
+TEST(OptionsTest, TheGatewayIsNamedWithAllThatItTakes) {
+  const std::vector<const char*> all = {"--cluster-name=c",
+                                        "--mover-image=m",
+                                        "--gateway-url=https://gateway:8443",
+                                        "--gateway-definition=admin/offsite",
+                                        "--gateway-ca-file=/ca",
+                                        "--gateway-token-file=/token"};
+  const auto parse = [](std::vector<const char*> words) {
+    words.insert(words.begin(), "holdfast-operator");
+    return ParseOptions(static_cast<int>(words.size()), words.data());
+  };
+  EXPECT_EQ(parse(all)->gateway_definition, "admin/offsite");
+  for (std::size_t missing = 2; missing < all.size(); ++missing) {
+    std::vector<const char*> words = all;
+    words.erase(words.begin() + static_cast<std::ptrdiff_t>(missing));
+    EXPECT_EQ(parse(words).error().code, Code::kInvalid) << "without " << all[missing];
+  }
+  std::vector<const char*> words = all;
+  words[3] = "--gateway-definition=offsite";
+  EXPECT_EQ(parse(words).error().code, Code::kInvalid);
+}
+
 TEST(OptionsTest, HelpAndVersionAskToPrintOnly) {
   EXPECT_THAT(Parse({"--version"})->print_only, StartsWith("holdfast-operator "));
   EXPECT_THAT(Parse({"--help"})->print_only, HasSubstr("--mover-image"));
