@@ -9,7 +9,7 @@
 #include <string>
 
 #include "base/clock.h"
-#include "http/server.h"
+#include "base/http/server.h"
 #include "operator/kube/api.h"
 
 namespace holdfast::op {

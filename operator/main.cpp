@@ -18,12 +18,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/http/server.h"
 #include "base/log.h"
 #include "controllers/audit.h"
 #include "controllers/hooks/runner.h"
 #include "controllers/metrics/expose.h"
 #include "controllers/setup.h"
-#include "http/server.h"
 #include "operator/access_review.h"
 #include "operator/definitions.h"
 #include "operator/kube/api.h"

@@ -529,7 +529,7 @@ std::vector<VolumeBackup> ResolveVolumes(const crds::BackupPolicy& policy,
   return volumes;
 }
 
-std::string StatefulSetOf(const World& world, const VolumeBackup& volume) {
+std::string SetNameOf(const World& world, const VolumeBackup& volume) {
   if (const std::string& name = world.policy->spec.target.stateful_set; !name.empty()) return name;
   if (!volume.pod.empty()) return volume.pod.substr(0, volume.pod.rfind('-'));
   for (const StatefulSetView* set : world.stateful_sets)

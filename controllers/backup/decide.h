@@ -107,7 +107,7 @@ std::vector<crds::VolumeBackup> ResolveVolumes(const crds::BackupPolicy& policy,
                                                const std::set<std::string>& claims);
 
 // Whose volume it is, by name; empty for a dump of a policy with a selector.
-std::string StatefulSetOf(const World& world, const crds::VolumeBackup& volume);
+std::string SetNameOf(const World& world, const crds::VolumeBackup& volume);
 
 // The policy's dump that stands among the volumes as `claim`; nullptr when it has none of that
 // name.

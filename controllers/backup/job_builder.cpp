@@ -27,7 +27,7 @@ std::vector<std::string> TagsOf(const World& world, const crds::VolumeBackup& vo
   const std::string& ns = world.backup.metadata.namespace_;
   std::vector<std::string> tags = {"backup=" + ns + "/" + world.backup.metadata.name,
                                    "policy=" + ns + "/" + world.policy->metadata.name};
-  if (const std::string set = StatefulSetOf(world, volume); !set.empty())
+  if (const std::string set = SetNameOf(world, volume); !set.empty())
     tags.push_back("statefulset=" + set);
   if (!volume.pod.empty()) tags.push_back("pod=" + volume.pod);
   if (const crds::Dump* dump = FindDump(world.policy->spec, volume.claim))

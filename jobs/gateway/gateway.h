@@ -11,7 +11,7 @@
 #include <stop_token>
 #include <string>
 
-#include "http/server.h"
+#include "base/http/server.h"
 #include "jobs/gateway/doorman.h"
 #include "jobs/gateway/target.h"
 #include "jobs/storage/backend.h"

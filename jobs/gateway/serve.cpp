@@ -10,9 +10,9 @@
 #include <fmt/format.h>
 
 #include "base/clock.h"
+#include "base/http/server.h"
 #include "base/log.h"
 #include "base/quantity.h"
-#include "http/server.h"
 #include "jobs/gateway/cluster.h"
 #include "jobs/gateway/doorman.h"
 #include "jobs/gateway/gateway.h"

@@ -76,7 +76,7 @@ std::unique_ptr<Backend> MakeGcs(const std::string& endpoint) {
 }
 
 std::unique_ptr<Backend> MakeRest(const std::string& endpoint) {
-  return std::make_unique<Rest>(RestOptions{{endpoint, "", "box"}, "id", kSecret, {}});
+  return std::make_unique<Rest>(RestOptions{{endpoint, "", "box"}, "id", kSecret, {}, {}});
 }
 
 class SecretsTest : public testing::TestWithParam<Row> {};

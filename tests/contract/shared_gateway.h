@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "http/server.h"
+#include "base/http/server.h"
 #include "jobs/gateway/gateway.h"
 #include "jobs/storage/rest.h"
 #include "tests/fakes/fake_cluster.h"

@@ -88,9 +88,9 @@ TEST_F(BackupDecideTest, APolicyForSeveralStatefulSetsBacksUpTheVolumesOfAll) {
   EXPECT_EQ(volumes[1].claim, "data-db-1");
   EXPECT_EQ(volumes[2].claim, "data-web-3") << "what it has left";
   world_.stateful_sets = {&stateful_set_, &web};
-  EXPECT_EQ(StatefulSetOf(world_, volumes[1]), "db");
-  EXPECT_EQ(StatefulSetOf(world_, volumes[2]), "web");
-  EXPECT_EQ(StatefulSetOf(world_, volumes[3]), "") << "a dump is of no StatefulSet among several";
+  EXPECT_EQ(SetNameOf(world_, volumes[1]), "db");
+  EXPECT_EQ(SetNameOf(world_, volumes[2]), "web");
+  EXPECT_EQ(SetNameOf(world_, volumes[3]), "") << "a dump is of no StatefulSet among several";
 }
 
 TEST_F(BackupDecideTest, AScaledDownSetStillHasItsClaims) {

@@ -50,7 +50,7 @@ class BackupManifestsTest : public ::testing::Test {
     world_.backup = BackupNamed("run").Build();
     world_.policy = &policy_;
     world_.repository = &repository_;
-    world_.stateful_set = &stateful_set_;
+    world_.stateful_sets = {&stateful_set_};
     world_.free_slots = 4;
   }
   Plan Settle() {

@@ -213,11 +213,12 @@ TEST(ResolveTest, OfABackupOfSeveralStatefulSetsOnlyItsOwnVolumesAreTaken) {
               Volume("data-pg-1", "pg-1", Id('c'))});
   const auto resolution = Resolve(InPlaceFromBackup(both, 2));
   ASSERT_TRUE(resolution);
-  EXPECT_THAT(Pairs(*resolution), ElementsAre("data-pg-0<-data-pg-0@b", "data-pg-1<-data-pg-1@c"));
+  EXPECT_THAT(Pairs(*resolution),
+              ::testing::ElementsAre("data-pg-0<-data-pg-0@b", "data-pg-1<-data-pg-1@c"));
   EXPECT_EQ(resolution->note, "");
 }
 
-TEST(ResolveTest, TwoVolumesNeverGoIntoOneClaim) {
+TEST(ResolveTest, VolumesOfTwoStatefulSetsNeverGoIntoOneOfAThird) {
   const crds::Backup others =
       Backup("nightly", kNoon, BackupPhase::kSucceeded,
              {Volume("data-mysql-0", "mysql-0", Id('a')), Volume("data-web-0", "web-0", Id('b'))});

@@ -1,4 +1,4 @@
-#include "http/server.h"
+#include "base/http/server.h"
 
 #include <algorithm>
 #include <array>
@@ -27,8 +27,8 @@
 #include <spdlog/fmt/fmt.h>
 #include <sys/stat.h>
 
+#include "base/http/shares.h"
 #include "base/log.h"
-#include "http/shares.h"
 
 namespace holdfast::http {
 namespace {

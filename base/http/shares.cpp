@@ -1,4 +1,4 @@
-#include "http/shares.h"
+#include "base/http/shares.h"
 
 #include <algorithm>
 

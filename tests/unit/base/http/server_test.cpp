@@ -1,4 +1,4 @@
-#include "http/server.h"
+#include "base/http/server.h"
 
 #include <atomic>
 #include <cstdio>
