@@ -55,8 +55,13 @@ TEST_F(DrillsTest, VolumesAreRestoredInTurnAndWhatCannotBeIsTold) {
   }));
 
   // Somebody else's forget: the Backup is a record of what is no longer there.
-  const Output ids = Restic({"forget", "--unsafe-allow-remove-all", "--host=test"});
-  ASSERT_TRUE(ids.ok()) << ids.text;
+  const Output listed = Restic({"snapshots", "--json", "--no-lock"});
+  ASSERT_TRUE(listed.ok()) << listed.text;
+  std::vector<std::string> forget = {"forget"};
+  const Json snapshots = ParseJson(listed.text).value_or(Json::array());
+  for (const Json& snapshot : snapshots) forget.push_back(FindString(snapshot, {"id"}));
+  const Output forgotten = Restic(forget);
+  ASSERT_TRUE(forgotten.ok()) << forgotten.text;
   ASSERT_TRUE(Drilled("Failed"));
   EXPECT_NE(Events("DrillFailed").find("could not be restored"), std::string::npos);
   kubectl_.Must({"patch", "bkr", "offsite", "--type=json", "-p",
