@@ -375,7 +375,7 @@ struct BackupRepositoryStatus {
   std::optional<std::int64_t> source_bytes;
   std::optional<std::int64_t> unused_bytes;
   std::optional<TimePoint> locked_until;  // all that is in use, at least
-  std::int64_t waiting = 0;  // Backups that wait for a slot
+  std::int64_t waiting = 0;               // Backups that wait for a slot
   std::optional<RepositoryRun> last_probe;
   std::optional<RepositoryRun> last_prune;
   std::optional<RepositoryRun> last_check;

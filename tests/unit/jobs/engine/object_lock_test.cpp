@@ -307,6 +307,7 @@ TEST_F(ObjectLockTest, WhatAnIntruderHasTheStoreHoldIsCoveredAgain) {
   const Handle config{FileType::kConfig, ""};
   const Handle gone{FileType::kPack, std::string(64, 'b')};
   ASSERT_TRUE(store_.Save(gone, AsBytes("pruned"), {}));
+  store_.SetTime(Day(2));
   ASSERT_TRUE(store_.Remove(gone, {}));
   store_.SetTime(Day(5));
   store_.Overwrite(config, AsBytes("evil"), Day(365));
