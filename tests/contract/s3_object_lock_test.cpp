@@ -201,7 +201,7 @@ class LockedBucketTest : public testing::Test {
     EXPECT_TRUE(listed) << listed.error().message;
     return versions;
   }
-  // As somebody with the same keys and another program.
+  // As somebody with the same keys and another program. Not packs: the store checks their names.
   void Overwrite(const Handle& handle, const std::string& text) {
     S3Options options = options_;
     options.object_lock.reset();
@@ -287,7 +287,8 @@ TEST_F(LockedBucketTest, ABucketWithoutLockIsRefusedWithASentence) {
   plain_.object_lock = options_.object_lock;
   for (const PartOptions& parts : {PartOptions{}, PartOptions{.threshold = 2}}) {
     plain_.parts = parts;
-    const auto saved = S3(plain_, clock_).Save(kPack, AsBytes("abc"), {});
+    const auto saved =
+        S3(plain_, clock_).Save({FileType::kIndex, ObjectName(1)}, AsBytes("abc"), {});
     ASSERT_FALSE(saved);
     EXPECT_EQ(saved.error().code, Code::kInvalid);
     EXPECT_THAT(saved.error().message, HasSubstr("turn on versioning and Object Lock"));
@@ -296,7 +297,7 @@ TEST_F(LockedBucketTest, ABucketWithoutLockIsRefusedWithASentence) {
 
 TEST_F(LockedBucketTest, ListsVersionsPageByPage) {
   for (int i = 0; i < 600; ++i) {
-    const Handle handle{FileType::kPack, ObjectName(i)};
+    const Handle handle{FileType::kIndex, ObjectName(i)};
     Overwrite(handle, "content");
     ASSERT_TRUE(s3_->Remove(handle, {}));
   }
@@ -305,10 +306,10 @@ TEST_F(LockedBucketTest, ListsVersionsPageByPage) {
 
 // A store may tell a second's versions in any order, but each of one object newest first.
 TEST_F(LockedBucketTest, WithoutWhatWasPutOnTopTheTrueVersionIsBack) {
-  const Handle pack = Store(FileType::kPack, "true");
-  Overwrite(pack, "evil");
-  Overwrite(pack, "worse");
-  ASSERT_TRUE(s3_->Remove(pack, {}));
+  const Handle index = Store(FileType::kIndex, "true");
+  Overwrite(index, "evil");
+  Overwrite(index, "worse");
+  ASSERT_TRUE(s3_->Remove(index, {}));
   std::vector<ObjectVersion> stored;
   for (const ObjectVersion& version : Versions()) {
     if (version.is_marker) {
@@ -318,25 +319,25 @@ TEST_F(LockedBucketTest, WithoutWhatWasPutOnTopTheTrueVersionIsBack) {
     }
   }
   ASSERT_EQ(stored.size(), 3u);
-  EXPECT_EQ(Load(pack), "worse");
+  EXPECT_EQ(Load(index), "worse");
   ASSERT_TRUE(s3_->RemoveVersion(stored[0], {}));
-  EXPECT_EQ(Load(pack), "evil");
+  EXPECT_EQ(Load(index), "evil");
   ASSERT_TRUE(s3_->RemoveVersion(stored[1], {}));
-  EXPECT_EQ(Load(pack), "true");
+  EXPECT_EQ(Load(index), "true");
 }
 
 TEST_F(LockedBucketTest, AVersionIsCopiedOverOneThatIsHeld) {
-  const Handle pack = Store(FileType::kPack, "true");
+  const Handle index = Store(FileType::kIndex, "true");
   const std::vector<ObjectVersion> before = Versions();
   ASSERT_EQ(before.size(), 1u);
-  ASSERT_TRUE(s3_->Replace(pack, AsBytes("evil"), {}));
+  ASSERT_TRUE(s3_->Replace(index, AsBytes("evil"), {}));
   const std::vector<ObjectVersion> after = Versions();
   ASSERT_EQ(after.size(), 2u);
   EXPECT_EQ(s3_->RemoveVersion(after[0], {}).error().code, Code::kDenied);
   const auto restored = s3_->RestoreVersion(before[0], {});
   ASSERT_TRUE(restored) << restored.error().message;
-  EXPECT_EQ(Load(pack), "true");
-  EXPECT_NE(Until(pack), std::nullopt) << "the copy is retained, too";
+  EXPECT_EQ(Load(index), "true");
+  EXPECT_NE(Until(index), std::nullopt) << "the copy is retained, too";
 }
 
 }  // namespace
