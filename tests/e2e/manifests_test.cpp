@@ -248,6 +248,7 @@ TEST_F(ManifestsTest, GoWithTheirBackupAndHaveNoSecretsUnasked) {
 // Whoever may write policies and repositories but not get Secrets does not gain that right by
 // manifests.
 TEST_F(ManifestsTest, SecretsAreAskedForOnlyByThoseWhoMayGetThem) {
+  MakeSecrets();
   kubectl_.Must({"create", "role", "author", "--verb=get,create,patch,update",
                  "--resource=backuppolicies.holdfast.dev,backuprepositories.holdfast.dev"});
   kubectl_.Must({"create", "rolebinding", "author", "--role=author", "--user=jane"});
@@ -277,7 +278,7 @@ TEST_F(ManifestsTest, SecretsAreAskedForOnlyByThoseWhoMayGetThem) {
   EXPECT_TRUE(WaitForReason("bkp", "app", "Stalled", "True", "SecretsNotAccepted", seconds(60)));
   allowed = apply(repository);
   ASSERT_TRUE(allowed.ok()) << allowed.text;
-  EXPECT_TRUE(WaitForReason("bkp", "app", "Stalled", "False", "", seconds(60)));
+  EXPECT_TRUE(WaitForReason("bkp", "app", "Ready", "True", "", seconds(60)));
 
   kubectl_.Must({"delete", "rolebinding", "reader"});
   const Output suspended = apply(PolicyYaml("  suspend: true\n" + secrets));
