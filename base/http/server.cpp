@@ -5,6 +5,7 @@
 #include <atomic>
 #include <charconv>
 #include <chrono>
+#include <limits>
 #include <thread>
 #include <utility>
 
@@ -225,7 +226,8 @@ class Served : public Conversation<Stream> {
   net::awaitable<bool> ServeOne(beast::flat_buffer& buffer) {
     typename Conversation<Stream>::Head head;
     head.header_limit(kMostHeader);
-    head.body_limit(boost::none);  // Refusal looks at it
+    // Refusal looks at it. None at all is, in Boost 1.74, a limit that every body exceeds.
+    head.body_limit(std::numeric_limits<std::uint64_t>::max());
     this->Patience(kIdle);
     co_await wire::async_read_header(this->stream_, buffer, head, use_awaitable);
     Request request = this->RequestOf(head.get());
