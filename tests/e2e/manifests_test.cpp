@@ -284,7 +284,8 @@ TEST_F(ManifestsTest, SecretsAreAskedForOnlyByThoseWhoMayGetThem) {
   const Output suspended = apply(PolicyYaml("  suspend: true\n" + secrets));
   EXPECT_TRUE(suspended.ok()) << "what is kept stays as it is: " << suspended.text;
   EXPECT_TRUE(refused(Replaced(policy, "statefulSet: app", "statefulSet: vault")));
-  EXPECT_TRUE(refused(Replaced(repository, "prefix: e2e", "prefix: hers")));
+  EXPECT_FALSE(apply(Replaced(repository, "prefix: e2e", "prefix: hers")).ok())
+      << "nobody moves one that was opened";
   EXPECT_TRUE(refused(Replaced(repository, "repository-password", "hers")));
   EXPECT_TRUE(refused(RepositoryYaml())) << "nor what was accepted before";
 }

@@ -20,9 +20,8 @@ class ObjectLockTest : public EndToEnd {
   void SetUp() override {
     EndToEnd::SetUp();
     bucket_ = kubectl_.ns();
-    const Output made =
-        RunProgram({"tests/cluster/cluster", "s3", "mb", "--name",
-                    std::getenv("HOLDFAST_TEST_CLUSTER"), bucket_, "--object-lock"});
+    const Output made = RunProgram({"tests/cluster/cluster", "s3", "mb", bucket_, "--object-lock",
+                                    "--name", std::getenv("HOLDFAST_TEST_CLUSTER")});
     ASSERT_TRUE(made.ok()) << made.text;
     MakeSecrets();
     kubectl_.Apply(Repository());

@@ -77,14 +77,14 @@ TEST_F(ValidationTest, GoodInputIsAccepted) {
   }
 }
 
-// The examples name their own namespace, which the server wants to exist even for a dry run.
+// The examples name their own namespaces, which the server wants to exist even for a dry run.
 TEST_F(ValidationTest, ExamplesAreAccepted) {
   for (const auto& file : FilesIn("examples")) {
     std::string text = ReadText(file);
     if (text.find("kind: Namespace") != text.npos) continue;
-    const std::string from = "namespace: shop\n";
-    for (std::size_t at; (at = text.find(from)) != text.npos;)
-      text.replace(at, from.size(), "namespace: " + kubectl().ns() + "\n");
+    for (const std::string from : {"namespace: shop\n", "namespace: holdfast-system\n"})
+      for (std::size_t at; (at = text.find(from)) != text.npos;)
+        text.replace(at, from.size(), "namespace: " + kubectl().ns() + "\n");
     const auto output =
         kubectl().Run({"create", "--dry-run=server", "--validate=strict", "-f", "-"}, text);
     EXPECT_TRUE(output.ok()) << file << ": " << output.text;
