@@ -63,6 +63,13 @@ std::string Volumes(std::size_t count) {
 }
 
 std::string Unserved(const crds::RestoreSpec& spec) {
+  const crds::RestoreTarget& target = spec.target;
+  if (target.populator) return "spec.target.populator is not served by this version.";
+  if (target.browse) return "spec.target.browse is not served by this version.";
+  if (!target.volume_claims.empty() || !target.ordinals.empty())
+    return "spec.target.volumeClaims and ordinals are not served by this version.";
+  if (!spec.owners.uids.empty() || !spec.owners.gids.empty())
+    return "spec.owners is not served by this version.";
   if (spec.mode == crds::RestoreMode::kFollow)
     return "spec.mode: Follow is not served by this version; use Once.";
   if (!spec.hooks.pre.empty() || !spec.hooks.post.empty())
@@ -312,7 +319,7 @@ class Decision {
     const auto& wishes = restore_.spec.target.claims;
     const auto wish = std::find_if(wishes.begin(), wishes.end(),
                                    [&](const auto& candidate) { return candidate.to == claim; });
-    return ClaimAsAsked(wish == wishes.end() ? crds::RestoreClaim{"", claim, "", {}} : *wish,
+    return ClaimAsAsked(wish == wishes.end() ? crds::RestoreClaim{"", claim, "", {}, {}} : *wish,
                         restore_.metadata.namespace_);
   }
 

@@ -126,6 +126,7 @@ struct VolumeBackup {
   std::string copy_reason;                // why, where the policy left it open (Auto)
   std::string volume_snapshot_class;      // empty: the cluster's default
   std::string volume_snapshot;            // while there may be one
+  std::string volume_group_snapshot;      // that cuts it, where the driver cuts several at once
   std::optional<TimePoint> cut_time;      // when VolumeSnapshot or clone was taken
   std::optional<TimePoint> ready_time;    // when the VolumeSnapshot could be read from
   RunState state = RunState::kPending;
@@ -151,6 +152,7 @@ struct VolumeBackup {
     visit("copyReason", &VolumeBackup::copy_reason);
     visit("volumeSnapshotClass", &VolumeBackup::volume_snapshot_class);
     visit("volumeSnapshot", &VolumeBackup::volume_snapshot);
+    visit("volumeGroupSnapshot", &VolumeBackup::volume_group_snapshot);
     visit("cutTime", &VolumeBackup::cut_time);
     visit("readyTime", &VolumeBackup::ready_time);
     visit("state", &VolumeBackup::state);

@@ -152,6 +152,7 @@ struct BackupPolicySpec {
   std::optional<Continuous> continuous;
   CopyMethod copy_method = CopyMethod::kAuto;
   std::string volume_snapshot_class;
+  std::string volume_group_snapshot_class;
   Staging staging;
   FreezeHooks hooks;
   Manifests manifests;
@@ -175,6 +176,7 @@ struct BackupPolicySpec {
     visit("continuous", &BackupPolicySpec::continuous);
     visit("copyMethod", &BackupPolicySpec::copy_method);
     visit("volumeSnapshotClass", &BackupPolicySpec::volume_snapshot_class);
+    visit("volumeGroupSnapshotClass", &BackupPolicySpec::volume_group_snapshot_class);
     visit("staging", &BackupPolicySpec::staging);
     visit("hooks", &BackupPolicySpec::hooks);
     visit("manifests", &BackupPolicySpec::manifests);
@@ -268,6 +270,8 @@ struct BackupPolicyStatus {
   std::string added;  // added_bytes for people
   std::optional<std::int64_t> backups;
   std::optional<std::int64_t> volumes;
+  std::string recovery_time;  // "3m10s": how long a Restore of it all is expected to take
+  std::optional<std::int64_t> recovery_seconds;
 
   template <typename V>
   static void Fields(V&& visit) {
@@ -287,6 +291,8 @@ struct BackupPolicyStatus {
     visit("added", &BackupPolicyStatus::added);
     visit("backups", &BackupPolicyStatus::backups);
     visit("volumes", &BackupPolicyStatus::volumes);
+    visit("recoveryTime", &BackupPolicyStatus::recovery_time);
+    visit("recoverySeconds", &BackupPolicyStatus::recovery_seconds);
   }
   friend bool operator==(const BackupPolicyStatus&, const BackupPolicyStatus&) = default;
 };

@@ -376,6 +376,8 @@ struct BackupRepositoryStatus {
   std::optional<std::int64_t> unused_bytes;
   std::optional<TimePoint> locked_until;  // all that is in use, at least
   std::int64_t waiting = 0;               // Backups that wait for a slot
+  // At which Restores were fetched and written, per mover: smoothed over the last ones.
+  std::optional<std::int64_t> restore_bytes_per_second;
   std::optional<RepositoryRun> last_probe;
   std::optional<RepositoryRun> last_prune;
   std::optional<RepositoryRun> last_check;
@@ -396,6 +398,7 @@ struct BackupRepositoryStatus {
     visit("unusedBytes", &BackupRepositoryStatus::unused_bytes);
     visit("lockedUntil", &BackupRepositoryStatus::locked_until);
     visit("waiting", &BackupRepositoryStatus::waiting, kOmitZero);
+    visit("restoreBytesPerSecond", &BackupRepositoryStatus::restore_bytes_per_second);
     visit("lastProbe", &BackupRepositoryStatus::last_probe);
     visit("lastPrune", &BackupRepositoryStatus::last_prune);
     visit("lastCheck", &BackupRepositoryStatus::last_check);

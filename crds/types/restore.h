@@ -48,6 +48,7 @@ struct RestoreClaim {
   std::string to;
   std::string storage_class;
   Quantity size;
+  std::vector<std::string> access_modes;  // of a claim that has to be made; empty: ReadWriteOnce
 
   template <typename V>
   static void Fields(V&& visit) {
@@ -55,19 +56,51 @@ struct RestoreClaim {
     visit("to", &RestoreClaim::to, kRequired);
     visit("storageClass", &RestoreClaim::storage_class);
     visit("size", &RestoreClaim::size);
+    visit("accessModes", &RestoreClaim::access_modes);
   }
   friend bool operator==(const RestoreClaim&, const RestoreClaim&) = default;
 };
 
-// Exactly one is set. A StatefulSet is restored in place: scaled down, restored, scaled up.
+// Claims whose dataSourceRef names the Restore are filled from it.
+struct RestorePopulator {
+  std::string from;  // the claim that was backed up; empty: the one with the new claim's name
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("from", &RestorePopulator::from);
+  }
+  friend bool operator==(const RestorePopulator&, const RestorePopulator&) = default;
+};
+
+// A pod that can read the repository, to look at snapshots and to fetch single files.
+struct RestoreBrowse {
+  std::string period = "10m";  // for which it stays
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("period", &RestoreBrowse::period);
+  }
+  friend bool operator==(const RestoreBrowse&, const RestoreBrowse&) = default;
+};
+
+// Exactly one of stateful_set, claims, populator and browse. A StatefulSet is restored in place:
+// scaled down, restored, scaled up.
 struct RestoreTarget {
   std::string stateful_set;
+  std::vector<std::string> volume_claims;  // with stateful_set: templates; empty is all
+  std::vector<std::int64_t> ordinals;      // with stateful_set: of pods; empty is all
   std::vector<RestoreClaim> claims;
+  std::optional<RestorePopulator> populator;
+  std::optional<RestoreBrowse> browse;
 
   template <typename V>
   static void Fields(V&& visit) {
     visit("statefulSet", &RestoreTarget::stateful_set);
+    visit("volumeClaims", &RestoreTarget::volume_claims);
+    visit("ordinals", &RestoreTarget::ordinals);
     visit("claims", &RestoreTarget::claims);
+    visit("populator", &RestoreTarget::populator);
+    visit("browse", &RestoreTarget::browse);
   }
   friend bool operator==(const RestoreTarget&, const RestoreTarget&) = default;
 };
@@ -93,6 +126,31 @@ constexpr auto Names(RestorePhase) {
                                          "ScalingUp", "Succeeded",   "Failed"};
 }
 
+struct IdMapping {
+  std::int64_t from = 0;
+  std::int64_t to = 0;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("from", &IdMapping::from, kRequired);
+    visit("to", &IdMapping::to, kRequired);
+  }
+  friend bool operator==(const IdMapping&, const IdMapping&) = default;
+};
+
+// Whom restored files belong to; an id that is not mapped stays what it was.
+struct RestoreOwners {
+  std::vector<IdMapping> uids;
+  std::vector<IdMapping> gids;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("uids", &RestoreOwners::uids);
+    visit("gids", &RestoreOwners::gids);
+  }
+  friend bool operator==(const RestoreOwners&, const RestoreOwners&) = default;
+};
+
 // `source` and `target` are immutable.
 struct RestoreSpec {
   RestoreSource source;
@@ -101,7 +159,9 @@ struct RestoreSpec {
   Overwrite overwrite = Overwrite::kAlways;
   bool delete_extra = false;
   bool verify = true;
+  RestoreOwners owners;
   RestoreMode mode = RestoreMode::kOnce;
+  bool promote = false;  // with mode Follow: ends it, and starts the standby
   std::int64_t retries = 3;
   std::string deadline = "24h";
   Hooks hooks;
@@ -115,7 +175,9 @@ struct RestoreSpec {
     visit("overwrite", &RestoreSpec::overwrite);
     visit("deleteExtra", &RestoreSpec::delete_extra);
     visit("verify", &RestoreSpec::verify);
+    visit("owners", &RestoreSpec::owners);
     visit("mode", &RestoreSpec::mode);
+    visit("promote", &RestoreSpec::promote);
     visit("retries", &RestoreSpec::retries);
     visit("deadline", &RestoreSpec::deadline);
     visit("hooks", &RestoreSpec::hooks);
@@ -180,6 +242,46 @@ struct VolumeRestore {
   friend bool operator==(const VolumeRestore&, const VolumeRestore&) = default;
 };
 
+// What was expected before the movers started, and how far off that was.
+struct RestoreEstimate {
+  std::int64_t bytes = 0;             // that have to be read, at most
+  std::int64_t bytes_per_second = 0;  // by which the time was reckoned
+  std::int64_t seconds = 0;
+  std::string duration;  // "3m10s": seconds for people
+  std::string basis;     // a sentence: what the rate was measured at
+  std::string error;     // "took 2m58s, 6 % less"; only once it is over
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("bytes", &RestoreEstimate::bytes);
+    visit("bytesPerSecond", &RestoreEstimate::bytes_per_second);
+    visit("seconds", &RestoreEstimate::seconds);
+    visit("duration", &RestoreEstimate::duration);
+    visit("basis", &RestoreEstimate::basis);
+    visit("error", &RestoreEstimate::error);
+  }
+  friend bool operator==(const RestoreEstimate&, const RestoreEstimate&) = default;
+};
+
+// With mode Follow: what the target holds.
+struct RestoreFollow {
+  std::string backup;                       // the last one that was restored whole
+  std::optional<TimePoint> recovery_point;  // its start: the target is as the source was then
+  std::int64_t restored = 0;                // how many so far
+  std::string restoring;                    // the Restore at work now, of the same namespace
+  std::optional<TimePoint> promoted_time;
+
+  template <typename V>
+  static void Fields(V&& visit) {
+    visit("backup", &RestoreFollow::backup);
+    visit("recoveryPoint", &RestoreFollow::recovery_point);
+    visit("restored", &RestoreFollow::restored);
+    visit("restoring", &RestoreFollow::restoring);
+    visit("promotedTime", &RestoreFollow::promoted_time);
+  }
+  friend bool operator==(const RestoreFollow&, const RestoreFollow&) = default;
+};
+
 struct RestoreStatus {
   std::int64_t observed_generation = 0;
   Conditions conditions;
@@ -198,6 +300,9 @@ struct RestoreStatus {
   std::optional<std::int64_t> files;
   std::optional<std::int64_t> bytes;
   std::string size;  // "1.4 GiB": bytes for people; the SIZE column
+  std::optional<RestoreEstimate> estimate;
+  std::optional<RestoreFollow> follow;
+  std::string pod;  // with target.browse: the pod that reads the repository, once it runs
   std::vector<RestoreStep> steps;
   std::vector<VolumeRestore> volumes;
 
@@ -220,6 +325,9 @@ struct RestoreStatus {
     visit("files", &RestoreStatus::files);
     visit("bytes", &RestoreStatus::bytes);
     visit("size", &RestoreStatus::size);
+    visit("estimate", &RestoreStatus::estimate);
+    visit("follow", &RestoreStatus::follow);
+    visit("pod", &RestoreStatus::pod);
     visit("steps", &RestoreStatus::steps);
     visit("volumes", &RestoreStatus::volumes);
   }

@@ -102,7 +102,11 @@ TEST_F(PostgresDumpTest, ADatabaseIsDumpedAndLoaded) {
   ASSERT_TRUE(WaitForReason("bkr", "offsite", "Ready", "True", "", seconds(120)));
   kubectl_.Must({"exec", "postgres-0", "-c", "postgres", "--", "sh", "-c",
                  "pgbench -q -i -s 4 -U postgres shop >/dev/null 2>&1"});
-  Sql("shop", "CREATE TABLE notes AS SELECT 'größer' || i AS note FROM generate_series(1, 1000) i");
+  // 20 MB that no chunk swallows whole: pg_dump's first lines are random in newer versions, so that
+  // the chunk they are in (8 MiB at most) differs from dump to dump.
+  Sql("shop",
+      "CREATE TABLE notes AS SELECT 'größer' || md5(i::text) AS note"
+      " FROM generate_series(1, 500000) i");
   const std::string before = Digest("shop");
 
   BackUp("first", "postgres-dump");
@@ -117,7 +121,7 @@ TEST_F(PostgresDumpTest, ADatabaseIsDumpedAndLoaded) {
   // What has not changed is there already.
   BackUp("second", "postgres-dump");
   ASSERT_TRUE(WaitForPhase("bk", "second", "Succeeded", seconds(120)));
-  EXPECT_LT(*FindInt(Volume("second"), {"bytesAdded"}), *FindInt(volume, {"bytesAdded"}) / 4);
+  EXPECT_LT(*FindInt(Volume("second"), {"bytesAdded"}), *FindInt(volume, {"bytesAdded"}) / 2);
   kubectl_.Must({"delete", "bk", "second", "--timeout=120s"});
   EXPECT_EQ(CountSnapshots("shop"), 1u);
 

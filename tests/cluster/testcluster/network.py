@@ -93,5 +93,16 @@ def _masquerade(cluster):
 def remove(cluster):
     """Removes the cables and the bridge; routes and the nodes' ends go with them."""
     for link in [node.link for node in layout.Cluster(cluster.name, cluster.octet, layout.MAX_NODES).nodes] + [cluster.bridge]:
-        if os.path.exists(f"/sys/class/net/{link}"):
-            _ip("link", "delete", link)
+        _delete_link(link)
+
+
+def _delete_link(link):
+    """A cable goes with its node's namespace, at any moment: gone is as good as deleted."""
+    there = f"/sys/class/net/{link}"
+    if not os.path.exists(there):
+        return
+    try:
+        _ip("link", "delete", link)
+    except StepError:
+        if os.path.exists(there):
+            raise
