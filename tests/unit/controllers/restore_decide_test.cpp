@@ -416,7 +416,8 @@ TEST(RestoreDecideTest, TheDeadlineBringsAStatefulSetBackThatWasOnlyScaledDown) 
 
 TEST(RestoreDecideTest, ClaimsAreRestoredWithoutScalingAnything) {
   World world = InPlaceWorld();
-  world.restore.spec.target = {"", {{"data-pg-0", "copy", "", {}}}};
+  world.restore.spec.target = {};
+  world.restore.spec.target.claims = {{"data-pg-0", "copy", "", {}, {}}};
   world.set.reset();
   world.pods.clear();
   world.restore.status = Decide(world, {}).status;

@@ -326,32 +326,33 @@ World IntoClaims(std::vector<crds::RestoreClaim> claims) {
 }
 
 TEST(ResolveTest, ClaimsAreChosenByName) {
-  const auto resolution = Resolve(IntoClaims({{"data-pg-1", "inspect", "", {}}}));
+  const auto resolution = Resolve(IntoClaims({{"data-pg-1", "inspect", "", {}, {}}}));
   EXPECT_EQ(Pairs(*resolution), (Strings{"inspect<-data-pg-1@b"}));
 }
 
 TEST(ResolveTest, AClaimThatWasNotBackedUpNamesThoseThatWere) {
   EXPECT_EQ(
-      Resolve(IntoClaims({{"data-pg-7", "inspect", "", {}}})).error(),
+      Resolve(IntoClaims({{"data-pg-7", "inspect", "", {}, {}}})).error(),
       (Problem{true, reason::kInvalidSpec,
                "target.claims: the source has no volume of claim data-pg-7; it has data-pg-0, "
                "data-pg-1."}));
 }
 
 TEST(ResolveTest, OneOfSeveralVolumesMustBeNamed) {
-  EXPECT_EQ(Resolve(IntoClaims({{"", "inspect", "", {}}})).error().message,
+  EXPECT_EQ(Resolve(IntoClaims({{"", "inspect", "", {}, {}}})).error().message,
             "target.claims: the source has several volumes (data-pg-0, data-pg-1); say with `from` "
             "which one goes into inspect.");
 }
 
 TEST(ResolveTest, TwoVolumesNeverGoIntoOneClaim) {
-  EXPECT_EQ(
-      Resolve(IntoClaims({{"data-pg-0", "x", "", {}}, {"data-pg-1", "x", "", {}}})).error().message,
-      "target.claims: two volumes would go into x.");
+  EXPECT_EQ(Resolve(IntoClaims({{"data-pg-0", "x", "", {}, {}}, {"data-pg-1", "x", "", {}, {}}}))
+                .error()
+                .message,
+            "target.claims: two volumes would go into x.");
 }
 
 TEST(ResolveTest, ASnapshotByItsIdNeedsNoName) {
-  World world = IntoClaims({{"", "inspect", "", {}}});
+  World world = IntoClaims({{"", "inspect", "", {}, {}}});
   world.restore.spec.source = {};
   world.restore.spec.source.repository = "offsite";
   world.restore.spec.source.snapshot = Id('9');
@@ -387,14 +388,14 @@ TEST(ClaimTest, ALostClaimIsMadeAsTheStatefulSetControllerWould) {
 }
 
 TEST(ClaimTest, AClaimIsMadeOnlyWhenItsSizeIsKnown) {
-  EXPECT_EQ(ClaimAsAsked({"", "x", "", {}}, "shop").error().message,
+  EXPECT_EQ(ClaimAsAsked({"", "x", "", {}, {}}, "shop").error().message,
             "Claim x does not exist. Create it; or give its size in spec.target.claims, and it is "
             "created.");
-  const Json claim = ClaimAsAsked({"", "x", "fast", {"5Gi"}}, "shop").value();
+  const Json claim = ClaimAsAsked({"", "x", "fast", {"5Gi"}, {}}, "shop").value();
   EXPECT_EQ(FindString(claim, {"spec", "storageClassName"}), "fast");
   EXPECT_EQ(FindString(claim, {"spec", "resources", "requests", "storage"}), "5Gi");
   EXPECT_EQ(
-      Find(ClaimAsAsked({"", "x", "", {"5Gi"}}, "shop").value(), {"spec", "storageClassName"}),
+      Find(ClaimAsAsked({"", "x", "", {"5Gi"}, {}}, "shop").value(), {"spec", "storageClassName"}),
       nullptr)
       << "the cluster's default";
 }
@@ -466,7 +467,8 @@ TEST(RivalsTest, TheOlderRestoreOfATargetGoesFirst) {
   EXPECT_EQ(EarlierRestore(mine, {other}), "");
   other.status.volumes.emplace_back().claim = "data-pg-0";
   crds::Restore into_claim = mine;
-  into_claim.spec.target = {"", {{"", "data-pg-0", "", {}}}};
+  into_claim.spec.target = {};
+  into_claim.spec.target.claims = {{"", "data-pg-0", "", {}, {}}};
   EXPECT_EQ(EarlierRestore(into_claim, {other}), "other");
 }
 
