@@ -381,7 +381,7 @@ Result<Json> BuildMoverJob(const MoverJob& job, const Settings& settings) {
   const Json labels = Labels(job);
   Json of_pod = {{"labels", labels}};
   if (!job.objects.empty()) of_pod["annotations"][kManifestsAnnotation] = job.objects;
-  if (UsesGateway(job)) of_pod["annotations"][kGatewayCaAnnotation] = settings.gateway.ca_pem;
+  if (UsesGateway(job)) of_pod["annotations"][kGatewayCaAnnotation] = settings.gateway.ca_pem();
   Json spec = {{"backoffLimit", job.retries},
                {"podReplacementPolicy", "Failed"},
                {"podFailurePolicy", FailurePolicy()},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 namespace holdfast::controllers {
@@ -9,7 +10,8 @@ namespace holdfast::controllers {
 // Where repositories that are shared (spec.shared) are reached.
 struct GatewaySettings {
   std::string url;  // "https://holdfast-gateway.holdfast-system.svc:8443"; empty: none is installed
-  std::string ca_pem;  // the authority of its certificate, which each mover's Job carries
+  // The authority of its certificate now, which each mover's Job carries. From any thread.
+  std::function<std::string()> ca_pem = [] { return std::string(); };
   std::string definition_namespace;
   std::string definition;  // the BackupRepository that it serves
 };

@@ -2,8 +2,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <random>
@@ -36,6 +34,7 @@
 #include "operator/manager.h"
 #include "operator/metrics.h"
 #include "operator/options.h"
+#include "operator/pem_file.h"
 
 namespace holdfast::op {
 namespace {
@@ -129,14 +128,6 @@ http::Endpoint HealthEndpoint(const Options& options, const Manager& manager,
   return endpoint;
 }
 
-Result<std::string> ReadPem(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (!in || text.find("-----BEGIN CERTIFICATE-----") == std::string::npos)
-    return Fail(Code::kInvalid, file + " has no certificate in PEM");
-  return text;
-}
-
 Result<kube::ClientConfig> GatewayConfig(const Options& options) {
   kube::ClientConfig config;
   config.server = options.gateway_url;
@@ -146,13 +137,15 @@ Result<kube::ClientConfig> GatewayConfig(const Options& options) {
   return config;
 }
 
-// What movers are told of the gateway. They get a renewed authority after a restart of ours.
+// What movers are told of the gateway.
 Result<controllers::GatewaySettings> GatewayFrom(const Options& options) {
   controllers::GatewaySettings gateway;
   if (options.gateway_url.empty()) return gateway;
   gateway.url = options.gateway_url;
   while (gateway.url.ends_with('/')) gateway.url.pop_back();
-  TRY(gateway.ca_pem, ReadPem(options.gateway_ca_file));
+  TRY(std::string pem, ReadPem(options.gateway_ca_file));
+  const auto ca = std::make_shared<PemFile>(options.gateway_ca_file, std::move(pem));
+  gateway.ca_pem = [ca] { return ca->Read(); };
   const std::size_t slash = options.gateway_definition.find('/');
   gateway.definition_namespace = options.gateway_definition.substr(0, slash);
   gateway.definition = options.gateway_definition.substr(slash + 1);
