@@ -41,8 +41,8 @@ Settings Installed() {
   Settings settings;
   settings.cluster_name = "prod";
   settings.mover_image = "mover:1";
-  settings.gateway = {"https://gateway.holdfast-system.svc:8443", "PEM", "holdfast-system",
-                      "offsite"};
+  settings.gateway = {"https://gateway.holdfast-system.svc:8443", [] { return std::string("PEM"); },
+                      "holdfast-system", "offsite"};
   return settings;
 }
 
