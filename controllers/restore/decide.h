@@ -64,11 +64,4 @@ TimePoint DeadlineOf(const crds::Restore& restore, TimePoint started);
 // The name of the mover's Job for a claim.
 std::string MoverName(const crds::Restore& restore, const std::string& claim);
 
-// The step that is Skipped in a Restore that failed and left its StatefulSet at 0.
-inline constexpr const char* kScaleUpStep = "ScaleUp";
-bool LeftAtZero(const crds::Restore& restore);
-
-// Whether the mover may have changed its volume.
-bool MayHaveWritten(const Mover& mover);
-
 }  // namespace holdfast::controllers::restore

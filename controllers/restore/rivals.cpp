@@ -1,10 +1,8 @@
 #include "controllers/restore/rivals.h"
 
-#include <algorithm>
-#include <set>
 #include <tuple>
 
-#include "controllers/restore/decide.h"
+#include "controllers/restore/ending.h"
 
 namespace holdfast::controllers::restore {
 namespace {

@@ -6,6 +6,7 @@
 #include "controllers/labels.h"
 #include "controllers/reasons.h"
 #include "controllers/restore/decide.h"
+#include "controllers/restore/ending.h"
 
 namespace holdfast::controllers::restore {
 namespace {

@@ -4,6 +4,7 @@
 #include "controllers/reasons.h"
 #include "controllers/restore/claims.h"
 #include "controllers/restore/decide.h"
+#include "controllers/restore/ending.h"
 #include "controllers/restore/mover.h"
 #include "controllers/restore/resolve.h"
 #include "controllers/restore/rivals.h"

@@ -1,0 +1,104 @@
+#include "controllers/restore/draft.h"
+
+#include "controllers/finalizer.h"
+#include "controllers/labels.h"
+
+namespace holdfast::controllers::restore {
+namespace {
+
+constexpr std::chrono::seconds kLookAgain{2};
+
+}  // namespace
+
+Draft::Draft(const World& of, const Settings& with)
+    : world(of), settings(with), restore(of.restore) {
+  plan.status = restore.status;
+}
+
+crds::RestoreStep* Draft::FindStep(const char* name) {
+  for (crds::RestoreStep& step : plan.status.steps)
+    if (step.name == name) return &step;
+  return nullptr;
+}
+
+void Draft::BeginStep(const char* name, const std::string& message) {
+  crds::RestoreStep* step = FindStep(name);
+  if (step == nullptr) {
+    plan.status.steps.push_back({name, crds::RunState::kRunning, world.now, std::nullopt, message});
+    return;
+  }
+  if (step->state == crds::RunState::kRunning && !message.empty()) step->message = message;
+}
+
+void Draft::EndStep(const char* name) {
+  BeginStep(name, "");
+  crds::RestoreStep* step = FindStep(name);
+  if (step->state != crds::RunState::kRunning) return;
+  step->state = crds::RunState::kSucceeded;
+  step->completion_time = world.now;
+}
+
+crds::Verdict Draft::Verdict(const char* why, const std::string& message) const {
+  return {restore.metadata.generation, why, message};
+}
+
+void Draft::Progressing(const char* why, std::string message) {
+  while (message.ends_with(' ')) message.pop_back();
+  crds::SetReconciling(plan.status.conditions, Verdict(why, message), world.now);
+}
+
+void Draft::Wait(const char* why, const std::string& message) {
+  crds::SetReconciling(plan.status.conditions, Verdict(why, message), world.now);
+  plan.requeue = RequeueAt(Deadline());
+}
+
+void Draft::Stall(const char* why, const std::string& message) {
+  crds::SetStalled(plan.status.conditions, Verdict(why, message), world.now);
+  plan.requeue = AwaitChange();
+}
+
+void Draft::Condemn(const char* why, const std::string& message) {
+  crds::SetStalled(plan.status.conditions, Verdict(why, message), world.now);
+  Announce(kube::EventType::kWarning, why, message);
+}
+
+void Draft::Announce(kube::EventType type, const char* why, const std::string& message,
+                     bool on_set) {
+  plan.events.push_back({type, why, message, on_set});
+}
+
+std::string Draft::LastWords() const {
+  const crds::Condition* ready = crds::FindCondition(restore.status.conditions, crds::kReady);
+  return ready != nullptr ? ready->message : "";
+}
+
+TimePoint Draft::Deadline() const {
+  return DeadlineOf(restore, plan.status.start_time.value_or(world.now));
+}
+
+Requeue Draft::LookAgain() const { return RequeueAt(world.now + kLookAgain); }
+
+bool Draft::HasFinalizer() const {
+  return controllers::HasFinalizer(restore.metadata, kScaleBackFinalizer);
+}
+
+std::string Draft::Origin() const {
+  return plan.status.backup.empty() ? plan.status.source : "Backup " + plan.status.backup;
+}
+
+std::string Replicas(std::int64_t count) {
+  return std::to_string(count) + (count == 1 ? " replica" : " replicas");
+}
+
+std::string Volumes(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " volume" : " volumes");
+}
+
+std::string Sentence(std::string text) {
+  if (text.empty()) return text;
+  if (text.front() >= 'a' && text.front() <= 'z') text.front() += 'A' - 'a';
+  if (text.back() != '.') text += '.';
+  return text;
+}
+
+}  // namespace holdfast::controllers::restore

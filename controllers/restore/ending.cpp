@@ -1,0 +1,197 @@
+#include "controllers/restore/ending.h"
+
+#include <algorithm>
+
+#include "controllers/reasons.h"
+#include "controllers/restore/in_place.h"
+#include "controllers/restore/mover_jobs.h"
+#include "controllers/restore/progress.h"
+
+namespace holdfast::controllers::restore {
+namespace {
+
+using crds::RestorePhase;
+using crds::RestoreStatus;
+using crds::RunState;
+using crds::VolumeRestore;
+using protocol::ExitCode;
+
+// Codes with which a mover ends before it has opened a snapshot.
+bool EndsBeforeWriting(ExitCode code) {
+  switch (code) {
+    case ExitCode::kUsage:
+    case ExitCode::kNoRepository:
+    case ExitCode::kLocked:
+    case ExitCode::kWrongPassword:
+    case ExitCode::kNothingFound:
+    case ExitCode::kNotSupported:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string Shortcomings(const Draft& d) {
+  std::string text;
+  for (const crds::RestoreStep& step : d.plan.status.steps)
+    if (step.name == kResolveStep && !step.message.empty()) text += " " + step.message;
+  for (const VolumeRestore& volume : d.plan.status.volumes)
+    if (!volume.message.empty()) text += " Claim " + volume.claim + ": " + Sentence(volume.message);
+  return text;
+}
+
+std::string StaysDown(const Draft& d, const std::string& spoiled) {
+  const std::string size = std::to_string(d.plan.status.original_replicas.value_or(0));
+  return "StatefulSet " + d.SetName() + " stays at 0 replicas, because the restore wrote to " +
+         spoiled +
+         " and did not finish. To go on, put the cause right and create another Restore, which "
+         "also scales it back to " +
+         size + "; or, if you know better: kubectl scale statefulset " + d.SetName() +
+         " --replicas=" + size + ".";
+}
+
+// The claims that may be neither what they were nor what the snapshot is, as "a, b"; with one of
+// them, also those that are restored already: the volumes of a StatefulSet belong together.
+std::string HalfWritten(const Draft& d) {
+  std::string claims;
+  for (const VolumeRestore& volume : d.plan.status.volumes) {
+    const auto mover = d.world.movers.find(volume.claim);
+    const bool written = mover != d.world.movers.end()
+                             ? MayHaveWritten(mover->second)
+                             : volume.state == RunState::kRunning || Ended(volume);
+    if (written) claims += (claims.empty() ? "" : ", ") + volume.claim;
+  }
+  return claims;
+}
+
+void LeaveDown(Draft& d, const std::string& spoiled) {
+  const std::string message = "Restore " + d.restore.metadata.name +
+                              " was deleted before it was over. " + StaysDown(d, spoiled);
+  d.Announce(kube::EventType::kWarning, reason::kLeftScaledDown, message);
+  d.Announce(kube::EventType::kWarning, reason::kLeftScaledDown, message, true);
+}
+
+// A mover that has not begun must not begin after the pods are back. True when all are gone.
+bool StopMovers(Draft& d) {
+  for (const auto& [claim, mover] : d.world.movers)
+    if (!mover.job.deleting && !mover.job.Finished()) d.plan.remove.push_back(mover.job);
+  const bool gone = NoneAtWork(d);
+  d.plan.status = d.restore.status;
+  if (!gone) d.plan.requeue = d.LookAgain();
+  return gone;
+}
+
+}  // namespace
+
+void End(Draft& d, RestorePhase phase, RunState step) {
+  d.plan.status.phase = phase;
+  d.plan.status.completion_time = d.world.now;
+  d.plan.status.eta.clear();
+  const TimePoint started = d.plan.status.start_time.value_or(d.world.now);
+  d.plan.status.duration =
+      HumanDuration(std::chrono::duration_cast<std::chrono::seconds>(d.world.now - started));
+  for (crds::RestoreStep& open : d.plan.status.steps)
+    if (open.state == RunState::kRunning) {
+      open.state = step;
+      open.completion_time = d.world.now;
+    }
+  // Once more, for the finalizer and the Jobs: what is recorded first cannot be forgotten.
+  d.plan.requeue = RequeueAt(d.world.now);
+}
+
+void Succeed(Draft& d) {
+  End(d, RestorePhase::kSucceeded, RunState::kSucceeded);
+  d.plan.status.progress = "100%";
+  const std::string message = "Restored " + Volumes(d.plan.status.volumes.size()) +
+                              (d.plan.status.size.empty() ? "" : ", " + d.plan.status.size + ",") +
+                              " from " + d.Origin() +
+                              (d.restore.spec.verify ? ", and verified." : ".") + Shortcomings(d);
+  crds::SetReady(d.plan.status.conditions, d.Verdict(reason::kSucceeded, message), d.world.now);
+  d.Announce(kube::EventType::kNormal, reason::kSucceeded, message);
+}
+
+void FailMovers(Draft& d) {
+  const auto failed =
+      std::find_if(d.plan.status.volumes.begin(), d.plan.status.volumes.end(),
+                   [](const auto& volume) { return volume.state == RunState::kFailed; });
+  const auto mover = d.world.movers.find(failed->claim);
+  const std::string why =
+      mover == d.world.movers.end() ? reason::kFailed : mover->second.state.reason;
+  for (VolumeRestore& volume : d.plan.status.volumes)
+    if (!Ended(volume)) volume.state = RunState::kSkipped;
+  GiveUp(d, why.empty() ? reason::kFailed : why.c_str(), Failures(d).substr(1));
+}
+
+// Over for good. Whatever was scaled goes back, or stays, by what may be half written.
+void GiveUp(Draft& d, const char* why, std::string message) {
+  End(d, RestorePhase::kFailed, RunState::kFailed);
+  d.plan.scale.reset();
+  d.plan.start.clear();
+  d.plan.create_claims.clear();
+  const std::string spoiled = HalfWritten(d);
+  if (spoiled.empty()) {
+    if (ScaleBack(d))
+      message += " Nothing was written, and StatefulSet " + d.SetName() + " has its size back.";
+    else
+      message += " Nothing was written.";
+    return d.Condemn(why, message);
+  }
+  if (!InPlace(d.restore)) {
+    message += " The restore wrote to " + spoiled +
+               " and did not finish: do not use that before another Restore has succeeded.";
+    return d.Condemn(why, message);
+  }
+  d.BeginStep(kScaleUpStep, "left at 0 replicas");
+  d.FindStep(kScaleUpStep)->state = RunState::kSkipped;
+  message += " " + StaysDown(d, spoiled);
+  d.Condemn(why, message);
+  d.Announce(kube::EventType::kWarning, reason::kLeftScaledDown, StaysDown(d, spoiled), true);
+}
+
+void Unwind(Draft& d) {
+  if (!d.HasFinalizer()) return;
+  if (!IsOver(d.restore) && d.plan.status.original_replicas) {
+    RecordVolumes(d.world, d.plan.status);
+    const std::string spoiled = HalfWritten(d);
+    if (AllSucceeded(d) && !d.plan.status.volumes.empty())
+      ScaleBack(d);
+    else if (!spoiled.empty())
+      LeaveDown(d, spoiled);
+    else if (!StopMovers(d))
+      return;
+    else
+      ScaleBack(d);
+  }
+  d.plan.status = d.restore.status;
+  d.plan.remove_finalizer = true;
+}
+
+void Settle(Draft& d) {
+  d.plan.remove_finalizer = d.HasFinalizer();
+  for (const auto& [claim, mover] : d.world.movers)
+    if (mover.job.Finished() && !mover.job.expires) d.plan.expire.push_back(mover.job);
+}
+
+bool LeftAtZero(const crds::Restore& restore) {
+  if (restore.status.phase != RestorePhase::kFailed) return false;
+  for (const crds::RestoreStep& step : restore.status.steps)
+    if (step.name == kScaleUpStep && step.state == RunState::kSkipped) return true;
+  return false;
+}
+
+bool MayHaveWritten(const Mover& mover) {
+  const MoverState& state = mover.state;
+  switch (state.phase) {
+    case MoverPhase::kWaiting:
+      return mover.job.failed > 0;
+    case MoverPhase::kRunning:
+    case MoverPhase::kSucceeded:
+      return true;
+    // An earlier pod of several may have got further than the last one.
+    case MoverPhase::kFailed:
+      return mover.job.failed > 1 || !state.result || !EndsBeforeWriting(state.result->exit);
+  }
+  return true;
+}
+
+}  // namespace holdfast::controllers::restore

@@ -1,0 +1,30 @@
+// How a Restore ends: well, not well, or deleted midway (decide.h says what then becomes of the
+// StatefulSet). Pure.
+#pragma once
+
+#include "controllers/restore/draft.h"
+
+namespace holdfast::controllers::restore {
+
+// The Restore failed and left its StatefulSet at 0: its step ScaleUp is Skipped.
+bool LeftAtZero(const crds::Restore& restore);
+
+// Whether the mover may have changed its volume.
+bool MayHaveWritten(const Mover& mover);
+
+// Over for good; steps that still run end in `step`.
+void End(Draft& d, crds::RestorePhase phase, crds::RunState step);
+
+void Succeed(Draft& d);
+
+// Over for good. Whatever was scaled goes back, or stays, by what may be half written.
+void GiveUp(Draft& d, const char* why, std::string message);
+void FailMovers(Draft& d);
+
+// It is being deleted.
+void Unwind(Draft& d);
+
+// It is over: what is left to clear away.
+void Settle(Draft& d);
+
+}  // namespace holdfast::controllers::restore
