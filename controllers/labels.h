@@ -36,6 +36,12 @@ inline constexpr const char* kRequestedByAnnotation = "holdfast.dev/requested-by
 // On a mover's pod: the objects whose manifests it keeps, as a JSON list.
 inline constexpr const char* kManifestsAnnotation = "holdfast.dev/manifests";
 
+// On a PersistentVolume: the uid of the claim that it was filled for and given to.
+inline constexpr const char* kFilledForAnnotation = "holdfast.dev/filled-for";
+
+// On a PersistentVolume that is being filled: the reclaim policy that it gets back with its claim.
+inline constexpr const char* kReclaimPolicyAnnotation = "holdfast.dev/reclaim-policy";
+
 // A Restore in place keeps this until the StatefulSet has its size back.
 inline constexpr const char* kScaleBackFinalizer = "holdfast.dev/scale-back";
 

@@ -164,6 +164,28 @@ inline constexpr const char* kClaimCreated = "ClaimCreated";
 // go on.
 inline constexpr const char* kLeftScaledDown = "LeftScaledDown";
 
+// target.populator is set, and claims are not filled in this cluster (populator.enabled of the
+// chart).
+inline constexpr const char* kPopulatorDisabled = "PopulatorDisabled";
+
+// --- Claims that are to be filled: events on the claim ---
+
+// A volume is being filled for the claim; the message names the Restore that does it.
+inline constexpr const char* kPopulating = "Populating";
+// The claim has a volume with the data of the backup.
+inline constexpr const char* kPopulated = "Populated";
+// The volume could not be filled; the message says why, and when it is tried again.
+inline constexpr const char* kPopulationFailed = "PopulationFailed";
+// The claim was given a volume that Holdfast did not fill, by storage that does not know
+// dataSourceRef or by somebody's hand: what is in it is not the backup.
+inline constexpr const char* kNotPopulated = "NotPopulated";
+// None of the source's volumes is the one for this claim; the message names those that there are.
+inline constexpr const char* kNoVolumeFits = "NoVolumeFits";
+// The Restore that dataSourceRef names has no spec.target.populator, or there is none of its name.
+inline constexpr const char* kNoPopulator = "NoPopulator";
+// The claim's StorageClass is missing, or its storage makes no volumes that can be filled.
+inline constexpr const char* kStorageUnfit = "StorageUnfit";
+
 // --- Events ---
 
 // A policy made a Backup.

@@ -28,6 +28,8 @@ struct Settings {
   bool dumps_enabled = false;
   // Whether policies may have Secrets kept beside the manifests.
   bool secrets_enabled = false;
+  // Whether claims whose dataSourceRef names a Backup or Restore are filled.
+  bool populator_enabled = false;
   GatewaySettings gateway;
   // How often a running mover's progress is read.
   std::chrono::seconds progress_period{3};

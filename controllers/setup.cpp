@@ -8,6 +8,8 @@
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/policy/controller.h"
+#include "controllers/populator/claim.h"
+#include "controllers/populator/controller.h"
 #include "controllers/reasons.h"
 #include "controllers/repository/controller.h"
 #include "controllers/restore/controller.h"
@@ -21,7 +23,7 @@ using Keys = std::vector<kube::ObjectKey>;
 using Values = std::vector<std::string>;
 
 // The places of the reconcilers in Setup::reconcilers().
-enum Place : std::size_t { kRepositories, kPolicies, kBackups, kRestores };
+enum Place : std::size_t { kRepositories, kPolicies, kBackups, kRestores, kClaims };
 
 kube::InformerOptions Watch(kube::Resource resource, const std::string& ns,
                             const char* selector = "") {
@@ -53,6 +55,16 @@ template <typename Kind>
 Result<Kind> DecodeTrimmed(const Json& object) {
   TRY(Kind decoded, crds::Decode<Kind>(object));
   return Trimmed(std::move(decoded));
+}
+
+constexpr const char* kNamespace = "namespace";
+
+kube::InformerOptions WatchClaimsToFill(const std::string& ns) {
+  kube::InformerOptions options = Watch(kube::kPersistentVolumeClaims, ns);
+  options.chooses = [](const Json& claim) {
+    return populator::AsksUs(claim) && populator::IsUnbound(claim);
+  };
+  return options;
 }
 
 // The object of `kind` that controls what the cache has under `key`.
@@ -120,10 +132,11 @@ struct Setup::Stores {
   kube::Cache<JobView> jobs;
   kube::Cache<PodView> pods;
   kube::Cache<StatefulSetView> stateful_sets;
+  kube::Cache<populator::WaitingClaim> claims;
 };
 
 struct Setup::Informers {
-  Informers(const kube::Api& api, const std::string& ns, Stores& stores)
+  Informers(const kube::Api& api, const std::string& ns, Stores& stores, const Settings& settings)
       : repositories(api, Watch(ResourceOf<crds::BackupRepository>(), ns),
                      DecodeTrimmed<crds::BackupRepository>, stores.repositories),
         policies(api, Watch(ResourceOf<crds::BackupPolicy>(), ns),
@@ -135,7 +148,10 @@ struct Setup::Informers {
         jobs(api, Watch(kube::kJobs, ns, kManagedSelector), DecodeJob, stores.jobs),
         pods(api, Watch(kube::kPods, ns, kManagedSelector), DecodePod, stores.pods),
         stateful_sets(api, Watch(kube::kStatefulSets, ns), DecodeStatefulSet,
-                      stores.stateful_sets) {}
+                      stores.stateful_sets) {
+    if (settings.populator_enabled)
+      claims.emplace(api, WatchClaimsToFill(ns), populator::DecodeWaitingClaim, stores.claims);
+  }
 
   kube::Informer<crds::BackupRepository> repositories;
   kube::Informer<crds::BackupPolicy> policies;
@@ -144,6 +160,7 @@ struct Setup::Informers {
   kube::Informer<JobView> jobs;
   kube::Informer<PodView> pods;
   kube::Informer<StatefulSetView> stateful_sets;
+  std::optional<kube::Informer<populator::WaitingClaim>> claims;
 };
 
 Setup::Setup(const kube::Api& api, const Clock& clock, kube::EventRecorder& events,
@@ -159,10 +176,12 @@ Setup::Setup(const kube::Api& api, const Clock& clock, kube::EventRecorder& even
                hooks,
                gateway} {
   AddIndexes(stores_->policies, stores_->backups, stores_->restores, stores_->jobs, stores_->pods);
+  stores_->claims.AddIndex(kNamespace, [](const auto& key, const auto&) { return Values{key.ns}; });
   AddReconcilers();
   const std::set<std::string> watched(namespaces.begin(), namespaces.end());
   for (const std::string& ns : watched.empty() ? std::set<std::string>{""} : watched)
-    AddInformers(*by_namespace_.emplace_back(std::make_unique<Informers>(api, ns, *stores_)));
+    AddInformers(
+        *by_namespace_.emplace_back(std::make_unique<Informers>(api, ns, *stores_, settings)));
 }
 
 void Setup::AddInformers(Informers& informers) {
@@ -171,6 +190,9 @@ void Setup::AddInformers(Informers& informers) {
                                        &informers.pods, &informers.stateful_sets});
   AddTriggers(informers);
   AddMoverTriggers(informers);
+  if (!informers.claims) return;
+  informers_.push_back(&*informers.claims);
+  AddClaimTriggers(informers);
 }
 
 Setup::~Setup() = default;
@@ -180,6 +202,8 @@ void Setup::AddReconcilers() {
   reconcilers_.push_back(std::make_unique<PolicyController>(context_));
   reconcilers_.push_back(std::make_unique<BackupController>(context_));
   reconcilers_.push_back(std::make_unique<RestoreController>(context_));
+  if (context_.settings.populator_enabled)
+    reconcilers_.push_back(std::make_unique<PopulatorController>(context_));
 }
 
 void Setup::AddTriggers(Informers& informers) {
@@ -341,6 +365,30 @@ void Setup::AddMoverTriggers(Informers& informers) {
                        }});
 }
 
+// Few claims wait at a time: all of the namespace look again when something changes that they may
+// wait for.
+void Setup::AddClaimTriggers(Informers& informers) {
+  const Caches& caches = context_.caches;
+  triggers_.push_back({&*informers.claims, kClaims, [this](const kube::ObjectKey& key) {
+                         return stores_->claims.Get(key) == nullptr ? Keys{} : Keys{key};
+                       }});
+  triggers_.push_back({&informers.restores, kClaims, [&caches](const kube::ObjectKey& key) {
+                         const auto restore = caches.restores.Get(key);
+                         Keys keys;
+                         if (restore != nullptr)
+                           for (const auto& owner : restore->metadata.owner_references)
+                             if (owner.kind == kube::kPersistentVolumeClaims.kind)
+                               keys.push_back({key.ns, owner.name});
+                         return keys;
+                       }});
+  const auto waiting = [this](const kube::ObjectKey& key) {
+    return KeysIn(stores_->claims, kNamespace, key.ns);
+  };
+  for (kube::InformerBase* informer : std::initializer_list<kube::InformerBase*>{
+           &informers.restores, &informers.backups, &informers.policies, &informers.repositories})
+    triggers_.push_back({informer, kClaims, waiting});
+}
+
 Keys Setup::HeadsOfQueues(const Keys& repositories) const {
   Keys heads;
   for (const kube::ObjectKey& repository : repositories) {
@@ -367,7 +415,7 @@ Keys Setup::RivalsOf(const kube::ObjectKey& restore) const {
   context_.caches.restores.ForEach([&](const kube::ObjectKey& key, const auto& other) {
     const crds::RestorePhase phase = other->status.phase;
     if (key.ns == restore.ns && key != restore && phase != crds::RestorePhase::kSucceeded &&
-        phase != crds::RestorePhase::kFailed)
+        phase != crds::RestorePhase::kFailed && phase != crds::RestorePhase::kTemplate)
       rivals.push_back(key);
   });
   return rivals;

@@ -49,6 +49,7 @@ class Setup {
   void AddReconcilers();
   void AddTriggers(Informers& informers);
   void AddMoverTriggers(Informers& informers);
+  void AddClaimTriggers(Informers& informers);
   // The Backups whose turn is next at these repositories, and the unfinished ones of these
   // policies.
   std::vector<kube::ObjectKey> HeadsOfQueues(

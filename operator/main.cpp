@@ -161,6 +161,7 @@ controllers::Settings SettingsFrom(const Options& options) {
   settings.hooks_enabled = options.hooks;
   settings.dumps_enabled = options.dumps;
   settings.secrets_enabled = options.manifests_secrets;
+  settings.populator_enabled = options.populator;
   settings.probe_period = options.probe_period;
   return settings;
 }

@@ -64,6 +64,11 @@ void Declare(CLI::App& app, Options& options) {
   app.add_flag("--manifests-secrets", options.manifests_secrets,
                "let policies keep Secrets beside the workload's manifests")
       ->envname(EnvironmentName("--manifests-secrets"));
+  app.add_flag(
+         "--populator", options.populator,
+         "fill claims whose dataSourceRef names a Backup or Restore; needs the right to watch "
+         "claims and to patch PersistentVolumes")
+      ->envname(EnvironmentName("--populator"));
   Add(app, "--gateway-url", options.gateway_url,
       "where the gateway serves repositories that are shared; empty for none");
   Add(app, "--gateway-definition", options.gateway_definition,

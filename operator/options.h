@@ -27,6 +27,7 @@ struct Options {
   bool hooks = false;              // policies may have commands run in pods
   bool dumps = false;              // policies may have images of theirs run beside movers
   bool manifests_secrets = false;  // and Secrets kept beside manifests
+  bool populator = false;          // fill claims whose dataSourceRef names a Backup or Restore
   std::string gateway_url;         // of repositories that are shared; empty for none
   std::string gateway_definition;  // "namespace/name" of the BackupRepository that it serves
   std::string gateway_ca_file;

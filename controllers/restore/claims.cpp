@@ -1,5 +1,7 @@
 #include "controllers/restore/claims.h"
 
+#include "crds/types/kinds.h"
+
 namespace holdfast::controllers::restore {
 namespace {
 
@@ -28,10 +30,12 @@ Json ClaimOfSet(const Json& set, const std::string& claim, const std::string& cl
   if (!labels.empty()) metadata["labels"] = std::move(labels);
   if (Json annotations = ObjectAt(from, {"metadata", "annotations"}); !annotations.empty())
     metadata["annotations"] = std::move(annotations);
+  Json spec = ObjectAt(from, {"spec"});
+  if (FindString(spec, {"dataSourceRef", "apiGroup"}) == crds::kGroup) spec.erase("dataSourceRef");
   return {{"apiVersion", "v1"},
           {"kind", "PersistentVolumeClaim"},
           {"metadata", std::move(metadata)},
-          {"spec", ObjectAt(from, {"spec"})}};
+          {"spec", std::move(spec)}};
 }
 
 Result<Json> ClaimAsAsked(const crds::RestoreClaim& wish, const std::string& ns) {

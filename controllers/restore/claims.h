@@ -7,7 +7,8 @@ namespace holdfast::controllers::restore {
 
 // A claim as the StatefulSet controller would make it: name, labels, annotations and spec from the
 // volumeClaimTemplate, labels of the selector over them. No owner: where the StatefulSet's
-// persistentVolumeClaimRetentionPolicy wants one, its controller adds it.
+// persistentVolumeClaimRetentionPolicy wants one, its controller adds it. Nor a dataSourceRef that
+// names an object of ours: the Restore fills it.
 Json ClaimOfSet(const Json& set, const std::string& claim, const std::string& claim_template);
 
 // A claim of the asked size and class. NotFound when no size is asked: the user makes it then.

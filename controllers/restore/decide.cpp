@@ -20,7 +20,6 @@ constexpr std::chrono::hours kDefaultDeadline{24};
 
 std::string Unserved(const crds::RestoreSpec& spec) {
   const crds::RestoreTarget& target = spec.target;
-  if (target.populator) return "spec.target.populator is not served by this version.";
   if (target.browse) return "spec.target.browse is not served by this version.";
   if (!target.volume_claims.empty() || !target.ordinals.empty())
     return "spec.target.volumeClaims and ordinals are not served by this version.";
@@ -67,6 +66,22 @@ void ResolveSource(Draft& d) {
   d.plan.requeue = RequeueAt(d.world.now);
 }
 
+// Claims that name it are filled by Restores of their own (controllers/populator).
+void DescribeClaims(Draft& d) {
+  d.plan.status.start_time.reset();
+  if (!d.settings.populator_enabled)
+    return d.Stall(
+        reason::kPopulatorDisabled,
+        "Claims are not filled in this cluster: the chart's populator.enabled is false.");
+  d.plan.status.phase = crds::RestorePhase::kTemplate;
+  crds::SetReady(
+      d.plan.status.conditions,
+      d.Verdict(reason::kReady,
+                "Fills claims whose spec.dataSourceRef names it, each when it is made."),
+      d.world.now);
+  d.plan.requeue = AwaitChange();
+}
+
 bool RepositoryReady(Draft& d) {
   const std::string& name = d.plan.status.repository;
   if (!d.world.repository) {
@@ -93,6 +108,7 @@ void Advance(Draft& d) {
   Open(d);
   if (const std::string sentence = Unserved(d.restore.spec); !sentence.empty())
     return d.Stall(reason::kNotSupported, sentence);
+  if (d.restore.spec.target.populator) return DescribeClaims(d);
   if (d.plan.status.volumes.empty()) return ResolveSource(d);
   RecordVolumes(d.world, d.plan.status);
   RecordSums(d.world, d.plan.status);

@@ -46,6 +46,7 @@ class Observer {
     TRY(auto restore, ReadLive<crds::Restore>(context_, key, stop_));
     if (!restore) return std::nullopt;
     world_.restore = std::move(*restore);
+    if (world_.restore.spec.target.populator) return std::move(world_);  // does nothing itself
     LookAtSource();
     LookAtRivals();
     TRY_VOID(LookAtSet());
@@ -59,22 +60,10 @@ class Observer {
   const crds::RestoreStatus& Status() const { return world_.restore.status; }
 
   void LookAtSource() {
-    const crds::RestoreSource& source = world_.restore.spec.source;
     if (!Status().repository.empty())
       if (const auto found = caches_.repositories.Get({Namespace(), Status().repository}))
         world_.repository = *found;
-    if (!Status().volumes.empty()) return;
-    if (!source.backup.empty())
-      if (const auto found = caches_.backups.Get({Namespace(), source.backup}))
-        world_.backup = *found;
-    if (source.policy.empty()) return;
-    const kube::ObjectKey policy = {Namespace(), source.policy};
-    if (const auto found = caches_.policies.Get(policy)) world_.policy = *found;
-    for (const auto& [key, backup] : caches_.backups.Find(index::kPolicy, kube::ToString(policy)))
-      world_.backups.push_back(*backup);
-    caches_.repositories.ForEach([&](const kube::ObjectKey& key, const auto& found) {
-      if (key.ns == Namespace() && !repository::IsImported(*found)) world_.importing = key.name;
-    });
+    if (Status().volumes.empty()) SeeSource(caches_, world_);
   }
 
   void LookAtRivals() {
@@ -167,6 +156,21 @@ class Observer {
 };
 
 }  // namespace
+
+void SeeSource(const Caches& caches, World& world) {
+  const std::string& ns = world.restore.metadata.namespace_;
+  const crds::RestoreSource& source = world.restore.spec.source;
+  if (!source.backup.empty())
+    if (const auto found = caches.backups.Get({ns, source.backup})) world.backup = *found;
+  if (source.policy.empty()) return;
+  const kube::ObjectKey policy = {ns, source.policy};
+  if (const auto found = caches.policies.Get(policy)) world.policy = *found;
+  for (const auto& [key, backup] : caches.backups.Find(index::kPolicy, kube::ToString(policy)))
+    world.backups.push_back(*backup);
+  caches.repositories.ForEach([&](const kube::ObjectKey& key, const auto& found) {
+    if (key.ns == ns && !repository::IsImported(*found)) world.importing = key.name;
+  });
+}
 
 Result<std::optional<World>> Observe(const Context& context, const kube::ObjectKey& key,
                                      std::stop_token stop) {

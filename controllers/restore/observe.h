@@ -13,4 +13,7 @@ namespace holdfast::controllers::restore {
 Result<std::optional<World>> Observe(const Context& context, const kube::ObjectKey& key,
                                      std::stop_token stop);
 
+// What of the caches `world.restore.spec.source` names, into `world`.
+void SeeSource(const Caches& caches, World& world);
+
 }  // namespace holdfast::controllers::restore

@@ -22,20 +22,6 @@ auto Never(const char* reason, std::string message) {
   return tl::make_unexpected(Problem{true, reason, std::move(message)});
 }
 
-// One volume of the source.
-struct Origin {
-  std::string claim;  // empty when the source does not say
-  std::string pod;
-  std::string snapshot;
-};
-
-struct Found {
-  std::string backup;
-  std::string repository;
-  std::vector<Origin> origins;
-  std::string note;
-};
-
 // A message names so many; a list of a thousand claims would be longer than a condition may be.
 constexpr std::size_t kMostNamed = 10;
 
@@ -365,6 +351,8 @@ Resolved<Resolution> IntoClaims(const World& world, const Found& found) {
 
 }  // namespace
 
+tl::expected<Found, Problem> FindSource(const World& world) { return Locate(world); }
+
 tl::expected<Resolution, Problem> Resolve(const World& world) {
   auto found = Locate(world);
   if (!found) return tl::make_unexpected(std::move(found).error());
@@ -396,6 +384,7 @@ std::string DescribeSource(const crds::RestoreSource& source) {
 
 std::string DescribeTarget(const crds::RestoreTarget& target) {
   if (!target.stateful_set.empty()) return "StatefulSet/" + target.stateful_set;
+  if (target.populator) return "claims that name it";
   if (target.claims.size() == 1) return "Claim/" + target.claims.front().to;
   return std::to_string(target.claims.size()) + " claims";
 }

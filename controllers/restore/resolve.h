@@ -23,6 +23,23 @@ struct Problem {
   friend bool operator==(const Problem&, const Problem&) = default;
 };
 
+// One volume of the source.
+struct Origin {
+  std::string claim;  // empty when the source does not say
+  std::string pod;
+  std::string snapshot;
+};
+
+struct Found {
+  std::string backup;  // empty for sources without one
+  std::string repository;
+  std::vector<Origin> origins;
+  std::string note;  // as in Resolution
+};
+
+// What the source has, whatever the target is.
+tl::expected<Found, Problem> FindSource(const World& world);
+
 struct Resolution {
   std::string backup;  // empty for sources without one
   std::string repository;

@@ -120,10 +120,11 @@ enum class RestorePhase : std::uint8_t {
   kScalingUp,
   kSucceeded,
   kFailed,
+  kTemplate,
 };
 constexpr auto Names(RestorePhase) {
-  return std::array<std::string_view, 6>{"Pending",   "ScalingDown", "Restoring",
-                                         "ScalingUp", "Succeeded",   "Failed"};
+  return std::array<std::string_view, 7>{"Pending",   "ScalingDown", "Restoring", "ScalingUp",
+                                         "Succeeded", "Failed",      "Template"};
 }
 
 struct IdMapping {

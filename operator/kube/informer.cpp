@@ -157,6 +157,12 @@ void InformerBase::Change(const ObjectKey& key, const std::function<void()>& cha
 
 void InformerBase::Keep(const Json& object, const std::string& version) {
   const ObjectKey key = KeyOf(object);
+  const auto& chooses = state_->options.chooses;
+  if (chooses && !chooses(object)) {
+    Change(
+        key, [&] { Drop(key); }, version);
+    return;
+  }
   const Result<std::function<void()>> store = Decode(key, object);
   if (store) return Change(key, *store, version);
   ++state_->undecodable;

@@ -24,6 +24,9 @@ struct InformerOptions {
   Resource resource;
   std::string ns;  // empty watches all namespaces
   std::string label_selector;
+  // For what the API server cannot select by. Of objects that it does not choose nothing is kept;
+  // one that was kept goes, like one that is gone, and its listeners hear of it. Empty is all.
+  std::function<bool(const Json&)> chooses = {};
 };
 
 // The untyped half: runs the watch on the thread that calls Run.

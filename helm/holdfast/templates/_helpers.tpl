@@ -181,7 +181,7 @@ yes
 # read, and go with the Job that reads them.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
-  verbs: [get, list, create]
+  verbs: [get, list, create{{ if .Values.populator.enabled }}, watch{{ end }}]
 # The manifests of a workload. Its ConfigMaps and Secrets are mounted into the mover and not read here.
 - apiGroups: [""]
   resources: [services]
