@@ -9,6 +9,8 @@
 
 #include <signal.h>
 
+#include "controllers/labels.h"
+#include "tests/integration/faults/played_provisioner.h"
 #include "tests/integration/faults/scene.h"
 
 namespace holdfast::faults {
@@ -35,6 +37,7 @@ class ScenarioRun {
   void Start();
   std::string Story();
   std::string AwaitPhase(const kube::Resource& kind, const std::string& name);
+  std::string FillClaim();
   std::string AwaitQuiet();
   void Create(const kube::Resource& kind, const std::string& name, const Json& spec);
   Json Get(const kube::Resource& kind, const std::string& name) const {
@@ -51,6 +54,7 @@ class ScenarioRun {
   const int nth_;
   std::unique_ptr<FaultProxy> proxy_;
   std::unique_ptr<PlayedKubelet> kubelet_;
+  std::unique_ptr<PlayedProvisioner> provisioner_;
   std::unique_ptr<OperatorProcess> operator_;
   OperatorOptions options_;
   std::atomic<int> writes_{0};
@@ -124,7 +128,32 @@ std::string ScenarioRun::AwaitPhase(const kube::Resource& kind, const std::strin
   return reached ? "" : kind.kind + " " + name + " did not succeed: " + DumpJson(Get(kind, name));
 }
 
-// All movers' Jobs are over and cleared up, no finalizer and no Backup beyond keepLast is left.
+// A claim that names a Backup gets a volume that was filled for it, of its class's reclaim policy.
+std::string ScenarioRun::FillClaim() {
+  Create(
+      kube::kPersistentVolumeClaims, "filled",
+      {{"accessModes", {"ReadWriteOnce"}},
+       {"resources", {{"requests", {{"storage", "1Gi"}}}}},
+       {"storageClassName", PlayedProvisioner::kClass},
+       {"dataSourceRef", {{"apiGroup", "holdfast.dev"}, {"kind", "Backup"}, {"name", "third"}}}});
+  Json claim;
+  const bool bound = Wait([&] {
+    claim = Get(kube::kPersistentVolumeClaims, "filled");
+    return FindString(claim, {"status", "phase"}) == "Bound";
+  });
+  if (!bound) return "the claim was not bound: " + Describe();
+  const auto volume = plane_.api().Get(kube::kPersistentVolumes,
+                                       {"", FindString(claim, {"spec", "volumeName"})}, {});
+  if (!volume) return volume.error().message;
+  const bool filled =
+      FindString(*volume, {"metadata", "annotations", controllers::kFilledForAnnotation}) ==
+          FindString(claim, {"metadata", "uid"}) &&
+      FindString(*volume, {"spec", "persistentVolumeReclaimPolicy"}) == "Retain";
+  return filled ? "" : "not the volume that was filled for it: " + DumpJson(*volume);
+}
+
+// All movers' Jobs are over and cleared up, no finalizer and no Backup beyond keepLast is left; nor
+// anything that filled the claim.
 std::string ScenarioRun::AwaitQuiet() {
   const bool quiet = Wait([&] {
     const auto jobs = All(kube::kJobs);
@@ -134,6 +163,7 @@ std::string ScenarioRun::AwaitQuiet() {
     const Json restore = Get(kRestores, "back");
     const Json policy = Get(kPolicies, "app");
     return settled && Find(restore, {"metadata", "finalizers"}) == nullptr &&
+           All(kRestores).size() == 1 && All(kube::kPersistentVolumeClaims).size() == 2 &&
            All(kBackups).size() == 2 && FindString(policy, {"status", "running"}).empty();
   });
   return quiet ? "" : "not quiet: " + Describe();
@@ -175,6 +205,7 @@ std::string ScenarioRun::Story() {
   Create(kRestores, "back",
          {{"source", {{"backup", "third"}}}, {"target", {{"statefulSet", "app"}}}});
   if (std::string why = AwaitPhase(kRestores, "back"); !why.empty()) return why;
+  if (std::string why = FillClaim(); !why.empty()) return why;
   return AwaitQuiet();
 }
 
@@ -212,6 +243,7 @@ std::string ScenarioRun::Describe() const {
     std::string name = job.substr(job.find('/') + 1);
     if (name.starts_with("offsite-probe-")) name = "offsite-probe";
     if (name.starts_with("back-restore-")) name = "back-restore";
+    if (name.starts_with("filled-populate-")) name = "filled-populate";
     if (name.find("forget") != name.npos) name = "forget";
     jobs.insert(name + " x " + std::to_string(uids.size()));
   }
@@ -224,8 +256,10 @@ std::string ScenarioRun::Execute() try {
   const auto made = plane_.api().Create(kNamespaces, "", {{"metadata", {{"name", ns_}}}}, {});
   if (!made) return made.error().message;
   kubelet_ = std::make_unique<PlayedKubelet>(plane_.api(), ns_);
+  provisioner_ = std::make_unique<PlayedProvisioner>(plane_.api(), ns_);
   proxy_ = std::make_unique<FaultProxy>(plane_);
   options_.ns = ns_;
+  options_.arguments = {"--populator"};
   options_.kubeconfig =
       WriteKubeconfig(folder_, "proxied", proxy_->server(), plane_.pki() / "ca.crt");
   Start();
@@ -234,6 +268,7 @@ std::string ScenarioRun::Execute() try {
   if (why.empty()) end_state_ = Describe();
   operator_->Kill(SIGKILL);
   proxy_.reset();
+  provisioner_.reset();
   kubelet_.reset();
   (void)plane_.api().Delete(kNamespaces, {"", ns_}, {}, {});
   return why;
@@ -260,8 +295,8 @@ TEST_F(KilledWritesTest, EveryWriteBeforeAndAfter) {
   std::cout << calm->writes() << " writes; the end of an undisturbed run:\n" << calm->end_state();
   ASSERT_GT(writes, 10);
 
-  // Every one takes minutes, so that is for the long tests; seven shares no factor with two, so that
-  // both moments have their turn.
+  // Every one takes minutes, so that is for the long tests; seven shares no factor with two, so
+  // that both moments have their turn.
   const int stride = std::getenv("HOLDFAST_TEST_LONG") == nullptr ? 7 : 1;
   std::atomic<int> next{0};
   std::mutex mutex;

@@ -311,6 +311,26 @@ TEST(RestoreDecideTest, FieldsThatAreNotServedAreNamed) {
             "spec.hooks is not served by this version; create the Restore without it.");
 }
 
+TEST(RestoreDecideTest, OneThatClaimsNameDoesNothingItself) {
+  World world = InPlaceWorld();
+  world.restore.spec.target = {};
+  world.restore.spec.target.populator.emplace();
+  Settings settings;
+  settings.populator_enabled = true;
+  Plan plan = Decide(world, settings);
+  ExpectUntouched(plan);
+  EXPECT_EQ(plan.status.phase, RestorePhase::kTemplate);
+  EXPECT_TRUE(crds::IsTrue(plan.status.conditions, crds::kReady));
+  EXPECT_THAT(Message(plan.status), HasSubstr("dataSourceRef names it"));
+  EXPECT_EQ(plan.status.target, "claims that name it");
+  EXPECT_FALSE(plan.status.start_time) << "nothing has begun";
+  EXPECT_EQ(plan.requeue, AwaitChange());
+  plan = Decide(world, {});
+  ExpectUntouched(plan);
+  EXPECT_EQ(Reason(plan.status), reason::kPopulatorDisabled);
+  EXPECT_TRUE(crds::IsTrue(plan.status.conditions, crds::kStalled));
+}
+
 TEST(RestoreDecideTest, TheRepositoryMustBeReadyBeforeAnythingIsScaledDown) {
   World world = Resolved();
   crds::SetStalled(world.repository->status.conditions,

@@ -388,6 +388,22 @@ TEST(ClaimTest, ALostClaimIsMadeAsTheStatefulSetControllerWould) {
                   {"spec", {{"storageClassName", "fast"}, {"accessModes", {"ReadWriteOnce"}}}}}));
 }
 
+// Else two would fill it, and without the Backup that it names it would never be there.
+TEST(ClaimTest, AClaimThatIsMadeAgainAsksNobodyElseForItsData) {
+  const auto made = [](const std::string& group) {
+    const Json source = {{"apiGroup", group}, {"kind", "Backup"}, {"name", "nightly"}};
+    const Json set = {
+        {"metadata", {{"name", "pg"}, {"namespace", "shop"}}},
+        {"spec",
+         {{"volumeClaimTemplates",
+           {{{"metadata", {{"name", "data"}}}, {"spec", {{"dataSourceRef", source}}}}}}}}};
+    return ClaimOfSet(set, "data-pg-1", "data");
+  };
+  EXPECT_EQ(Find(made("holdfast.dev"), {"spec", "dataSourceRef"}), nullptr);
+  const Json others = made("example.com");
+  EXPECT_EQ(FindString(others, {"spec", "dataSourceRef", "name"}), "nightly");
+}
+
 TEST(ClaimTest, AClaimIsMadeOnlyWhenItsSizeIsKnown) {
   EXPECT_EQ(ClaimAsAsked({"", "x", "", {}, {}}, "shop").error().message,
             "Claim x does not exist. Create it; or give its size in spec.target.claims, and it is "

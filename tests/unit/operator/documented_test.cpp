@@ -123,7 +123,8 @@ TEST(DocumentedTest, EveryAlertHasItsSection) {
 
 // The operator's own; the mover's are the reader's of a mover's log.
 TEST(DocumentedTest, EveryComponentOfTheLogHasItsRow) {
-  Names components = {"policy", "backup", "repository", "restore"};  // log by their Name()
+  Names components = {"policy", "backup", "repository", "restore",
+                      "populator"};  // log by their Name()
   for (const char* folder : {"base/http", "operator", "controllers"})
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
       if (entry.path().extension() == ".cpp")

@@ -132,6 +132,35 @@ TEST_F(InformerTest, GoneMeansAFreshListThatFindsTheMissing) {
   EXPECT_EQ(VersionOf("b"), "2");
 }
 
+TEST_F(InformerTest, KeepsOnlyWhatItChooses) {
+  InformerOptions options{kPods, "shop", ""};
+  options.chooses = [](const Json& pod) {
+    return FindString(pod, {"metadata", "resourceVersion"}) != "7";
+  };
+  Informer<std::string> choosing{api_, std::move(options),
+                                 [](const Json& pod) -> Result<std::string> {
+                                   return FindString(pod, {"metadata", "resourceVersion"});
+                                 }};
+  // Of what it keeps alone: as for claims that wait for a volume.
+  choosing.AddListener(
+      [&](const ObjectKey& key) {
+        return choosing.cache().Get(key) == nullptr ? std::vector<ObjectKey>{} : std::vector{key};
+      },
+      [this](const ObjectKey& key) {
+        const std::lock_guard lock(mutex_);
+        heard_.push_back(key.name);
+        changed_.notify_all();
+      });
+  server_.Answer(200, Listed({Pod("a", "1"), Pod("b", "7")}, "5"))
+      .Lines({Event("MODIFIED", Pod("a", "7")), Event("ADDED", Pod("c", "8"))});
+  thread_ = std::jthread([&](std::stop_token stop) { choosing.Run(stop); });
+  EXPECT_THAT(AwaitHeard(3), ::testing::ElementsAre("a", "a", "c"))
+      << "it came, it is no longer chosen, another came; b was never there";
+  thread_ = {};
+  EXPECT_THAT(choosing.cache().Keys(), ::testing::ElementsAre(ObjectKey{"shop", "c"}));
+  EXPECT_EQ(choosing.Undecodable(), 0u);
+}
+
 TEST_F(InformerTest, AnUnreadableObjectStopsNoOther) {
   server_.Answer(200, Listed({Pod("a", "1")}, "5"))
       .Lines({Event("MODIFIED", Pod("a", "bad")), Event("ADDED", Pod("b", "7"))});
