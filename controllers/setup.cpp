@@ -253,6 +253,14 @@ void Setup::AddTriggers(Informers& informers) {
     return keys;
   });
 
+  // One that is over tells how fast restores from its repository are.
+  add(informers.restores, kRepositories, [&caches](const kube::ObjectKey& key) {
+    const auto restore = caches.restores.Get(key);
+    const bool tells =
+        restore != nullptr && restore->status.phase == crds::RestorePhase::kSucceeded;
+    return tells ? Keys{{key.ns, restore->status.repository}} : Keys{};
+  });
+
   add(informers.repositories, kPolicies, in(caches.policies, index::kRepository));
   const auto by_stateful_set = [&caches](const kube::ObjectKey& key) {
     Keys keys = KeysIn(caches.policies, index::kStatefulSet, kube::ToString(key));

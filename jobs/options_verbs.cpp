@@ -160,6 +160,9 @@ void AddRestore(CLI::App& app, Typed& typed) {
   verb.add_option("--as-of", typed.as_of, "With latest: not after this time (RFC 3339)");
   verb.add_flag("--refuse-secrets", typed.restore.refuse_secrets,
                 "Restore no snapshot that holds Secrets (tag contains=secrets)");
+  verb.add_flag("--strip-path", typed.restore.strip_path,
+                "What was backed up becomes the target itself, without the path to it: also in "
+                "snapshots of other programs");
   AddList(verb, "--path", restore.paths,
           "Restore only this path below the snapshot's root; may be repeated");
   verb.add_option("--overwrite", typed.overwrite,

@@ -44,6 +44,14 @@ auto Of(const std::optional<Ended>& ended, Member member) {
   return ended ? Count((*ended).*member) : std::nullopt;
 }
 
+// What is written after a Backup began may not be in it.
+Value RecoveryPointAge(const PolicyRow& policy, TimePoint now) {
+  if (policy.continuous) return Since(policy.continuous->unsaved_since, now).value_or(0);
+  const Value age = Since(policy.last_success, now);
+  if (!age || !policy.last_backup) return age;
+  return *age + policy.last_backup->duration;
+}
+
 struct Metric {
   std::string_view name;
   std::string_view help;
@@ -72,19 +80,19 @@ const PolicyMetric kPolicies[] = {
       "For how long a schedule has been due without a good Backup after it; 0 when all is well."},
      [](const PolicyRow& policy, TimePoint now) { return Since(policy.unanswered, now); }},
     {{"holdfast_policy_recovery_point_age_seconds",
-      "Of a policy with spec.continuous: for how long the oldest change that is known has been in "
-      "no "
-      "good Backup; 0 when all is in."},
-     [](const PolicyRow& policy, TimePoint now) -> Value {
-       if (!policy.continuous) return std::nullopt;
-       return Since(policy.continuous->unsaved_since, now).value_or(0);
-     }},
+      "How old what a Restore of the last good Backup brings back is: since that began; of a policy "
+      "with spec.continuous since the oldest change that is known to be in none, and 0 when all is "
+      "in."},
+     RecoveryPointAge},
     {{"holdfast_policy_recovery_point_seconds",
       "Of a policy with spec.continuous: how old the oldest change was when the last Backup that "
       "saved changes ended."},
      [](const PolicyRow& policy, TimePoint) {
        return policy.continuous ? Count(policy.continuous->recovery_point) : std::nullopt;
      }},
+    {{"holdfast_policy_recovery_time_seconds",
+      "How long a Restore of the last good Backup is expected to take."},
+     [](const PolicyRow& policy, TimePoint) { return Count(policy.recovery_seconds); }},
     {{"holdfast_policy_watched_volumes",
       "Of a policy with spec.continuous: volumes that are watched for changes."},
      [](const PolicyRow& policy, TimePoint) {
@@ -148,6 +156,9 @@ const RepositoryMetric kRepositories[] = {
      [](const RepositoryRow& row, TimePoint) { return Count(row.source_bytes); }},
     {{"holdfast_repository_unused_bytes", "Bytes that a prune would free."},
      [](const RepositoryRow& row, TimePoint) { return Count(row.unused_bytes); }},
+    {{"holdfast_repository_restore_bytes_per_second",
+      "How fast the last Restores from it were, for one volume."},
+     [](const RepositoryRow& row, TimePoint) { return Count(row.restore_bytes_per_second); }},
     {{"holdfast_repository_locked_until_timestamp_seconds",
       "Until when the store holds all that is in use (spec.s3.objectLock), in Unix time."},
      [](const RepositoryRow& row, TimePoint) { return At(row.locked_until); }},

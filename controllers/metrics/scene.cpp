@@ -46,6 +46,7 @@ PolicyRow RowOf(const ObjectKey& key, const crds::BackupPolicy& policy, TimePoin
   row.added_bytes = status.added_bytes;
   row.volumes = status.volumes;
   row.backups = status.backups;
+  row.recovery_seconds = status.recovery_seconds;
   // A failure of which no Backup tells more failed whole, as far as is known.
   if (status.last_success) row.last_result = crds::NameOf(crds::BackupPhase::kSucceeded);
   if (status.last_failure && (!status.last_success || row.last_failure > row.last_success))
@@ -67,6 +68,7 @@ RepositoryRow RowOf(const ObjectKey& key, const crds::BackupRepository& reposito
   row.stored_bytes = status.stored_bytes;
   row.source_bytes = status.source_bytes;
   row.unused_bytes = status.unused_bytes;
+  row.restore_bytes_per_second = status.restore_bytes_per_second;
   row.locked_until = status.locked_until;
   row.locks = status.locks.size();
   row.slots = repository.spec.limits.concurrent_movers;

@@ -57,6 +57,7 @@ struct PolicyRow {
   Number added_bytes;
   Number volumes;
   Number backups;
+  Number recovery_seconds;
   std::string_view last_result;      // a phase; empty for none
   std::optional<Ended> last_backup;  // the last good one, while its object is here
 };
@@ -74,6 +75,7 @@ struct RepositoryRow {
   Number stored_bytes;
   Number source_bytes;
   Number unused_bytes;
+  Number restore_bytes_per_second;
   Time locked_until;
   std::size_t locks = 0;
   std::int64_t slots = 0;

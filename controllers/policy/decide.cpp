@@ -7,6 +7,7 @@
 #include "controllers/mover_job.h"
 #include "controllers/policy/check.h"
 #include "controllers/policy/continuous.h"
+#include "controllers/policy/recovery.h"
 #include "controllers/policy/runs.h"
 #include "controllers/reasons.h"
 #include "controllers/target.h"
@@ -257,6 +258,7 @@ Plan Decide(const World& world) {
   plan.status.observed_generation = world.policy.metadata.generation;
   plan.status.target = DescribeTarget(world.policy.spec.target);
   NoteRuns(world, plan.status);
+  NoteRecovery(world, plan.status);
   if (const auto stall = FindStall(world)) {
     plan.status.next_run.reset();
     StopWatchers(world, plan);

@@ -11,6 +11,7 @@
 #include "controllers/policy/check.h"
 #include "controllers/policy/retention.h"
 #include "controllers/reconciler.h"
+#include "controllers/restore/estimate.h"
 #include "controllers/views.h"
 #include "crds/types/backup.h"
 #include "crds/types/backup_policy.h"
@@ -39,6 +40,7 @@ struct World {
   std::vector<MoverRun> forgets;      // of this policy
   std::vector<MoverRun> watchers;     // of this policy
   std::vector<Mount> mounts;          // looked for only when volumes are to be watched
+  restore::Restores restores;         // from that repository, in this namespace
   Allowed allowed;                    // by who installed the operator
 };
 

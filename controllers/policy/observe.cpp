@@ -6,6 +6,7 @@
 #include "controllers/labels.h"
 #include "controllers/mover_run.h"
 #include "controllers/policy/continuous.h"
+#include "controllers/restore/prospect.h"
 #include "controllers/target.h"
 #include "controllers/workload.h"
 #include "controllers/write_status.h"
@@ -124,6 +125,7 @@ Result<Observed> Observe(const Context& context, crds::BackupPolicy policy, std:
   observed.repository = context.caches.repositories.Get({key.ns, spec.repository});
   observed.stateful_sets = TargetsOf(context.caches, world.policy);
   world.repository = observed.repository.get();
+  world.restores = restore::RestoresFrom(context.caches, {key.ns, spec.repository});
   for (const auto& set : observed.stateful_sets) world.stateful_sets.push_back(set.get());
   const bool shown =
       context.caches.backups.freshness().Shows({key.ns, world.policy.status.running});

@@ -387,6 +387,7 @@ class Decision {
 
   Plan Finish() {
     TellQueue();
+    if (world_.restore_rate) plan_.status.restore_bytes_per_second = world_.restore_rate;
     const crds::Condition* before =
         crds::FindCondition(repository_.status.conditions, crds::kReady);
     const crds::Condition* after = crds::FindCondition(plan_.status.conditions, crds::kReady);

@@ -11,6 +11,7 @@
 // - A known repository is never created again: if it is gone, or another one lies in its place,
 // that
 //   is for the user to decide.
+// - How fast Restores from it were is kept, also once their objects are gone.
 // - The length of the queue for slots is told, but no more often than every kTellPeriod.
 #pragma once
 
@@ -59,6 +60,7 @@ struct World {
   std::optional<crds::BackupRepository> chunker_from;  // spec.chunkerFrom, when it exists
   std::optional<crds::Restore> drill;                  // of status.last_drill, while that runs
   std::optional<crds::BackupRepository> definition;    // spec.shared, when it exists
+  std::optional<std::int64_t> restore_rate;  // of the last Restores from it; nullopt for none
   std::int64_t waiting = 0;                            // Backups that say that they wait for a slot
   // When that number was last told in the status, as far as is known.
   std::optional<TimePoint> waiting_told;

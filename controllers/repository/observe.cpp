@@ -9,6 +9,7 @@
 #include "controllers/reasons.h"
 #include "controllers/repository/import.h"
 #include "controllers/repository/upkeep.h"
+#include "controllers/restore/prospect.h"
 #include "controllers/write_status.h"
 
 namespace holdfast::controllers::repository {
@@ -152,6 +153,7 @@ World Observe(const Context& context, MoverWatch& movers, crds::BackupRepository
       world.definition = *found;
   const kube::ObjectKey key = KeyOf(world.repository.metadata);
   world.drill = DrillOf(context, world.repository, stop);
+  world.restore_rate = restore::MeasuredRate(restore::RestoresFrom(context.caches, key));
   world.waiting = CountWaiting(context.caches, key);
   FindDeadHolders(context, movers.Update(key, MoversOf(context.caches, key)), world, stop);
   return world;

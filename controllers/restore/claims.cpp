@@ -43,7 +43,8 @@ Result<Json> ClaimAsAsked(const crds::RestoreClaim& wish, const std::string& ns)
     return Fail(Code::kNotFound, "Claim " + wish.to +
                                      " does not exist. Create it; or give its size in "
                                      "spec.target.claims, and it is created.");
-  Json spec = {{"accessModes", {"ReadWriteOnce"}},
+  const std::vector<std::string> usual = {"ReadWriteOnce"};
+  Json spec = {{"accessModes", wish.access_modes.empty() ? usual : wish.access_modes},
                {"resources", {{"requests", {{"storage", wish.size.text}}}}}};
   if (!wish.storage_class.empty()) spec["storageClassName"] = wish.storage_class;
   return Json{{"apiVersion", "v1"},

@@ -21,10 +21,6 @@ constexpr std::chrono::hours kDefaultDeadline{24};
 std::string Unserved(const crds::RestoreSpec& spec) {
   const crds::RestoreTarget& target = spec.target;
   if (target.browse) return "spec.target.browse is not served by this version.";
-  if (!target.volume_claims.empty() || !target.ordinals.empty())
-    return "spec.target.volumeClaims and ordinals are not served by this version.";
-  if (!spec.owners.uids.empty() || !spec.owners.gids.empty())
-    return "spec.owners is not served by this version.";
   if (spec.mode == crds::RestoreMode::kFollow)
     return "spec.mode: Follow is not served by this version; use Once.";
   if (!spec.hooks.pre.empty() || !spec.hooks.post.empty())
@@ -82,6 +78,12 @@ void DescribeClaims(Draft& d) {
   d.plan.requeue = AwaitChange();
 }
 
+// Once, before anything is done; what is found out later is not foreseen any more.
+void Foresee(Draft& d) {
+  if (d.world.prospect && !d.plan.status.estimate && d.world.movers.empty())
+    d.plan.status.estimate = EstimateOf(d.world.prospect->load, d.world.prospect->pace);
+}
+
 bool RepositoryReady(Draft& d) {
   const std::string& name = d.plan.status.repository;
   if (!d.world.repository) {
@@ -112,6 +114,7 @@ void Advance(Draft& d) {
   if (d.plan.status.volumes.empty()) return ResolveSource(d);
   RecordVolumes(d.world, d.plan.status);
   RecordSums(d.world, d.plan.status);
+  Foresee(d);
   if (AllSucceeded(d)) return InPlace(d.restore) ? ScaleUp(d) : Succeed(d);
   if (AnyFailed(d) && NoneAtWork(d)) return FailMovers(d);
   if (d.Late() && NoneAtWork(d))

@@ -44,6 +44,7 @@ crds::Verdict Draft::Verdict(const char* why, const std::string& message) const 
 
 void Draft::Progressing(const char* why, std::string message) {
   while (message.ends_with(' ')) message.pop_back();
+  if (plan.status.estimate) message += " " + Expectation(*plan.status.estimate);
   crds::SetReconciling(plan.status.conditions, Verdict(why, message), world.now);
 }
 

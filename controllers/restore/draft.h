@@ -5,16 +5,9 @@
 #include <string>
 
 #include "controllers/restore/decide.h"
+#include "controllers/restore/steps.h"
 
 namespace holdfast::controllers::restore {
-
-// The steps, in their order.
-inline constexpr const char* kResolveStep = "Resolve";
-inline constexpr const char* kScaleDownStep = "ScaleDown";
-inline constexpr const char* kDetachStep = "WaitDetached";
-inline constexpr const char* kClaimsStep = "CreateClaims";
-inline constexpr const char* kRestoreStep = "Restore";
-inline constexpr const char* kScaleUpStep = "ScaleUp";
 
 struct Draft {
   Draft(const World& of, const Settings& with);

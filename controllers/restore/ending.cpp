@@ -95,6 +95,8 @@ void End(Draft& d, RestorePhase phase, RunState step) {
       open.state = step;
       open.completion_time = d.world.now;
     }
+  if (d.plan.status.estimate && phase == RestorePhase::kSucceeded)
+    d.plan.status.estimate->error = ErrorOf(d.plan.status);
   // Once more, for the finalizer and the Jobs: what is recorded first cannot be forgotten.
   d.plan.requeue = RequeueAt(d.world.now);
 }

@@ -24,6 +24,14 @@ std::string OverwriteWord(crds::Overwrite overwrite) {
   return "always";
 }
 
+std::vector<std::pair<std::uint32_t, std::uint32_t>> Pairs(
+    const std::vector<crds::IdMapping>& mappings) {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs;
+  for (const crds::IdMapping& id : mappings)
+    pairs.emplace_back(static_cast<std::uint32_t>(id.from), static_cast<std::uint32_t>(id.to));
+  return pairs;
+}
+
 std::chrono::seconds TimeLeft(const World& world) {
   const TimePoint started = world.restore.status.start_time.value_or(world.now);
   return std::max(kLeastTime, std::chrono::duration_cast<std::chrono::seconds>(
@@ -48,6 +56,8 @@ protocol::RestoreArgs ArgsFor(const World& world, const crds::VolumeRestore& vol
   args.overwrite = OverwriteWord(spec.overwrite);
   args.delete_extra = spec.delete_extra;
   args.verify = spec.verify;
+  args.uids = Pairs(spec.owners.uids);
+  args.gids = Pairs(spec.owners.gids);
   return args;
 }
 

@@ -7,6 +7,7 @@
 #include "controllers/repository/import.h"
 #include "controllers/restore/decide.h"
 #include "controllers/restore/progress.h"
+#include "controllers/restore/prospect.h"
 #include "controllers/restore/rivals.h"
 #include "controllers/write_status.h"
 
@@ -63,6 +64,7 @@ class Observer {
     if (!Status().repository.empty())
       if (const auto found = caches_.repositories.Get({Namespace(), Status().repository}))
         world_.repository = *found;
+    if (!Status().estimate) world_.prospect = LookAhead(caches_, world_.restore);
     if (Status().volumes.empty()) SeeSource(caches_, world_);
   }
 

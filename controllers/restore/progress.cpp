@@ -19,20 +19,26 @@ void RecordResult(const protocol::MoverResult& result, crds::VolumeRestore& volu
   volume.bytes = Signed(result.bytes);
   volume.bytes_read = Signed(result.bytes_read);
   volume.bytes_written = Signed(result.bytes_added);
+  if (result.duration_ms > 0)
+    volume.bytes_per_second = Signed(result.bytes * 1000 / result.duration_ms);
   volume.metadata_failures = Signed(result.metadata_failures);
 }
 
-void RecordSuccess(const MoverState& state, crds::VolumeRestore& volume) {
+void RecordSuccess(const MoverState& state, bool maps_owners, crds::VolumeRestore& volume) {
   volume.state = crds::RunState::kSucceeded;
   volume.progress = "100%";
-  if (volume.metadata_failures > 0)
-    volume.message =
-        std::to_string(volume.metadata_failures) +
-        " owners, modes, times or attributes could not be set" +
-        (state.result && !state.result->message.empty() ? ": " + state.result->message : "");
+  if (volume.metadata_failures == 0) return;
+  volume.message =
+      std::to_string(volume.metadata_failures) +
+      " owners, modes, times or attributes could not be set" +
+      (state.result && !state.result->message.empty() ? ": " + state.result->message : "");
+  if (maps_owners)
+    volume.message +=
+        "; spec.owners gives files to others than the mover's own user and groups only where the "
+        "mover is root (spec.mover.securityContext.runAsUser: 0)";
 }
 
-void RecordVolume(const Mover& mover, crds::VolumeRestore& volume) {
+void RecordVolume(const Mover& mover, bool maps_owners, crds::VolumeRestore& volume) {
   const MoverState& state = mover.state;
   volume.job = mover.job.key.name;
   volume.pod = state.pod;
@@ -52,7 +58,7 @@ void RecordVolume(const Mover& mover, crds::VolumeRestore& volume) {
       break;
     case MoverPhase::kSucceeded:
       volume.message.clear();
-      RecordSuccess(state, volume);
+      RecordSuccess(state, maps_owners, volume);
       break;
     case MoverPhase::kFailed:
       volume.state = crds::RunState::kFailed;
@@ -64,9 +70,11 @@ void RecordVolume(const Mover& mover, crds::VolumeRestore& volume) {
 }  // namespace
 
 void RecordVolumes(const World& world, crds::RestoreStatus& status) {
+  const crds::RestoreOwners& owners = world.restore.spec.owners;
+  const bool maps_owners = !owners.uids.empty() || !owners.gids.empty();
   for (crds::VolumeRestore& volume : status.volumes) {
     const auto mover = world.movers.find(volume.claim);
-    if (!Ended(volume) && mover != world.movers.end()) RecordVolume(mover->second, volume);
+    if (!Ended(volume) && mover != world.movers.end()) RecordVolume(mover->second, maps_owners, volume);
   }
 }
 

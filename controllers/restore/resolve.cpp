@@ -5,6 +5,8 @@
 #include <set>
 
 #include "controllers/reasons.h"
+#include "controllers/restore/origins.h"
+#include "controllers/restore/set_places.h"
 #include "jobs/protocol/dump_name.h"
 
 namespace holdfast::controllers::restore {
@@ -20,23 +22,6 @@ auto Wait(const char* reason, std::string message) {
 }
 auto Never(const char* reason, std::string message) {
   return tl::make_unexpected(Problem{true, reason, std::move(message)});
-}
-
-// A message names so many; a list of a thousand claims would be longer than a condition may be.
-constexpr std::size_t kMostNamed = 10;
-
-// "a, b"; or "a, b ... and 7 more" of `count` words, of which only the first need be there.
-std::string Join(const std::vector<std::string>& words, std::size_t count) {
-  std::string text;
-  const std::size_t named = std::min(words.size(), kMostNamed);
-  for (std::size_t i = 0; i < named; ++i) text += (i == 0 ? "" : ", ") + words[i];
-  if (count > named) text += " and " + std::to_string(count - named) + " more";
-  return text;
-}
-std::string Join(const std::vector<std::string>& words) { return Join(words, words.size()); }
-
-void AddNote(std::string& note, const std::string& sentence) {
-  note += (note.empty() ? "" : " ") + sentence;
 }
 
 // --- Where from ---
@@ -187,127 +172,6 @@ Resolved<Found> Locate(const World& world) {
   if (!source.backup.empty()) return FromBackup(world);
   if (!source.policy.empty()) return FromPolicy(world);
   return FromRepository(source);
-}
-
-// --- Where to: a StatefulSet ---
-
-std::string ClaimOf(const ClaimName& name, const StatefulSetView& set) {
-  return name.claim_template + "-" + set.key.name + "-" + std::to_string(name.ordinal);
-}
-
-// Claim "data-mysql-0" of pod "mysql-0" is template "data", ordinal 0, of whatever StatefulSet: so
-// a backup of one StatefulSet can be restored into another.
-std::optional<ClaimName> NameFromPod(const Origin& origin, const StatefulSetView& set) {
-  const std::string suffix = "-" + origin.pod;
-  if (origin.pod.empty() || !origin.claim.ends_with(suffix)) return std::nullopt;
-  const std::string part = origin.claim.substr(0, origin.claim.size() - suffix.size());
-  const std::string ordinal = origin.pod.substr(origin.pod.rfind('-') + 1);
-  return ParseClaimName(part + "-" + set.key.name + "-" + ordinal, set);
-}
-
-// A source of one volume fits a StatefulSet of one volume whatever its name was.
-std::optional<ClaimName> OnlyClaim(const StatefulSetView& set, std::size_t origins) {
-  if (origins != 1 || set.claim_templates.size() != 1 || set.replicas > 1) return std::nullopt;
-  return ClaimName{set.claim_templates.front(), set.first_ordinal};
-}
-
-std::optional<ClaimName> PlaceInSet(const Origin& origin, const StatefulSetView& set,
-                                    std::size_t origins) {
-  if (const auto name = NameFromPod(origin, set)) return name;
-  if (const auto name = ParseClaimName(origin.claim, set)) return name;
-  return OnlyClaim(set, origins);
-}
-
-std::string NoneFits(const Found& found, const StatefulSetView& set) {
-  std::vector<std::string> claims;
-  for (const Origin& origin : found.origins)
-    claims.push_back(origin.claim.empty() ? "a volume without a name" : origin.claim);
-  return "The source has " + Join(claims) + ", but the claims of StatefulSet " + set.key.name +
-         " are made from " +
-         (set.claim_templates.empty() ? "no template" : "template " + Join(set.claim_templates)) +
-         "; restore into claims instead (target: {claims: [{from, to}]}).";
-}
-
-// Claims of the StatefulSet's pods that the source does not have, as a list for people; empty for
-// none. However many there are, only those that are named are made.
-std::string LeftAlone(const std::vector<VolumeRestore>& volumes, const StatefulSetView& set) {
-  std::set<std::string> restored;
-  for (const VolumeRestore& volume : volumes) restored.insert(volume.claim);
-  const std::size_t claims = static_cast<std::size_t>(set.replicas) * set.claim_templates.size();
-  if (claims <= restored.size()) return "";
-  std::vector<std::string> alone;
-  for (int i = 0; i < set.replicas && alone.size() < kMostNamed; ++i)
-    for (const std::string& part : set.claim_templates)
-      if (const std::string claim = ClaimOf({part, set.first_ordinal + i}, set);
-          !restored.contains(claim))
-        alone.push_back(claim);
-  return Join(alone, claims - restored.size());
-}
-
-// A volume whose pod the StatefulSet has no longer is not brought back: nobody would use it.
-bool HasPod(const ClaimName& name, const StatefulSetView& set) {
-  return set.replicas == 0 ||
-         (name.ordinal >= set.first_ordinal && name.ordinal < set.first_ordinal + set.replicas);
-}
-
-// Claims of a pod that is known are that pod's StatefulSet's, also those whose template is gone.
-bool IsOwn(const Origin& origin, const StatefulSetView& set) {
-  if (origin.pod.empty()) return ParseClaimName(origin.claim, set).has_value();
-  return origin.pod.substr(0, origin.pod.rfind('-')) == set.key.name;
-}
-
-// Where the source has volumes of this very StatefulSet, those of others are not for it: a policy
-// may protect several.
-std::vector<Origin> OriginsFor(const Found& found, const StatefulSetView& set) {
-  std::vector<Origin> own;
-  std::ranges::copy_if(found.origins, std::back_inserter(own),
-                       [&](const Origin& origin) { return IsOwn(origin, set); });
-  return own.empty() ? found.origins : own;
-}
-
-std::string Twice(const std::string& claim) {
-  return "Several volumes of the source would go into " + claim +
-         ": it is of several StatefulSets. Restore into claims instead (target: {claims: [{from, "
-         "to}]}).";
-}
-
-Resolved<Resolution> IntoSet(const World& world, const Found& found) {
-  const std::string& name = world.restore.spec.target.stateful_set;
-  if (!world.set)
-    return Wait(reason::kStatefulSetNotFound, "There is no StatefulSet " + name +
-                                                  " in this namespace; create it (with replicas: 0 "
-                                                  "if it must not start yet).");
-  StatefulSetView set = *world.set;
-  if (set.replicas == 0) set.replicas = static_cast<int>(world.left_behind.value_or(0));
-  Resolution resolution{found.backup, found.repository, {}, found.note};
-  std::vector<std::string> unused;
-  bool fits = false;
-  std::set<std::string> taken;
-  const std::vector<Origin> origins = OriginsFor(found, set);
-  const auto volumes = std::ranges::count_if(
-      origins, [](const Origin& origin) { return !protocol::IsDump(origin.claim); });
-  for (const Origin& origin : origins) {
-    if (protocol::IsDump(origin.claim)) continue;  // a file for a database, not a volume's content
-    const auto place = PlaceInSet(origin, set, static_cast<std::size_t>(volumes));
-    fits = fits || place;
-    if (!place || !HasPod(*place, set)) {
-      unused.push_back(origin.claim);
-      continue;
-    }
-    VolumeRestore volume;
-    volume.claim = ClaimOf(*place, set);
-    if (!taken.insert(volume.claim).second) return Never(reason::kInvalidSpec, Twice(volume.claim));
-    volume.from = origin.claim;
-    volume.snapshot = origin.snapshot;
-    resolution.volumes.push_back(std::move(volume));
-  }
-  if (!fits) return Never(reason::kInvalidSpec, NoneFits(found, set));
-  if (const std::string alone = LeftAlone(resolution.volumes, set); !alone.empty())
-    AddNote(resolution.note, "Not in the source, and left as they are: " + alone + ".");
-  if (!unused.empty())
-    AddNote(resolution.note,
-            "In the source, but without a pod of the StatefulSet: " + Join(unused) + ".");
-  return resolution;
 }
 
 // --- Where to: claims ---

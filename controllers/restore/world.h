@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "controllers/mover_state.h"
+#include "controllers/restore/estimate.h"
 #include "controllers/views.h"
 #include "crds/types/backup.h"
 #include "crds/types/backup_policy.h"
@@ -47,6 +48,7 @@ struct World {
   std::string importing;
 
   std::optional<crds::BackupRepository> repository;  // status.repository, once resolved
+  std::optional<Prospect> prospect;                  // once resolved, until status.estimate is there
 
   // The target.
   std::optional<StatefulSetView> set;

@@ -219,6 +219,7 @@ struct VolumeRestore {
   std::int64_t bytes = 0;          // size of all files
   std::int64_t bytes_read = 0;     // fetched from the repository
   std::int64_t bytes_written = 0;  // written to the volume
+  std::int64_t bytes_per_second = 0;  // bytes over the time that its mover took
   std::int64_t metadata_failures = 0;
   std::int64_t attempts = 0;
 
@@ -237,6 +238,7 @@ struct VolumeRestore {
     visit("bytes", &VolumeRestore::bytes);
     visit("bytesRead", &VolumeRestore::bytes_read);
     visit("bytesWritten", &VolumeRestore::bytes_written);
+    visit("bytesPerSecond", &VolumeRestore::bytes_per_second);
     visit("metadataFailures", &VolumeRestore::metadata_failures);
     visit("attempts", &VolumeRestore::attempts);
   }

@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "jobs/engine/content_root.h"
 #include "jobs/engine/manifests.h"
 #include "jobs/engine/verb.h"
 
@@ -50,7 +51,11 @@ Try<MoverResult> Execute(const RestoreRequest& request, const Surroundings& arou
   options.threads =
       std::max<std::size_t>(opened.session.plan().threads,
                             static_cast<std::size_t>(opened.session.plan().repository.uploads));
-  if (subfolder) options.root = subfolder;
+  if (subfolder) {
+    options.root = subfolder;
+  } else if (request.strip_path) {
+    TRY(options.root, ContentRoot(opened.session.repository(), opened.snapshot, stop));
+  }
   TRY(const RestoreReport report, UnderLock(opened.session, stop, [&](std::stop_token inner) {
         return Restore(opened.session.repository(), opened.snapshot, options, around.meter, inner);
       }));

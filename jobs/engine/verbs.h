@@ -53,6 +53,7 @@ struct RestoreRequest {
   protocol::Identity identity;
   std::optional<TimePoint> as_of;
   bool refuse_secrets = false;  // NotSupported for a snapshot with the tag kContainsSecrets
+  bool strip_path = false;      // content_root.h says what becomes the target itself
 };
 
 struct ForgetRequest {

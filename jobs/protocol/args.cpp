@@ -24,6 +24,12 @@ void Rate(Words& words, const std::string& name, std::uint64_t bytes_per_second)
   if (bytes_per_second != 0) Option(words, name, std::to_string(bytes_per_second));
 }
 
+void Mapping(Words& words, const std::string& name,
+             const std::vector<std::pair<std::uint32_t, std::uint32_t>>& ids) {
+  for (const auto& [from, to] : ids)
+    Option(words, name, std::to_string(from) + ":" + std::to_string(to));
+}
+
 Words Start(const char* verb, const RepositoryArgs& repository) {
   Words words = {verb, "--json"};
   Option(words, "repo", repository.location);
@@ -115,7 +121,10 @@ Words CommandLine(const RestoreArgs& args) {
   Option(words, "overwrite", args.overwrite);
   Flag(words, "delete-extra", args.delete_extra);
   Flag(words, "verify", args.verify);
+  Mapping(words, "map-uid", args.uids);
+  Mapping(words, "map-gid", args.gids);
   Flag(words, "refuse-secrets", true);
+  Flag(words, "strip-path", true);
   Option(words, "target", kDataPath);
   words.push_back(args.snapshot.empty() ? "latest" : args.snapshot);
   return words;

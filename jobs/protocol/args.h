@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace holdfast::protocol {
@@ -119,7 +120,8 @@ struct BackupArgs {
   std::string manifests_path = {};
 };
 
-// What a volume is given is never a snapshot that holds Secrets.
+// What a volume is given is never a snapshot that holds Secrets. What was backed up lands in its
+// root, whoever backed it up.
 struct RestoreArgs {
   RepositoryArgs repository;
   std::string snapshot;            // 64 hex digits; empty selects by identity
@@ -129,6 +131,9 @@ struct RestoreArgs {
   std::string overwrite = "always";  // always | if-changed | never
   bool delete_extra = false;
   bool verify = true;
+  // Who owns what is restored, where that is not who owned it: from, to. At most 256 of each.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> uids;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> gids;
 };
 
 // Removes snapshots of one identity that carry `tag`; those that are gone already are no error, any

@@ -1,0 +1,13 @@
+// The names of a Restore's steps, in their order (status.steps).
+#pragma once
+
+namespace holdfast::controllers::restore {
+
+inline constexpr const char* kResolveStep = "Resolve";
+inline constexpr const char* kScaleDownStep = "ScaleDown";
+inline constexpr const char* kDetachStep = "WaitDetached";
+inline constexpr const char* kClaimsStep = "CreateClaims";
+inline constexpr const char* kRestoreStep = "Restore";
+inline constexpr const char* kScaleUpStep = "ScaleUp";  // Skipped: left at 0 replicas
+
+}  // namespace holdfast::controllers::restore
