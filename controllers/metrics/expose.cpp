@@ -80,7 +80,8 @@ const PolicyMetric kPolicies[] = {
       "For how long a schedule has been due without a good Backup after it; 0 when all is well."},
      [](const PolicyRow& policy, TimePoint now) { return Since(policy.unanswered, now); }},
     {{"holdfast_policy_recovery_point_age_seconds",
-      "How old what a Restore of the last good Backup brings back is: since that began; of a policy "
+      "How old what a Restore of the last good Backup brings back is: since that began; of a "
+      "policy "
       "with spec.continuous since the oldest change that is known to be in none, and 0 when all is "
       "in."},
      RecoveryPointAge},

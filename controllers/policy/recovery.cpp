@@ -8,8 +8,9 @@ namespace holdfast::controllers::policy {
 
 void NoteRecovery(const World& world, crds::BackupPolicyStatus& status) {
   if (world.repository == nullptr || !status.last_success) return;
-  const auto last = std::ranges::find(world.backups, status.last_success->backup,
-                                      [](const crds::Backup& backup) { return backup.metadata.name; });
+  const auto last =
+      std::ranges::find(world.backups, status.last_success->backup,
+                        [](const crds::Backup& backup) { return backup.metadata.name; });
   if (last == world.backups.end()) return;
   restore::Load load;
   load.slots = world.repository->spec.limits.concurrent_movers;

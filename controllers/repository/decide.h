@@ -61,7 +61,7 @@ struct World {
   std::optional<crds::Restore> drill;                  // of status.last_drill, while that runs
   std::optional<crds::BackupRepository> definition;    // spec.shared, when it exists
   std::optional<std::int64_t> restore_rate;  // of the last Restores from it; nullopt for none
-  std::int64_t waiting = 0;                            // Backups that say that they wait for a slot
+  std::int64_t waiting = 0;                  // Backups that say that they wait for a slot
   // When that number was last told in the status, as far as is known.
   std::optional<TimePoint> waiting_told;
 };

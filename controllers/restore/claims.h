@@ -11,7 +11,8 @@ namespace holdfast::controllers::restore {
 // names an object of ours: the Restore fills it.
 Json ClaimOfSet(const Json& set, const std::string& claim, const std::string& claim_template);
 
-// A claim of the asked size, class and access modes. NotFound when no size is asked: the user makes it then.
+// A claim of the asked size, class and access modes. NotFound when no size is asked: the user makes
+// it then.
 Result<Json> ClaimAsAsked(const crds::RestoreClaim& wish, const std::string& ns);
 
 // What a Restore must not scale down: it would delete the claims that it is to restore.

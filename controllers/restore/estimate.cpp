@@ -111,7 +111,8 @@ std::string Rate(std::int64_t bytes_per_second) {
 // The volumes in their order, each by the slot that is free first.
 std::int64_t SecondsOf(const Load& load, const Pace& pace) {
   const std::int64_t most = static_cast<std::int64_t>(load.volumes.size());
-  const std::int64_t slots = std::clamp<std::int64_t>(load.slots, 1, std::max<std::int64_t>(1, most));
+  const std::int64_t slots =
+      std::clamp<std::int64_t>(load.slots, 1, std::max<std::int64_t>(1, most));
   std::vector<std::int64_t> busy_until(static_cast<std::size_t>(slots), 0);
   for (const std::int64_t bytes : load.volumes) {
     const std::int64_t transfer = (bytes + pace.bytes_per_second - 1) / pace.bytes_per_second;
@@ -141,7 +142,8 @@ Pace PaceOf(const crds::BackupRepository& repository, const crds::Backup* backup
   Pace pace;
   pace.start = MeasuredStart(latest, repository.spec.limits.concurrent_movers);
   if (!stateful_set.empty()) pace.around = AroundOf(latest, stateful_set);
-  if (const auto& measured = repository.status.restore_bytes_per_second; measured && *measured > 0) {
+  if (const auto& measured = repository.status.restore_bytes_per_second;
+      measured && *measured > 0) {
     pace.bytes_per_second = *measured;
     pace.basis = "the last restores from this repository, " + Rate(*measured) + " a volume";
   } else if (const auto backed_up = backup == nullptr ? std::nullopt : RateOf(*backup)) {
@@ -182,8 +184,8 @@ std::string ErrorOf(const crds::RestoreStatus& status) {
   const std::int64_t expected = status.estimate->seconds;
   if (took.count() == expected) return text + ", as expected";
   const std::int64_t off = std::abs(took.count() - expected);
-  const std::string share =
-      expected > 0 ? std::to_string(off * 100 / expected) + " % " : HumanDuration(seconds(off)) + " ";
+  const std::string share = expected > 0 ? std::to_string(off * 100 / expected) + " % "
+                                         : HumanDuration(seconds(off)) + " ";
   return text + ", " + share + (took.count() < expected ? "less" : "more");
 }
 

@@ -74,7 +74,8 @@ void RecordVolumes(const World& world, crds::RestoreStatus& status) {
   const bool maps_owners = !owners.uids.empty() || !owners.gids.empty();
   for (crds::VolumeRestore& volume : status.volumes) {
     const auto mover = world.movers.find(volume.claim);
-    if (!Ended(volume) && mover != world.movers.end()) RecordVolume(mover->second, maps_owners, volume);
+    if (!Ended(volume) && mover != world.movers.end())
+      RecordVolume(mover->second, maps_owners, volume);
   }
 }
 

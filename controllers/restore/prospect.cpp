@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-
 namespace holdfast::controllers::restore {
 namespace {
 
@@ -26,8 +25,7 @@ std::optional<std::int64_t> BytesOf(const Caches& caches, const crds::Backup& ba
 
 Restores RestoresFrom(const Caches& caches, const kube::ObjectKey& repository) {
   Restores past;
-  for (auto& [key, restore] :
-       caches.restores.Find(index::kRepository, kube::ToString(repository)))
+  for (auto& [key, restore] : caches.restores.Find(index::kRepository, kube::ToString(repository)))
     past.push_back(restore);
   return past;
 }

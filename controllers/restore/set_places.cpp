@@ -59,8 +59,8 @@ std::string PartOf(const crds::RestoreTarget& target) {
 std::string CheckPart(const crds::RestoreTarget& target, const StatefulSetView& set) {
   for (const std::string& part : target.volume_claims)
     if (std::ranges::find(set.claim_templates, part) == set.claim_templates.end())
-      return "target.volumeClaims: StatefulSet " + set.key.name +
-             " has no volumeClaimTemplate " + part + "; it has " +
+      return "target.volumeClaims: StatefulSet " + set.key.name + " has no volumeClaimTemplate " +
+             part + "; it has " +
              (set.claim_templates.empty() ? "none" : Join(set.claim_templates)) + ".";
   for (const std::int64_t ordinal : target.ordinals)
     if (set.replicas > 0 && !HasOrdinal(set, ordinal))
@@ -212,8 +212,7 @@ tl::expected<Resolution, Problem> IntoSet(const World& world, const Found& found
   if (!unused.empty())
     AddNote(resolution.note,
             "In the source, but without a pod of the StatefulSet: " + Join(unused) + ".");
-  if (!target.ordinals.empty() &&
-      set.replicas > static_cast<std::int64_t>(target.ordinals.size()))
+  if (!target.ordinals.empty() && set.replicas > static_cast<std::int64_t>(target.ordinals.size()))
     AddNote(resolution.note,
             "All pods of the StatefulSet stop meanwhile: its controller keeps no single one away.");
   return resolution;

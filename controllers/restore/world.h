@@ -48,7 +48,7 @@ struct World {
   std::string importing;
 
   std::optional<crds::BackupRepository> repository;  // status.repository, once resolved
-  std::optional<Prospect> prospect;                  // once resolved, until status.estimate is there
+  std::optional<Prospect> prospect;  // once resolved, until status.estimate is there
 
   // The target.
   std::optional<StatefulSetView> set;

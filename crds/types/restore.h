@@ -216,9 +216,9 @@ struct VolumeRestore {
   std::string progress;  // "63%"
   std::string message;
   std::int64_t files = 0;
-  std::int64_t bytes = 0;          // size of all files
-  std::int64_t bytes_read = 0;     // fetched from the repository
-  std::int64_t bytes_written = 0;  // written to the volume
+  std::int64_t bytes = 0;             // size of all files
+  std::int64_t bytes_read = 0;        // fetched from the repository
+  std::int64_t bytes_written = 0;     // written to the volume
   std::int64_t bytes_per_second = 0;  // bytes over the time that its mover took
   std::int64_t metadata_failures = 0;
   std::int64_t attempts = 0;

@@ -9,9 +9,10 @@
 
 namespace holdfast::engine {
 
-// The path itself, in snapshots of ours, of `restic backup /path`, of K8up (/data/<claim>), of Stash.
-// "/" in those that were made from within the folder (`cd /path && restic backup .`), as VolSync and
-// Velero do, for their trees begin with what is in it; and in those of several paths.
+// The path itself, in snapshots of ours, of `restic backup /path`, of K8up (/data/<claim>), of
+// Stash.
+// "/" in those that were made from within the folder (`cd /path && restic backup .`), as VolSync
+// and Velero do, for their trees begin with what is in it; and in those of several paths.
 //
 // Which of the two a snapshot is, its tree tells: above a path that was named there is nothing but
 // the way to it. A folder that holds nothing but a folder with its own name looks the same from

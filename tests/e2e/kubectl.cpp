@@ -80,10 +80,12 @@ Output RunProgram(const std::vector<std::string>& words, const std::string& inpu
   return output;
 }
 
-Kubectl::Kubectl(std::string ns) : ns_(std::move(ns)) {}
+Kubectl::Kubectl(std::string ns, std::string kubeconfig)
+    : ns_(std::move(ns)), kubeconfig_(std::move(kubeconfig)) {}
 
 Output Kubectl::Run(std::vector<std::string> words, const std::string& input) const {
   words.insert(words.begin(), {KubectlProgram(), "--namespace", ns_});
+  if (!kubeconfig_.empty()) words.insert(words.begin() + 1, "--kubeconfig=" + kubeconfig_);
   return RunProgram(words, input);
 }
 

@@ -20,10 +20,10 @@ struct Output {
 // Runs a program with `input` on its standard input.
 Output RunProgram(const std::vector<std::string>& words, const std::string& input = "");
 
-// One namespace of the cluster that KUBECONFIG names.
+// One namespace of the cluster that a kubeconfig names; without one, that which KUBECONFIG names.
 class Kubectl {
  public:
-  explicit Kubectl(std::string ns);
+  explicit Kubectl(std::string ns, std::string kubeconfig = "");
 
   Output Run(std::vector<std::string> words, const std::string& input = "") const;
   // Throws std::runtime_error with kubectl's words unless it succeeds: for steps that a test only
@@ -41,6 +41,7 @@ class Kubectl {
 
  private:
   std::string ns_;
+  std::string kubeconfig_;
 };
 
 // Waits until `done`; fails the test and returns false when it takes longer than `limit`.

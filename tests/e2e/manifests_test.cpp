@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 #include "tests/e2e/fixture.h"
+#include "tests/e2e/guide.h"
 
 namespace holdfast::e2e {
 namespace {
@@ -78,37 +78,6 @@ spec:
       spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 64Mi}}}
 )";
 
-std::string Text(const fs::path& path) {
-  std::ifstream file(path);
-  EXPECT_TRUE(file) << path;
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-// What the guide has to be typed, from the heading on.
-std::string GuideAfter(const std::string& heading) {
-  const std::string text = Text("docs/guide/manifests.md");
-  std::string commands;
-  const std::string fence = "```sh\n";
-  for (std::size_t at = text.find(heading); (at = text.find(fence, at)) != text.npos;) {
-    at += fence.size();
-    const std::size_t end = text.find("```", at);
-    commands += text.substr(at, end - at);
-    at = end + 3;
-  }
-  return commands;
-}
-
-std::string Replaced(std::string text, const std::string& from, const std::string& to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size())
-    text.replace(at, from.size(), to);
-  return text;
-}
-
-void WriteFile(const fs::path& path, const std::string& content) {
-  fs::create_directories(path.parent_path());
-  std::ofstream(path) << content;
-}
-
 class ManifestsTest : public EndToEnd {
  protected:
   ManifestsTest() {
@@ -136,9 +105,9 @@ class ManifestsTest : public EndToEnd {
   // The files that the guide has edited, as whoever brings this test's workload back would.
   void EditExamples() const {
     const fs::path examples = folder_ + "/examples";
-    WriteFile(examples / "quickstart/00-namespace.yaml",
-              Replaced(Text("examples/quickstart/00-namespace.yaml"), "name: shop",
-                       "name: " + kubectl_.ns()));
+    WriteTextFile(examples / "quickstart/00-namespace.yaml",
+                  Replaced(TextOf("examples/quickstart/00-namespace.yaml"), "name: shop",
+                           "name: " + kubectl_.ns()));
     const Json credentials =
         ParseJson(kubectl_.Must({"get", "secret/store", "secret/repository-password", "cm/store-ca",
                                  "-o", "json"}))
@@ -148,17 +117,17 @@ class ManifestsTest : public EndToEnd {
       object["metadata"] = {{"name", object["metadata"]["name"]}, {"namespace", kubectl_.ns()}};
       list["items"].push_back(std::move(object));
     }
-    WriteFile(examples / "quickstart/20-credentials.yaml", DumpJson(list));
-    WriteFile(examples / "disaster-recovery/10-repository.yaml",
-              Replaced(RepositoryYaml(), "{name: offsite}",
-                       "{name: offsite, namespace: " + kubectl_.ns() + "}") +
-                  "  createIfMissing: false\n  import: {}\n");
-    WriteFile(examples / "disaster-recovery/20-restore.yaml",
-              Replaced(Example("disaster-recovery/20-restore.yaml"), "postgres", "app"));
+    WriteTextFile(examples / "quickstart/20-credentials.yaml", DumpJson(list));
+    WriteTextFile(examples / "disaster-recovery/10-repository.yaml",
+                  Replaced(RepositoryYaml(), "{name: offsite}",
+                           "{name: offsite, namespace: " + kubectl_.ns() + "}") +
+                      "  createIfMissing: false\n  import: {}\n");
+    WriteTextFile(examples / "disaster-recovery/20-restore.yaml",
+                  Replaced(Example("disaster-recovery/20-restore.yaml"), "postgres", "app"));
   }
   // The guide's own commands, in the folder of those examples.
   Output FollowTheGuide() const {
-    std::string commands = GuideAfter("## Bringing it back");
+    std::string commands = CommandsAfter("manifests.md", "## Bringing it back");
     commands = Replaced(std::move(commands), "postgres", "app");
     commands = Replaced(std::move(commands), "-n shop", "-n " + kubectl_.ns());
     commands = Replaced(std::move(commands), "/shop/", "/" + kubectl_.ns() + "/");

@@ -88,8 +88,8 @@ TEST_F(ObjectLockTest, WhatAnIntruderDestroysComesBack) {
   EXPECT_GT(LockedUntil(), clock.Now() + hours(29 * 24)) << "the probe tells";
   ASSERT_NO_FATAL_FAILURE(BackUp("first"));
   const std::string before = DataDigest("app-0");
-  // Of a version that was replaced, this server tells when that was, and not when it was written; so
-  // the time is one before the first.
+  // Of a version that was replaced, this server tells when that was, and not when it was written;
+  // so the time is one before the first.
   const TimePoint since = clock.Now() - hours(1);
 
   const Output deleted = Intruder({"del", "--recursive", "--force", "s3://" + bucket_ + "/shop/"});

@@ -81,13 +81,16 @@ crds::BackupPolicy Nightly() {
   policy.status.next_run = At("2026-07-02T02:00:00Z");
   policy.status.protected_bytes = 1'500'000;
   policy.status.added_bytes = 400'000;
+  policy.status.recovery_seconds = 75;
   crds::SetReady(policy.status.conditions, {1, "Ready", "all is well"}, At("2026-07-01T02:10:00Z"));
   return policy;
 }
 
 TEST_F(MetricsTest, APolicyThatKeepsUp) {
   Add(Nightly());
-  Add(RepositoryNamed("offsite").WithSlots(4).Build());
+  crds::BackupRepository repository = RepositoryNamed("offsite").WithSlots(4).Build();
+  repository.status.restore_bytes_per_second = 52'000'000;
+  Add(repository);
   Add(Ended("db", "db-1", crds::BackupPhase::kSucceeded, "2026-07-01T02:10:00Z"));
   const std::string text = Text();
   for (
@@ -100,6 +103,8 @@ TEST_F(MetricsTest, APolicyThatKeepsUp) {
           R"(holdfast_policy_last_result{namespace="shop",policy="db",result="Succeeded"} 1)",
           R"(holdfast_policy_next_run_timestamp_seconds{namespace="shop",policy="db"} 1782957600)",
           R"(holdfast_policy_overdue_seconds{namespace="shop",policy="db"} 0)",
+          R"(holdfast_policy_recovery_point_age_seconds{namespace="shop",policy="db"} 35490)",
+          R"(holdfast_policy_recovery_time_seconds{namespace="shop",policy="db"} 75)",
           R"(holdfast_policy_protected_bytes{namespace="shop",policy="db"} 1500000)",
           R"(holdfast_policy_added_bytes{namespace="shop",policy="db"} 400000)",
           R"(holdfast_policy_last_backup_duration_seconds{namespace="shop",policy="db"} 90)",
@@ -111,6 +116,7 @@ TEST_F(MetricsTest, APolicyThatKeepsUp) {
           R"(holdfast_repository_last_result{namespace="shop",repository="offsite",result="Succeeded"} 1)",
           R"(holdfast_repository_last_backup_duration_seconds{namespace="shop",repository="offsite"} 90)",
           R"(holdfast_repository_overdue_seconds{namespace="shop",repository="offsite"} 0)",
+          R"(holdfast_repository_restore_bytes_per_second{namespace="shop",repository="offsite"} 52000000)",
           R"(holdfast_repository_mover_slots{namespace="shop",repository="offsite"} 4)",
           R"(holdfast_repository_running_movers{namespace="shop",repository="offsite"} 0)",
           R"(holdfast_backups{namespace="shop",phase="Succeeded"} 1)",

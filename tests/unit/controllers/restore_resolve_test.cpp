@@ -404,6 +404,16 @@ TEST(ClaimTest, AClaimThatIsMadeAgainAsksNobodyElseForItsData) {
   EXPECT_EQ(FindString(others, {"spec", "dataSourceRef", "name"}), "nightly");
 }
 
+TEST(ClaimTest, AccessModesAreTheUsersOrReadWriteOnce) {
+  crds::RestoreClaim wish;
+  wish.to = "x";
+  wish.size.text = "5Gi";
+  EXPECT_EQ((*ClaimAsAsked(wish, "shop"))["spec"]["accessModes"], Json::array({"ReadWriteOnce"}));
+  wish.access_modes = {"ReadWriteMany", "ReadOnlyMany"};
+  EXPECT_EQ((*ClaimAsAsked(wish, "shop"))["spec"]["accessModes"],
+            Json::array({"ReadWriteMany", "ReadOnlyMany"}));
+}
+
 TEST(ClaimTest, AClaimIsMadeOnlyWhenItsSizeIsKnown) {
   EXPECT_EQ(ClaimAsAsked({"", "x", "", {}, {}}, "shop").error().message,
             "Claim x does not exist. Create it; or give its size in spec.target.claims, and it is "
@@ -432,6 +442,18 @@ TEST(MoverArgsTest, AnIdentityIsPinnedToTheMomentOfTheRestore) {
   EXPECT_EQ(ArgsFor(world, volume, settings).as_of, "2026-08-01T11:00:00Z");
   volume.snapshot = Id('a');
   EXPECT_EQ(ArgsFor(world, volume, settings).as_of, "") << "a snapshot is a snapshot";
+}
+
+TEST(MoverArgsTest, OwnersGoAlong) {
+  World world = FromIdentity("/shop/data-pg-1");
+  world.repository.emplace();
+  world.restore.spec.owners.uids = {{999, 1000}, {4294967294, 0}};
+  world.restore.spec.owners.gids = {{5, 6}};
+  const protocol::RestoreArgs args = ArgsFor(world, crds::VolumeRestore{}, Settings{});
+  EXPECT_THAT(
+      protocol::CommandLine(args),
+      IsSupersetOf({std::string("--map-uid=999:1000"), std::string("--map-uid=4294967294:0"),
+                    std::string("--map-gid=5:6"), std::string("--strip-path")}));
 }
 
 TEST(MoverArgsTest, TheJobWritesItsClaimAndEndsAtTheDeadline) {

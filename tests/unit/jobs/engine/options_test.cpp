@@ -232,7 +232,14 @@ TEST(OptionsTest, UnderstandsTheOperatorsRestore) {
   EXPECT_TRUE(request.restore.delete_extra);
   EXPECT_EQ(request.restore.target, protocol::kDataPath);
   EXPECT_TRUE(request.refuse_secrets);
+  EXPECT_TRUE(request.strip_path);
+  EXPECT_THAT(request.restore.owner_map.uids, ElementsAre());
 
+  args.uids = {{999, 1000}, {4294967294U, 0}};
+  args.gids = {{5, 6}};
+  const auto owners = std::get<engine::RestoreRequest>(Emitted(args).request).restore.owner_map;
+  EXPECT_EQ(owners.uids, args.uids);
+  EXPECT_EQ(owners.gids, args.gids);
   args.snapshot = std::string(64, 'a');
   EXPECT_EQ(std::get<engine::RestoreRequest>(Emitted(args).request).snapshot, args.snapshot);
 }
