@@ -153,7 +153,16 @@ inline constexpr const char* kScalingDown = "ScalingDown";
 inline constexpr const char* kRestoring = "Restoring";
 // The StatefulSet's pods are being started again, on the restored volumes.
 inline constexpr const char* kScalingUp = "ScalingUp";
-// Somebody scaled the StatefulSet up while its volumes were being written.
+// Hooks of the Restore are being run in the pods; the message says which.
+inline constexpr const char* kRunningHooks = "RunningHooks";
+// An autoscaler that scales up from 0 as well manages the StatefulSet; the message says how to pause
+// it.
+inline constexpr const char* kAutoscaled = "Autoscaled";
+// A pod of the StatefulSet was started on a volume while that was being restored; the volume is
+// restored once more.
+inline constexpr const char* kRestoredAgain = "RestoredAgain";
+// Somebody scaled the StatefulSet up while its volumes were being written; the message says who, as
+// far as that can be told, and how to make them pause.
 inline constexpr const char* kScaledUpByOthers = "ScaledUpByOthers";
 // The API server refused something that the Restore needs (a quota, mostly); the message has its
 // words.

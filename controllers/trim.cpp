@@ -82,6 +82,7 @@ crds::BackupRepository Trimmed(crds::BackupRepository repository) {
 
 crds::Restore Trimmed(crds::Restore restore) {
   TrimMeta(restore.metadata);
+  restore.status.hooks = {};  // what hooks said is for people
   return restore;
 }
 

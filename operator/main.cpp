@@ -255,7 +255,9 @@ Result<void> Run(const Options& options, const sigset_t& signals) {
   const controllers::Setup setup(api, clock, *events, settings, hooks, options.namespaces,
                                  gateway.get());
   Manager manager(metrics, clock);
-  hooks.OnEnded([&manager](const kube::ObjectKey& backup) { manager.Requeue("backup", backup); });
+  hooks.OnEnded([&manager](const controllers::hooks::Owner& owner) {
+    manager.Requeue(owner.controller, owner.key);
+  });
 
   Add(manager, setup, options.workers);
   Definitions definitions(api, setup.informers());

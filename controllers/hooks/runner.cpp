@@ -35,8 +35,8 @@ Result<std::pair<std::string, std::string>> FindContainer(const Json& pod,
       if (wanted.empty() || found == wanted) return std::pair(found, ContainerIdOf(pod, found));
       names += (names.empty() ? "" : ", ") + found;
     }
-  return Fail(Code::kNotFound, fmt::format("pod {} has no container \"{}\"; it has: {}",
-                                           FindString(pod, {"metadata", "name"}), wanted, names));
+  return Fail(Code::kInvalid, fmt::format("pod {} has no container \"{}\"; it has: {}",
+                                          FindString(pod, {"metadata", "name"}), wanted, names));
 }
 
 Runner::Runner(const kube::Api& api, kube::Executor& executor, const Clock& clock)
@@ -58,14 +58,14 @@ void Runner::Stop() {
   for (std::jthread& thread : threads) thread.request_stop();
 }
 
-void Runner::OnEnded(std::function<void(const kube::ObjectKey&)> listener) {
+void Runner::OnEnded(std::function<void(const Owner&)> listener) {
   on_ended_ = std::move(listener);
 }
 
 void Runner::Start(Task task) {
   const std::lock_guard lock(mutex_);
   if (stopped_) return;
-  News& news = news_[task.backup_uid];
+  News& news = news_[task.owner.uid];
   if (!news.running.insert(task.run).second) return;
   Lane& lane = task.thaws ? thaw_ : freeze_;
   lane.waiting.push_back(std::move(task));
@@ -74,15 +74,15 @@ void Runner::Start(Task task) {
   work_.notify_all();
 }
 
-News Runner::Look(const std::string& backup_uid) const {
+News Runner::Look(const std::string& owner_uid) const {
   const std::lock_guard lock(mutex_);
-  const auto found = news_.find(backup_uid);
+  const auto found = news_.find(owner_uid);
   return found == news_.end() ? News{} : found->second;
 }
 
-void Runner::Forget(const std::string& backup_uid, const std::vector<Outcome>& stored) {
+void Runner::Forget(const std::string& owner_uid, const std::vector<Outcome>& stored) {
   const std::lock_guard lock(mutex_);
-  const auto found = news_.find(backup_uid);
+  const auto found = news_.find(owner_uid);
   if (found == news_.end()) return;
   std::erase_if(found->second.ended, [&](const Outcome& outcome) {
     return std::ranges::any_of(stored, [&](const Outcome& other) {
@@ -109,11 +109,11 @@ void Runner::Work(Lane& lane, const std::stop_token& stop) {
     if (stop.stop_requested()) return;
     {
       const std::lock_guard lock(mutex_);
-      News& news = news_[task.backup_uid];
+      News& news = news_[task.owner.uid];
       news.running.erase(task.run);
       news.ended.push_back(std::move(outcome));
     }
-    if (on_ended_) on_ended_(task.backup);
+    if (on_ended_) on_ended_(task.owner);
   }
 }
 

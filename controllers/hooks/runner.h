@@ -1,5 +1,5 @@
 // Runs hooks in pods, off the workers: a hook may take minutes. Nothing here is kept over the
-// process's end; what was started stands in the Backup's status (runs.h).
+// process's end; what was started stands in the status of the Backup or Restore (runs.h).
 #pragma once
 
 #include <chrono>
@@ -21,9 +21,15 @@
 
 namespace holdfast::controllers::hooks {
 
+// Whose hooks they are.
+struct Owner {
+  std::string controller;  // that is to look at it once a task has ended: "backup", "restore"
+  kube::ObjectKey key;
+  std::string uid;
+};
+
 struct Task {
-  kube::ObjectKey backup;
-  std::string backup_uid;
+  Owner owner;
   std::size_t run = 0;
   kube::ObjectKey pod;
   std::string container;  // empty: the pod's default container
@@ -50,15 +56,15 @@ class Runner {
   // Breaks off what runs, and waits for its threads. Nothing is started any more.
   void Stop();
 
-  // Called with the Backup whenever a task of it has ended, on a thread of the Runner. Set before
-  // the first Start.
-  void OnEnded(std::function<void(const kube::ObjectKey&)> listener);
+  // Called whenever a task of an owner has ended, on a thread of the Runner. Set before the first
+  // Start.
+  void OnEnded(std::function<void(const Owner&)> listener);
 
   // A run that is known already is not started twice.
   void Start(Task task);
-  News Look(const std::string& backup_uid) const;
+  News Look(const std::string& owner_uid) const;
   // Lets go of outcomes that have been stored.
-  void Forget(const std::string& backup_uid, const std::vector<Outcome>& stored);
+  void Forget(const std::string& owner_uid, const std::vector<Outcome>& stored);
 
  private:
   struct Lane {
@@ -73,10 +79,10 @@ class Runner {
   const kube::Api& api_;
   kube::Executor& executor_;
   const Clock& clock_;
-  std::function<void(const kube::ObjectKey&)> on_ended_;
+  std::function<void(const Owner&)> on_ended_;
   mutable std::mutex mutex_;
   std::condition_variable_any work_;
-  std::map<std::string, News> news_;  // by the Backup's uid; guarded by mutex_, as the lanes
+  std::map<std::string, News> news_;  // by the owner's uid; guarded by mutex_, as the lanes
   bool stopped_ = false;
   Lane freeze_;
   Lane thaw_;
@@ -84,7 +90,7 @@ class Runner {
 
 // Where a hook runs: the container it names, else the pod's
 // kubectl.kubernetes.io/default-container, else its first; and that container's id, empty while it
-// does not run. NotFound when the pod has no such container.
+// does not run. Invalid when the pod has no such container.
 Result<std::pair<std::string, std::string>> FindContainer(const Json& pod, const std::string& name);
 
 }  // namespace holdfast::controllers::hooks

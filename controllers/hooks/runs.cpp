@@ -9,6 +9,7 @@ namespace {
 
 using crds::BackupHooks;
 using crds::HookRun;
+using crds::HookRuns;
 using crds::HookStage;
 using crds::OnError;
 using crds::RunState;
@@ -30,7 +31,7 @@ std::string Abbreviated(const std::vector<std::string>& command) {
   return text.substr(0, end) + "...";
 }
 
-void AddRuns(BackupHooks& hooks, HookStage stage, const std::string& pod) {
+void AddRuns(HookRuns& hooks, HookStage stage, const std::string& pod) {
   const auto& list = stage == HookStage::kPre ? hooks.pre : hooks.post;
   for (std::size_t i = 0; i < list.size(); ++i) {
     HookRun run;
@@ -43,11 +44,6 @@ void AddRuns(BackupHooks& hooks, HookStage stage, const std::string& pod) {
 }
 
 bool IsPre(const HookRun& run) { return run.stage == HookStage::kPre; }
-
-std::string Describe(const HookRun& run) {
-  return fmt::format("{} hook {} ({}) in pod {}", IsPre(run) ? "pre" : "post", run.index,
-                     run.command, run.pod);
-}
 
 // The command may not even have begun, so that another attempt is worth it.
 bool NeverRan(const Error& error) {
@@ -100,7 +96,7 @@ std::optional<TimePoint> TryTime(const HookRun& run) {
 // The runs of one pod, in order.
 class Pod {
  public:
-  Pod(BackupHooks& hooks, const std::string& name) : hooks_(hooks), name_(name) {}
+  Pod(HookRuns& hooks, const std::string& name) : hooks_(hooks), name_(name) {}
 
   // The pre hook that makes copying pointless.
   bool IsBroken() const {
@@ -117,11 +113,13 @@ class Pod {
     return !AnyOf(HookStage::kPre, [](const HookRun& run) { return !IsOver(run); });
   }
 
-  void Skip(HookStage stage) {
+  void Skip(HookStage stage, const std::string& why = "") {
     for (HookRun& run : hooks_.runs)
       if (run.pod == name_ && run.stage == stage && run.state == RunState::kPending &&
-          run.attempts == 0)
+          run.attempts == 0) {
         run.state = RunState::kSkipped;
+        run.message = why;
+      }
   }
 
   // The first that is not over, if it is not running and its time has come.
@@ -143,11 +141,11 @@ class Pod {
     });
   }
 
-  BackupHooks& hooks_;
+  HookRuns& hooks_;
   const std::string& name_;
 };
 
-std::vector<std::string> PodsOf(const BackupHooks& hooks) {
+std::vector<std::string> PodsOf(const HookRuns& hooks) {
   std::vector<std::string> pods;
   for (const HookRun& run : hooks.runs)
     if (std::ranges::find(pods, run.pod) == pods.end()) pods.push_back(run.pod);
@@ -155,7 +153,7 @@ std::vector<std::string> PodsOf(const BackupHooks& hooks) {
 }
 
 // A container that was started anew has forgotten what its pre hooks did.
-std::string RestartedIn(const BackupHooks& hooks, const std::string& pod) {
+std::string RestartedIn(const HookRuns& hooks, const std::string& pod) {
   for (const HookRun& pre : hooks.runs) {
     if (pre.pod != pod || !IsPre(pre) || pre.state != RunState::kSucceeded ||
         HookOf(hooks, pre).on_error != OnError::kFail)
@@ -171,14 +169,30 @@ std::string RestartedIn(const BackupHooks& hooks, const std::string& pod) {
   return "";
 }
 
+void Begin(HookRuns& hooks, const std::vector<std::size_t>& start, TimePoint now) {
+  for (const std::size_t i : start) {
+    HookRun& run = hooks.runs[i];
+    run.state = RunState::kRunning;
+    if (!run.start_time) run.start_time = std::chrono::floor<std::chrono::seconds>(now);
+    ++run.attempts;
+  }
+}
+
+bool AnyPre(const HookRuns& hooks, const std::vector<std::size_t>& runs) {
+  return std::ranges::any_of(runs, [&](std::size_t i) { return IsPre(hooks.runs[i]); });
+}
+
 }  // namespace
 
-BackupHooks Resolve(const crds::FreezeHooks& hooks, const std::vector<std::string>& pods) {
-  BackupHooks resolved;
+std::string Describe(const HookRun& run) {
+  return fmt::format("{} hook {} ({}) in pod {}", IsPre(run) ? "pre" : "post", run.index,
+                     run.command, run.pod);
+}
+
+crds::HookRuns Resolve(const crds::Hooks& hooks, const std::vector<std::string>& pods) {
+  HookRuns resolved;
   resolved.pre = hooks.pre;
   resolved.post = hooks.post;
-  resolved.deadline = hooks.deadline;
-  resolved.on_deadline = hooks.on_deadline;
   for (const std::string& pod : pods) {
     AddRuns(resolved, HookStage::kPre, pod);
     AddRuns(resolved, HookStage::kPost, pod);
@@ -186,15 +200,27 @@ BackupHooks Resolve(const crds::FreezeHooks& hooks, const std::vector<std::strin
   return resolved;
 }
 
+BackupHooks Resolve(const crds::FreezeHooks& hooks, const std::vector<std::string>& pods) {
+  BackupHooks resolved;
+  static_cast<HookRuns&>(resolved) = Resolve(crds::Hooks{hooks.pre, hooks.post}, pods);
+  resolved.deadline = hooks.deadline;
+  resolved.on_deadline = hooks.on_deadline;
+  return resolved;
+}
+
 std::size_t CountRuns(const crds::FreezeHooks& hooks, std::size_t pods) {
   return (hooks.pre.size() + hooks.post.size()) * pods;
 }
 
-const crds::Hook& HookOf(const BackupHooks& hooks, const HookRun& run) {
+std::size_t CountRuns(const crds::Hooks& hooks, std::size_t pods) {
+  return (hooks.pre.size() + hooks.post.size()) * pods;
+}
+
+const crds::Hook& HookOf(const HookRuns& hooks, const HookRun& run) {
   return (IsPre(run) ? hooks.pre : hooks.post).at(static_cast<std::size_t>(run.index));
 }
 
-std::size_t TailLimit(const BackupHooks& hooks) {
+std::size_t TailLimit(const HookRuns& hooks) {
   return std::min(kMostTail, kMostTails / (2 * std::max<std::size_t>(1, hooks.runs.size())));
 }
 
@@ -204,7 +230,7 @@ std::optional<TimePoint> ThawTime(const BackupHooks& hooks) {
   return *hooks.frozen_time + (limit ? *limit : std::chrono::seconds(0));
 }
 
-std::vector<std::size_t> TakeNews(BackupHooks& hooks, const News& news, TimePoint now) {
+std::vector<std::size_t> TakeNews(HookRuns& hooks, const News& news, TimePoint now) {
   std::vector<std::size_t> over;
   for (std::size_t i = 0; i < hooks.runs.size(); ++i) {
     HookRun& run = hooks.runs[i];
@@ -223,11 +249,11 @@ bool IsOver(const HookRun& run) {
   return run.state != RunState::kPending && run.state != RunState::kRunning;
 }
 
-bool IsFrozen(const BackupHooks& hooks) {
+bool IsFrozen(const HookRuns& hooks) {
   return std::ranges::all_of(hooks.runs, [](const auto& r) { return !IsPre(r) || IsOver(r); });
 }
 
-bool IsOver(const BackupHooks& hooks) {
+bool IsOver(const HookRuns& hooks) {
   return std::ranges::all_of(hooks.runs, [](const HookRun& run) { return IsOver(run); });
 }
 
@@ -252,23 +278,57 @@ std::vector<std::size_t> Start(BackupHooks& hooks, TimePoint now, bool abandon,
     }
     if (next) start.push_back(*next);
   }
+  Begin(hooks, start, now);
   const TimePoint second = std::chrono::floor<std::chrono::seconds>(now);
-  for (const std::size_t i : start) {
-    HookRun& run = hooks.runs[i];
-    run.state = RunState::kRunning;
-    if (!run.start_time) run.start_time = second;
-    ++run.attempts;
-    if (IsPre(run) && !hooks.frozen_time) hooks.frozen_time = second;
-  }
+  if (!hooks.frozen_time && AnyPre(hooks, start)) hooks.frozen_time = second;
   if (!hooks.thawed_time && hooks.frozen_time && IsOver(hooks)) hooks.thawed_time = second;
   return start;
 }
 
-std::optional<TimePoint> NextTry(const BackupHooks& hooks) {
+std::optional<TimePoint> NextTry(const HookRuns& hooks) {
   std::optional<TimePoint> next;
   for (const HookRun& run : hooks.runs)
     if (const auto time = TryTime(run); time && (!next || *time < *next)) next = time;
   return next;
+}
+
+bool IsOver(const HookRuns& hooks, HookStage stage) {
+  return std::ranges::all_of(hooks.runs,
+                             [&](const HookRun& run) { return run.stage != stage || IsOver(run); });
+}
+
+const HookRun* FindFailure(const HookRuns& hooks, HookStage stage) {
+  const auto failed = std::ranges::find_if(hooks.runs, [&](const HookRun& run) {
+    return run.stage == stage && run.state == RunState::kFailed &&
+           HookOf(hooks, run).on_error == OnError::kFail;
+  });
+  return failed == hooks.runs.end() ? nullptr : &*failed;
+}
+
+std::vector<std::size_t> StartStage(HookRuns& hooks, HookStage stage, TimePoint now) {
+  std::vector<std::size_t> start;
+  for (const std::string& name : PodsOf(hooks))
+    if (const auto next = Pod(hooks, name).Next(stage, now)) start.push_back(*next);
+  Begin(hooks, start, now);
+  return start;
+}
+
+void SkipStage(HookRuns& hooks, HookStage stage, const std::string& why,
+               const std::function<bool(const std::string& pod)>& applies) {
+  for (const std::string& name : PodsOf(hooks))
+    if (applies(name)) Pod(hooks, name).Skip(stage, why);
+}
+
+bool HasBegun(const HookRuns& hooks, const std::string& pod) {
+  return std::ranges::any_of(hooks.runs, [&](const HookRun& run) {
+    return run.pod == pod && IsPre(run) && run.attempts > 0 && run.state != RunState::kSkipped;
+  });
+}
+
+bool FoundNothing(const Outcome& outcome) {
+  if (outcome.exit_code) return false;
+  if (outcome.container.empty()) return outcome.exit_code.error().code == Code::kNotFound;
+  return outcome.container_id.empty();
 }
 
 }  // namespace holdfast::controllers::hooks

@@ -1,6 +1,6 @@
-// The hooks of one Backup as a state machine in its status: which run in which pod is due, and what
-// came of those that ended. Pure; what is due is run by the Runner, and only once the status that
-// says so is stored:
+// The hooks of one Backup or Restore as a state machine in its status: which run in which pod is
+// due, and what came of those that ended. Pure; what is due is run by the Runner, and only once the
+// status that says so is stored:
 //
 //   Pending --status written--> Running --ended--> Succeeded | Failed
 //   Pending --nothing to thaw, or something before it failed--> Skipped
@@ -34,7 +34,7 @@ inline constexpr std::chrono::minutes kPatience{15};
 
 // One attempt that ended.
 struct Outcome {
-  std::size_t run = 0;  // index in BackupHooks::runs
+  std::size_t run = 0;  // index in HookRuns::runs
   std::string container;
   std::string container_id;
   Result<int> exit_code = 0;
@@ -43,7 +43,7 @@ struct Outcome {
   TimePoint time{};  // of its end
 };
 
-// What the Runner knows of one Backup's runs.
+// What the Runner knows of one object's runs.
 struct News {
   std::vector<Outcome> ended;
   std::set<std::size_t> running;
@@ -52,24 +52,27 @@ struct News {
 // All runs pending, for these pods.
 crds::BackupHooks Resolve(const crds::FreezeHooks& hooks, const std::vector<std::string>& pods);
 
+crds::HookRuns Resolve(const crds::Hooks& hooks, const std::vector<std::string>& pods);
+
 // How many runs that makes.
 std::size_t CountRuns(const crds::FreezeHooks& hooks, std::size_t pods);
+std::size_t CountRuns(const crds::Hooks& hooks, std::size_t pods);
 
-const crds::Hook& HookOf(const crds::BackupHooks& hooks, const crds::HookRun& run);
+const crds::Hook& HookOf(const crds::HookRuns& hooks, const crds::HookRun& run);
 
 // How much of each stream is kept of each run: all of them together fit into one object.
-std::size_t TailLimit(const crds::BackupHooks& hooks);
+std::size_t TailLimit(const crds::HookRuns& hooks);
 
 // When the post hooks are run, come what may; nullopt while nothing is frozen.
 std::optional<TimePoint> ThawTime(const crds::BackupHooks& hooks);
 
 // Enters what ended and what was lost; returns the runs that are over now.
-std::vector<std::size_t> TakeNews(crds::BackupHooks& hooks, const News& news, TimePoint now);
+std::vector<std::size_t> TakeNews(crds::HookRuns& hooks, const News& news, TimePoint now);
 
 // Every pre hook is over, in every pod.
-bool IsFrozen(const crds::BackupHooks& hooks);
+bool IsFrozen(const crds::HookRuns& hooks);
 // Everything is over.
-bool IsOver(const crds::BackupHooks& hooks);
+bool IsOver(const crds::HookRuns& hooks);
 // `run` has ended, well or not, or will not be run.
 bool IsOver(const crds::HookRun& run);
 
@@ -84,6 +87,31 @@ std::vector<std::size_t> Start(crds::BackupHooks& hooks, TimePoint now, bool aba
                                const std::function<bool(const std::string& pod)>& copied);
 
 // When a post hook that could not be run is to be tried again; nullopt when none waits.
-std::optional<TimePoint> NextTry(const crds::BackupHooks& hooks);
+std::optional<TimePoint> NextTry(const crds::HookRuns& hooks);
+
+// --- One stage after the other, with something in between: a Restore's ---
+
+// "pre hook 0 (fsfreeze ...) in pod db-0"
+std::string Describe(const crds::HookRun& run);
+
+// No run of `stage` is left.
+bool IsOver(const crds::HookRuns& hooks, crds::HookStage stage);
+
+// The first of `stage` that failed and may not; nullptr for none.
+const crds::HookRun* FindFailure(const crds::HookRuns& hooks, crds::HookStage stage);
+
+// The runs of `stage` to start now, in each pod one after the other, which become Running.
+std::vector<std::size_t> StartStage(crds::HookRuns& hooks, crds::HookStage stage, TimePoint now);
+
+// What has not begun of `stage` will not be run, in the pods for which `applies`; `why` becomes its
+// message.
+void SkipStage(crds::HookRuns& hooks, crds::HookStage stage, const std::string& why,
+               const std::function<bool(const std::string& pod)>& applies);
+
+// A pre hook has begun in the pod.
+bool HasBegun(const crds::HookRuns& hooks, const std::string& pod);
+
+// Nothing was there that could be spoken to: no such pod, or its container did not run.
+bool FoundNothing(const Outcome& outcome);
 
 }  // namespace holdfast::controllers::hooks

@@ -4,6 +4,7 @@
 
 #include "controllers/audit.h"
 #include "controllers/finalizer.h"
+#include "controllers/hook_work.h"
 #include "controllers/job_client.h"
 #include "controllers/labels.h"
 #include "controllers/reasons.h"
@@ -36,13 +37,15 @@ Result<Requeue> RestoreController::Reconcile(const kube::ObjectKey& key, std::st
   if (!world) return AwaitChange();
   // Nothing has been done about it yet.
   if (world->restore.status.conditions.empty()) TRY_VOID(AuditRequest(*world, stop));
-  const Plan plan = restore::Decide(*world, context_.settings);
+  Plan plan = restore::Decide(*world, context_.settings);
   if (const auto done = Apply(*world, plan, stop); !done) {
     TRY_VOID(ReportRefusal(*world, done.error(), stop));
     return tl::make_unexpected(done.error());
   }
   TRY(const auto written, WriteStatus(context_, world->restore, plan.status, stop));
   if (written) AuditEnd(*world, plan);
+  if (!written) plan.hooks.start.clear();  // it is gone: nothing would remember them
+  CarryOutHooks(*world, plan);
   if (plan.remove_finalizer)
     TRY_VOID(SetFinalizer(context_, world->restore, kScaleBackFinalizer, false, stop));
   Announce(*world, plan);
@@ -135,6 +138,15 @@ void RestoreController::AuditEnd(const World& world, const Plan& plan) {
   Audit("restore.end", "a restore has ended", ReferenceTo(world.restore),
         {{"phase", std::string(crds::NameOf(phase))},
          {"outcome", ready == nullptr ? "" : ready->message}});
+}
+
+void RestoreController::CarryOutHooks(const World& world, const Plan& plan) {
+  const HookWork work = {"restore", ReferenceTo(world.restore), {}};
+  const crds::HookRuns& hooks = plan.status.hooks;
+  for (const std::size_t i : plan.hooks.ended) TellOfHook(context_, work, hooks.runs[i]);
+  context_.hooks.Forget(world.restore.metadata.uid, plan.hooks.stored);
+  for (const std::size_t i : plan.hooks.start)
+    StartHook(context_, work, hooks, i, TimeoutOf(hooks::HookOf(hooks, hooks.runs[i])));
 }
 
 void RestoreController::Announce(const World& world, const Plan& plan) {

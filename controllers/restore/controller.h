@@ -25,6 +25,8 @@ class RestoreController final : public Reconciler {
                           const std::string& claim, std::stop_token stop);
   Result<void> RemoveJob(const JobView& job, std::stop_token stop);
   Result<void> ReportRefusal(const restore::World& world, const Error& error, std::stop_token stop);
+  // Once the status is stored.
+  void CarryOutHooks(const restore::World& world, const restore::Plan& plan);
   void Announce(const restore::World& world, const restore::Plan& plan);
   // The audit trail of a Restore: asked for by whom, ended how.
   Result<void> AuditRequest(const restore::World& world, std::stop_token stop);

@@ -5,6 +5,7 @@
 #include "controllers/reasons.h"
 #include "controllers/restore/draft.h"
 #include "controllers/restore/ending.h"
+#include "controllers/restore/hook_stages.h"
 #include "controllers/restore/in_place.h"
 #include "controllers/restore/lost_claims.h"
 #include "controllers/restore/mover_jobs.h"
@@ -23,8 +24,6 @@ std::string Unserved(const crds::RestoreSpec& spec) {
   if (target.browse) return "spec.target.browse is not served by this version.";
   if (spec.mode == crds::RestoreMode::kFollow)
     return "spec.mode: Follow is not served by this version; use Once.";
-  if (!spec.hooks.pre.empty() || !spec.hooks.post.empty())
-    return "spec.hooks is not served by this version; create the Restore without it.";
   return "";
 }
 
@@ -43,6 +42,7 @@ void WaitForEarlier(Draft& d) {
 }
 
 void ResolveSource(Draft& d) {
+  if (HooksCannotRun(d)) return;
   if (!d.world.earlier.empty()) return WaitForEarlier(d);
   const auto resolution = Resolve(d.world);
   if (!resolution) {
@@ -115,6 +115,9 @@ void Advance(Draft& d) {
   RecordVolumes(d.world, d.plan.status);
   RecordSums(d.world, d.plan.status);
   Foresee(d);
+  TakeHookNews(d);
+  if (FindsTampering(d)) return;
+  RestoreAgain(d);
   if (AllSucceeded(d)) return InPlace(d.restore) ? ScaleUp(d) : Succeed(d);
   if (AnyFailed(d) && NoneAtWork(d)) return FailMovers(d);
   if (d.Late() && NoneAtWork(d))
@@ -122,8 +125,8 @@ void Advance(Draft& d) {
                   "The Restore could not start before its deadline (" + d.restore.spec.deadline +
                       "). " + d.LastWords());
   if (!AnyFailed(d) && MissingMover(d) && !Prepare(d)) return;
-  KeepDown(d);
   RunMovers(d);
+  KeepDown(d);
 }
 
 }  // namespace

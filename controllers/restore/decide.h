@@ -2,11 +2,14 @@
 // of which may be repeated after a crash.
 //
 //   resolve    source -> status.volumes; nothing is touched before this and a Ready repository
+//   pre hooks  in the pods, one after the other in each (hook_stages.h)
 //   remember   finalizer on the Restore, then status.originalReplicas; both before the first
-//   scaling down       scale to 0; wait until no pod may use the claims; make lost claims again
+//              scaling
+//   down       scale to 0; wait until no pod may use the claims and their volumes are detached;
+//              make lost claims again
 //   restore    one Job per claim
-//   up         scale to the remembered size; wait until that many pods are ready; drop the
-//   finalizer
+//   up         scale to the remembered size; wait until that many pods are ready; post hooks;
+//              drop the finalizer
 //
 // A pod of somebody else that mounts a claim is never disturbed: the Restore waits for it, before
 // it scales anything down, up to spec.deadline.
@@ -19,7 +22,8 @@
 // it to the size it had before the first.
 //
 // A StatefulSet that somebody (GitOps, mostly) scales up while its volumes are being written is
-// scaled down again, with an event that says so.
+// scaled down again, with an event that says who it was and how to pause them (fights.h). A volume
+// on which a pod was started meanwhile is restored once more.
 #pragma once
 
 #include <optional>
@@ -42,6 +46,13 @@ struct Announcement {
   friend bool operator==(const Announcement&, const Announcement&) = default;
 };
 
+// Hooks to start, and outcomes to tell of and to let go of, once the status is stored.
+struct HookPlan {
+  std::vector<std::size_t> start;
+  std::vector<std::size_t> ended;
+  std::vector<hooks::Outcome> stored;
+};
+
 // Carried out in the order of the members. An error ends it: what follows would be untrue.
 struct Plan {
   bool add_finalizer = false;
@@ -51,6 +62,7 @@ struct Plan {
   std::vector<JobView> remove;        // with their pods, before they go themselves
   std::vector<JobView> expire;
   crds::RestoreStatus status;
+  HookPlan hooks;
   bool remove_finalizer = false;
   std::vector<Announcement> events;
   Requeue requeue;

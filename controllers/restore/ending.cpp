@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controllers/reasons.h"
+#include "controllers/restore/hook_stages.h"
 #include "controllers/restore/in_place.h"
 #include "controllers/restore/mover_jobs.h"
 #include "controllers/restore/progress.h"
@@ -76,9 +77,25 @@ bool StopMovers(Draft& d) {
   for (const auto& [claim, mover] : d.world.movers)
     if (!mover.job.deleting && !mover.job.Finished()) d.plan.remove.push_back(mover.job);
   const bool gone = NoneAtWork(d);
-  d.plan.status = d.restore.status;
   if (!gone) d.plan.requeue = d.LookAgain();
   return gone;
+}
+
+// Midway. False while movers have still to be stopped.
+bool Abandon(Draft& d) {
+  crds::RestoreStatus& status = d.plan.status;
+  const crds::RestoreStatus before = status;
+  RecordVolumes(d.world, status);
+  const std::string spoiled = HalfWritten(d);
+  const bool whole = AllSucceeded(d) && !status.volumes.empty();
+  status = before;  // it goes with the object
+  if (!whole && !spoiled.empty()) {
+    LeaveDown(d, spoiled);
+    return true;
+  }
+  if (!whole && !StopMovers(d)) return false;
+  ScaleBack(d);
+  return true;
 }
 
 }  // namespace
@@ -126,6 +143,7 @@ void FailMovers(Draft& d) {
 
 // Over for good. Whatever was scaled goes back, or stays, by what may be half written.
 void GiveUp(Draft& d, const char* why, std::string message) {
+  if (!LetGo(d)) return;
   End(d, RestorePhase::kFailed, RunState::kFailed);
   d.plan.scale.reset();
   d.plan.start.clear();
@@ -150,21 +168,19 @@ void GiveUp(Draft& d, const char* why, std::string message) {
   d.Announce(kube::EventType::kWarning, reason::kLeftScaledDown, StaysDown(d, spoiled), true);
 }
 
+void FailUp(Draft& d, const char* why, const std::string& what) {
+  hooks::SkipStage(d.plan.status.hooks, crds::HookStage::kPost, "the StatefulSet did not come up",
+                   [](const std::string&) { return true; });
+  End(d, RestorePhase::kFailed, RunState::kFailed);
+  d.Condemn(why, "The volumes are restored, but " + what);
+}
+
 void Unwind(Draft& d) {
   if (!d.HasFinalizer()) return;
-  if (!IsOver(d.restore) && d.plan.status.original_replicas) {
-    RecordVolumes(d.world, d.plan.status);
-    const std::string spoiled = HalfWritten(d);
-    if (AllSucceeded(d) && !d.plan.status.volumes.empty())
-      ScaleBack(d);
-    else if (!spoiled.empty())
-      LeaveDown(d, spoiled);
-    else if (!StopMovers(d))
-      return;
-    else
-      ScaleBack(d);
+  if (!IsOver(d.restore)) {
+    TakeHookNews(d);
+    if (!LetGo(d) || (d.plan.status.original_replicas && !Abandon(d))) return;
   }
-  d.plan.status = d.restore.status;
   d.plan.remove_finalizer = true;
 }
 

@@ -18,7 +18,10 @@ void End(Draft& d, crds::RestorePhase phase, crds::RunState step);
 void Succeed(Draft& d);
 
 // Over for good. Whatever was scaled goes back, or stays, by what may be half written.
+// Nothing yet while hooks have still to let go; then it is to be asked for again.
 void GiveUp(Draft& d, const char* why, std::string message);
+// The volumes are whole, but `what`.
+void FailUp(Draft& d, const char* why, const std::string& what);
 void FailMovers(Draft& d);
 
 // It is being deleted.

@@ -41,6 +41,12 @@ bool Stuck(Draft& d) {
   return false;
 }
 
+// What somebody did meanwhile (in_place.cpp).
+std::string Remark(Draft& d) {
+  const std::string& message = d.FindStep(kRestoreStep)->message;
+  return message.empty() ? "" : " Meanwhile: " + message;
+}
+
 }  // namespace
 
 void RunMovers(Draft& d) {
@@ -49,7 +55,7 @@ void RunMovers(Draft& d) {
   if (!AnyFailed(d)) StartMovers(d);
   if (!Stuck(d))
     d.Progressing(reason::kRestoring, "Restoring " + Volumes(d.plan.status.volumes.size()) +
-                                          " from " + d.Origin() + "." + Failures(d));
+                                          " from " + d.Origin() + "." + Failures(d) + Remark(d));
   d.plan.requeue = RequeueAt(d.world.now + d.settings.progress_period);
 }
 

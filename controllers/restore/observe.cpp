@@ -6,6 +6,7 @@
 #include "controllers/mover_job.h"
 #include "controllers/repository/import.h"
 #include "controllers/restore/decide.h"
+#include "controllers/restore/draft.h"
 #include "controllers/restore/progress.h"
 #include "controllers/restore/prospect.h"
 #include "controllers/restore/rivals.h"
@@ -21,6 +22,20 @@ Result<std::optional<Json>> GetIfAny(const kube::Api& api, const kube::Resource&
   if (got) return std::move(*got);
   if (IsAbsent(got.error())) return std::nullopt;
   return tl::make_unexpected(std::move(got).error());
+}
+
+// A VolumeAttachment.
+struct AttachmentView {
+  std::string volume;  // the PersistentVolume
+  std::string node;
+  bool attached = false;
+};
+
+Result<AttachmentView> DecodeAttachment(const Json& object) {
+  const Json* attached = Find(object, {"status", "attached"});
+  return AttachmentView{FindString(object, {"spec", "source", "persistentVolumeName"}),
+                        FindString(object, {"spec", "nodeName"}),
+                        attached != nullptr && *attached == true};
 }
 
 class Observer {
@@ -50,7 +65,9 @@ class Observer {
     if (world_.restore.spec.target.populator) return std::move(world_);  // does nothing itself
     LookAtSource();
     LookAtRivals();
+    world_.hook_news = context_.hooks.Look(world_.restore.metadata.uid);
     TRY_VOID(LookAtSet());
+    TRY_VOID(LookAtAutoscalers());
     TRY_VOID(LookAtMovers());
     TRY_VOID(LookAtClaims());
     return std::move(world_);
@@ -88,6 +105,38 @@ class Observer {
     return {};
   }
 
+  bool HasStep(const char* name) const {
+    return std::ranges::any_of(Status().steps,
+                               [&](const crds::RestoreStep& step) { return step.name == name; });
+  }
+  // Somebody scaled it up, or its pods have not gone yet, while it is to stay at 0.
+  bool IsUpTooEarly() const {
+    return world_.set && Status().original_replicas && !HasStep(kScaleUpStep) &&
+           (world_.set->replicas > 0 || world_.set->current_replicas > 0);
+  }
+
+  // What makes it too big a list for each look is asked only when it matters: before the scaling
+  // down, and when somebody has scaled it up.
+  Result<void> LookAtAutoscalers() {
+    const bool before = world_.set && !Status().volumes.empty() && !Status().original_replicas;
+    if (!before && !(IsUpTooEarly() && world_.set->replicas > 0)) return {};
+    auto listed = ListAll<Autoscaler>(context_.api, kube::kHorizontalPodAutoscalers,
+                                      {.ns = Namespace(),
+                                       .label_selector = "",
+                                       .field_selector = "",
+                                       .page_size = 500,
+                                       .not_older_than = ""},
+                                      DecodeAutoscaler, stop_);
+    // Not to be told their names costs a sentence, no more.
+    if (!listed) return {};
+    std::erase_if(*listed, [&](const Autoscaler& autoscaler) {
+      return autoscaler.target_kind != kube::kStatefulSets.kind ||
+             autoscaler.target_name != world_.set->key.name;
+    });
+    world_.autoscalers = *std::move(listed);
+    return {};
+  }
+
   Result<void> LookAtMovers() {
     const std::string ours =
         std::string(kRestoreLabel) + "=" + LabelValue(world_.restore.metadata.name);
@@ -105,7 +154,7 @@ class Observer {
           world_.movers[volume.claim].job = job;
     TRY(auto pods, ListAll<PodView>(context_.api, kube::kPods,
                                     {.ns = Namespace(),
-                                     .label_selector = SomeWait() ? "" : ours,
+                                     .label_selector = SomeWait() || IsUpTooEarly() ? "" : ours,
                                      .field_selector = "",
                                      .page_size = 500,
                                      .not_older_than = ""},
@@ -146,8 +195,36 @@ class Observer {
       ClaimState& state = world_.claims[volume.claim];
       if (!claim) continue;
       TRY(const ClaimView view, DecodeClaim(*claim));
-      state = {.exists = true, .deleting = view.deleting, .block = view.block};
+      state = {.exists = true,
+               .deleting = view.deleting,
+               .block = view.block,
+               .many_nodes = view.many_nodes,
+               .volume = FindString(*claim, {"spec", "volumeName"})};
     }
+    return LookAtAttachments();
+  }
+
+  // Which nodes have the volumes. Only between the last pod and the first mover.
+  Result<void> LookAtAttachments() {
+    if (!world_.set || !Status().original_replicas || world_.set->replicas > 0 || !SomeWait() ||
+        world_.set->current_replicas > 0)
+      return {};
+    const auto listed = ListAll<AttachmentView>(context_.api, kube::kVolumeAttachments,
+                                                {.ns = "",
+                                                 .label_selector = "",
+                                                 .field_selector = "",
+                                                 .page_size = 500,
+                                                 .not_older_than = ""},
+                                                DecodeAttachment, stop_);
+    // Without the right to ask (namespaced installations), Kubernetes alone waits for it.
+    if (!listed) {
+      if (listed.error().code == Code::kDenied) return {};
+      return tl::make_unexpected(listed.error());
+    }
+    for (auto& [name, claim] : world_.claims)
+      for (const AttachmentView& attachment : *listed)
+        if (attachment.attached && attachment.volume == claim.volume)
+          claim.attached_to = attachment.node;
     return {};
   }
 

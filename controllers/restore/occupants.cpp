@@ -10,6 +10,11 @@
 namespace holdfast::controllers::restore {
 namespace {
 
+// After which a hint is due.
+constexpr std::chrono::minutes kSlow{2};
+// Kubernetes detaches by force from a node that has been away for 6 minutes.
+constexpr std::chrono::minutes kDetachPatience{10};
+
 using crds::VolumeRestore;
 
 bool IsWatcher(const PodView& pod) {
@@ -27,12 +32,22 @@ std::string UsedClaim(const Draft& d, const PodView& pod) {
   return "";
 }
 
+// Kubernetes waits for a node that does not answer until somebody says that it is gone.
+std::string NodeAdvice(Draft& d, const std::string& node) {
+  const crds::RestoreStep* step = d.FindStep(kDetachStep);
+  if (node.empty() || step == nullptr || d.world.now < *step->start_time + kSlow) return "";
+  return " That takes long: if node " + node +
+         " is down for good, this lets go of it: kubectl taint nodes " + node +
+         " node.kubernetes.io/out-of-service=nodeshutdown:NoExecute";
+}
+
 void WaitForPod(Draft& d, const PodView& pod, const std::string& claim, bool own) {
   if (d.plan.status.original_replicas)
     d.BeginStep(kDetachStep, "until pod " + pod.key.name + " is gone");
   if (own)
     d.Progressing(reason::kScalingDown, "Waiting until pod " + pod.key.name + " of StatefulSet " +
-                                            d.SetName() + " has stopped.");
+                                            d.SetName() + " has stopped." +
+                                            NodeAdvice(d, pod.node));
   else
     d.Wait(reason::kClaimInUse, "Pod " + pod.key.name + " mounts claim " + claim +
                                     "; the Restore goes on once the pod is gone.");
@@ -42,10 +57,33 @@ void WaitForPod(Draft& d, const PodView& pod, const std::string& claim, bool own
   d.plan.requeue = d.LookAgain();
 }
 
+// A volume that only one node may have, and that one still has: a mover elsewhere would wait for it
+// without a word. Not for ever: attachments that nobody clears away do not keep a mover from
+// running on that node.
+bool Attached(Draft& d) {
+  if (!InPlace(d.restore)) return false;
+  for (const VolumeRestore& volume : d.plan.status.volumes) {
+    const auto claim = d.world.claims.find(volume.claim);
+    if (claim == d.world.claims.end() || claim->second.attached_to.empty() ||
+        claim->second.many_nodes)
+      continue;
+    const std::string& node = claim->second.attached_to;
+    d.BeginStep(kDetachStep, "until volume " + claim->second.volume + " of claim " + volume.claim +
+                                 " is detached from node " + node);
+    if (d.world.now >= *d.FindStep(kDetachStep)->start_time + kDetachPatience) return false;
+    d.Progressing(reason::kScalingDown,
+                  "Waiting until volume " + claim->second.volume + " of claim " + volume.claim +
+                      " is detached from node " + node + "." + NodeAdvice(d, node));
+    d.plan.requeue = d.LookAgain();
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool Detached(Draft& d) {
-  if (NamedUser(d, /*with_own_pods=*/true)) return false;
+  if (NamedUser(d, /*with_own_pods=*/true) || Attached(d)) return false;
   if (InPlace(d.restore)) d.EndStep(kDetachStep);
   return true;
 }

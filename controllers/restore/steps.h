@@ -4,10 +4,13 @@
 namespace holdfast::controllers::restore {
 
 inline constexpr const char* kResolveStep = "Resolve";
+inline constexpr const char* kPreHooksStep = "PreHooks";
 inline constexpr const char* kScaleDownStep = "ScaleDown";
 inline constexpr const char* kDetachStep = "WaitDetached";
 inline constexpr const char* kClaimsStep = "CreateClaims";
 inline constexpr const char* kRestoreStep = "Restore";
 inline constexpr const char* kScaleUpStep = "ScaleUp";  // Skipped: left at 0 replicas
+inline constexpr const char* kReadyStep = "Ready";
+inline constexpr const char* kPostHooksStep = "PostHooks";
 
 }  // namespace holdfast::controllers::restore

@@ -11,8 +11,10 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "controllers/hooks/runs.h"
 #include "controllers/mover_state.h"
 #include "controllers/restore/estimate.h"
+#include "controllers/restore/fights.h"
 #include "controllers/views.h"
 #include "crds/types/backup.h"
 #include "crds/types/backup_policy.h"
@@ -31,8 +33,11 @@ struct Mover {
 // A PersistentVolumeClaim, as far as it matters here.
 struct ClaimState {
   bool exists = false;
-  bool deleting = false;  // waits for its last pod
-  bool block = false;     // volumeMode Block
+  bool deleting = false;      // waits for its last pod
+  bool block = false;         // volumeMode Block
+  bool many_nodes = false;    // may be attached to several
+  std::string volume{};       // the PersistentVolume; empty while unbound
+  std::string attached_to{};  // a node; empty for none, or when that may not be asked
 };
 
 struct World {
@@ -55,10 +60,15 @@ struct World {
   Json set_object;                           // the StatefulSet as it is stored
   std::map<std::string, ClaimState> claims;  // those in status.volumes
   // Pods of the namespace that may use volumes, without our movers. Only while a mover has still to
-  // be started.
+  // be started, and while the StatefulSet has pods although its volumes are being written.
   std::vector<PodView> pods;
+  // HorizontalPodAutoscalers of the StatefulSet; only before it is scaled down, and when somebody
+  // has scaled it up since.
+  std::vector<Autoscaler> autoscalers;
 
   std::map<std::string, Mover> movers;  // by claim
+
+  hooks::News hook_news;
 
   // An older Restore with the same target that is not over; empty for none.
   std::string earlier;

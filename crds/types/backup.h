@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "crds/types/conditions.h"
+#include "crds/types/hook_runs.h"
 #include "crds/types/kinds.h"
 #include "crds/types/meta.h"
 #include "crds/types/parts.h"
@@ -219,66 +220,21 @@ struct BackupCopy {
   friend bool operator==(const BackupCopy&, const BackupCopy&) = default;
 };
 
-enum class HookStage : std::uint8_t { kPre, kPost };
-constexpr auto Names(HookStage) { return std::array<std::string_view, 2>{"Pre", "Post"}; }
-
-// One hook in one pod.
-struct HookRun {
-  HookStage stage = HookStage::kPre;
-  std::int64_t index = 0;  // in BackupHooks' pre or post
-  std::string pod;
-  std::string container;     // once it has been started
-  std::string container_id;  // of the running container: "containerd://..."
-  std::string command;       // the beginning, for people
-  RunState state = RunState::kPending;
-  std::optional<TimePoint> start_time;       // of the first attempt
-  std::optional<TimePoint> completion_time;  // of the last attempt
-  std::optional<std::int64_t> exit_code;     // absent when it is not known
-  std::string stdout_tail;
-  std::string stderr_tail;
-  std::string message;
-  std::int64_t attempts = 0;
-
-  template <typename V>
-  static void Fields(V&& visit) {
-    visit("stage", &HookRun::stage, kRequired);
-    visit("index", &HookRun::index, kRequired);
-    visit("pod", &HookRun::pod, kRequired);
-    visit("container", &HookRun::container);
-    visit("containerID", &HookRun::container_id);
-    visit("command", &HookRun::command);
-    visit("state", &HookRun::state);
-    visit("startTime", &HookRun::start_time);
-    visit("completionTime", &HookRun::completion_time);
-    visit("exitCode", &HookRun::exit_code);
-    visit("stdout", &HookRun::stdout_tail);
-    visit("stderr", &HookRun::stderr_tail);
-    visit("message", &HookRun::message);
-    visit("attempts", &HookRun::attempts, kOmitZero);
-  }
-  friend bool operator==(const HookRun&, const HookRun&) = default;
-};
-
 // The policy's hooks as they were when the run began, so that what was frozen is thawed whatever
-// becomes of the policy; and how each ran.
-struct BackupHooks {
-  std::vector<Hook> pre;
-  std::vector<Hook> post;
+// becomes of the policy.
+struct BackupHooks : HookRuns {
   std::string deadline;
   OnError on_deadline = OnError::kFail;
   std::optional<TimePoint> frozen_time;  // when the first pre hook was about to start
   std::optional<TimePoint> thawed_time;  // when the last post hook had ended
-  std::vector<HookRun> runs;             // by pod: its pre hooks, then its post hooks
 
   template <typename V>
   static void Fields(V&& visit) {
-    visit("pre", &BackupHooks::pre);
-    visit("post", &BackupHooks::post);
+    HookRuns::Fields(visit);
     visit("deadline", &BackupHooks::deadline);
     visit("onDeadline", &BackupHooks::on_deadline);
     visit("frozenTime", &BackupHooks::frozen_time);
     visit("thawedTime", &BackupHooks::thawed_time);
-    visit("runs", &BackupHooks::runs);
   }
   friend bool operator==(const BackupHooks&, const BackupHooks&) = default;
 };

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "crds/types/conditions.h"
+#include "crds/types/hook_runs.h"
 #include "crds/types/kinds.h"
 #include "crds/types/meta.h"
 #include "crds/types/parts.h"
@@ -307,6 +308,7 @@ struct RestoreStatus {
   std::optional<RestoreFollow> follow;
   std::string pod;  // with target.browse: the pod that reads the repository, once it runs
   std::vector<RestoreStep> steps;
+  HookRuns hooks;
   std::vector<VolumeRestore> volumes;
 
   template <typename V>
@@ -332,6 +334,7 @@ struct RestoreStatus {
     visit("follow", &RestoreStatus::follow);
     visit("pod", &RestoreStatus::pod);
     visit("steps", &RestoreStatus::steps);
+    visit("hooks", &RestoreStatus::hooks);
     visit("volumes", &RestoreStatus::volumes);
   }
   friend bool operator==(const RestoreStatus&, const RestoreStatus&) = default;

@@ -93,6 +93,9 @@ const Resource kStatefulSets{"apps", "v1", "statefulsets", "StatefulSet"};
 const Resource kJobs{"batch", "v1", "jobs", "Job"};
 const Resource kEvents{"events.k8s.io", "v1", "events", "Event"};
 const Resource kLeases{"coordination.k8s.io", "v1", "leases", "Lease"};
+const Resource kVolumeAttachments{"storage.k8s.io", "v1", "volumeattachments", "VolumeAttachment"};
+const Resource kHorizontalPodAutoscalers{"autoscaling", "v2", "horizontalpodautoscalers",
+                                         "HorizontalPodAutoscaler"};
 const Resource kStorageClasses{"storage.k8s.io", "v1", "storageclasses", "StorageClass"};
 const Resource kCsiDrivers{"storage.k8s.io", "v1", "csidrivers", "CSIDriver"};
 const Resource kVolumeSnapshots{"snapshot.storage.k8s.io", "v1", "volumesnapshots",

@@ -93,6 +93,8 @@ extern const Resource kStatefulSets;
 extern const Resource kJobs;
 extern const Resource kEvents;
 extern const Resource kLeases;
+extern const Resource kVolumeAttachments;
+extern const Resource kHorizontalPodAutoscalers;
 extern const Resource kStorageClasses;
 extern const Resource kCsiDrivers;
 extern const Resource kVolumeSnapshots;

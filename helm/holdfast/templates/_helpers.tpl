@@ -177,6 +177,10 @@ yes
 - apiGroups: [apps]
   resources: [statefulsets/scale]
   verbs: [get, patch]
+# Who scales a StatefulSet up while it is to stay at 0 is named.
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [list]
 # A lost claim of a StatefulSet is made again before it is restored; copies of a claim are made to be
 # read, and go with the Job that reads them.
 - apiGroups: [""]

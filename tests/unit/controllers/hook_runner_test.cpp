@@ -42,8 +42,7 @@ Json PodJson() {
 
 Task TaskOf(std::size_t run, bool thaws = false) {
   Task task;
-  task.backup = {"shop", "run"};
-  task.backup_uid = "uid";
+  task.owner = {"backup", {"shop", "run"}, "uid"};
   task.run = run;
   task.pod = {"shop", "db-0"};
   task.container = "db";
@@ -64,8 +63,9 @@ class HookRunnerTest : public ::testing::Test {
   void Begin(PlayedExecutor::Play play) {
     executor_.emplace(std::move(play));
     runner_.emplace(api_, *executor_, clock_);
-    runner_->OnEnded([this](const kube::ObjectKey& key) {
-      EXPECT_EQ(key, (kube::ObjectKey{"shop", "run"}));
+    runner_->OnEnded([this](const Owner& owner) {
+      EXPECT_EQ(owner.key, (kube::ObjectKey{"shop", "run"}));
+      EXPECT_EQ(owner.controller, "backup");
       const std::lock_guard lock(mutex_);
       ++ended_;
       changed_.notify_all();
