@@ -13,6 +13,7 @@ inline constexpr const char* kPolicyLabel = "holdfast.dev/policy";
 inline constexpr const char* kScheduleLabel = "holdfast.dev/schedule";
 inline constexpr const char* kBackupLabel = "holdfast.dev/backup";
 inline constexpr const char* kRestoreLabel = "holdfast.dev/restore";
+inline constexpr const char* kFollowerLabel = "holdfast.dev/follower";  // who made a Restore
 inline constexpr const char* kRepositoryLabel = "holdfast.dev/repository";
 inline constexpr const char* kClaimLabel = "holdfast.dev/claim";
 

@@ -177,6 +177,17 @@ inline constexpr const char* kLeftScaledDown = "LeftScaledDown";
 // chart).
 inline constexpr const char* kPopulatorDisabled = "PopulatorDisabled";
 
+// The target of a Restore with mode Follow holds the newest good Backup, or a newer one is on its
+// way.
+inline constexpr const char* kFollowing = "Following";
+// The StatefulSet of a standby has pods, whose data is not overwritten; scale it to 0, or set
+// spec.promote.
+inline constexpr const char* kStandbyRuns = "StandbyRuns";
+// A standby is brought up to the newest Backup, and started.
+inline constexpr const char* kPromoting = "Promoting";
+// The standby was promoted, and nothing is restored into it any more.
+inline constexpr const char* kPromoted = "Promoted";
+
 // --- Claims that are to be filled: events on the claim ---
 
 // A volume is being filled for the claim; the message names the Restore that does it.

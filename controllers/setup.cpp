@@ -261,6 +261,17 @@ void Setup::AddTriggers(Informers& informers) {
     return tells ? Keys{{key.ns, restore->status.repository}} : Keys{};
   });
 
+  // A repository is searched for new Backups as long as somebody follows.
+  add(informers.restores, kRepositories, [&caches](const kube::ObjectKey& key) {
+    const auto restore = caches.restores.Get(key);
+    Keys keys;
+    if (restore == nullptr || restore->spec.mode != crds::RestoreMode::kFollow) return keys;
+    caches.repositories.ForEach([&](const kube::ObjectKey& candidate, const auto& repository) {
+      if (candidate.ns == key.ns && repository->spec.imports) keys.push_back(candidate);
+    });
+    return keys;
+  });
+
   add(informers.repositories, kPolicies, in(caches.policies, index::kRepository));
   const auto by_stateful_set = [&caches](const kube::ObjectKey& key) {
     Keys keys = KeysIn(caches.policies, index::kStatefulSet, kube::ToString(key));

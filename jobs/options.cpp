@@ -241,7 +241,11 @@ Result<engine::Request> FinishSnapshots(Typed& typed) {
   return typed.snapshots;
 }
 
-Result<engine::Request> FinishBackups(Typed& typed) { return typed.backups; }
+Result<engine::Request> FinishBackups(Typed& typed) {
+  TRY(typed.backups.every, ParseDuration(typed.every));
+  TRY(typed.backups.patience, ParseDuration(typed.patience));
+  return typed.backups;
+}
 
 Result<engine::Request> FinishLs(Typed& typed) {
   typed.ls.identity = IdentityOf(typed);
@@ -336,7 +340,8 @@ tl::expected<Options, Ending> ParseOptions(const std::vector<std::string>& argum
   CLI::App app("Backs up and restores volumes in the restic repository format.", "holdfast-mover");
   app.set_version_flag("--version", "holdfast-mover " HOLDFAST_VERSION);
   app.require_subcommand(1);
-  app.footer("Of the gateway there are serve, prune-shared and password besides; see serve --help.");
+  app.footer(
+      "Of the gateway there are serve, prune-shared and password besides; see serve --help.");
   AddVerbs(app, typed);
   if (auto ending = UnknownVerb(app, arguments)) return tl::make_unexpected(*std::move(ending));
   if (auto ending = Parse(app, arguments)) return tl::make_unexpected(*std::move(ending));

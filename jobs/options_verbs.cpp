@@ -272,6 +272,12 @@ void AddLists(CLI::App& app, Typed& typed) {
   backups.add_option("--cluster", typed.backups.filter.cluster, "Only of this cluster");
   backups.add_option("--namespace", typed.backups.filter.ns, "Only of this namespace");
   backups.add_option("--newest", typed.backups.newest, "No more than so many; 0 is all");
+  backups.add_flag("--complete", typed.backups.complete,
+                   "Leave out a last run that is not over, as far as its snapshots tell");
+  backups.add_option("--unlike", typed.backups.unlike,
+                     "Wait until they are others than those of which --json said this \"seen\"");
+  backups.add_option("--every", typed.every, "While waiting, look this often, like 10s");
+  backups.add_option("--patience", typed.patience, "Wait no longer than this, like 6h");
 
   CLI::App& ls = AddVerb(app, typed, "ls", "List the files of a snapshot");
   AddIdentity(ls, typed);

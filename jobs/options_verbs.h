@@ -46,6 +46,7 @@ struct Typed {
   std::string undelete_since;
   engine::WatchOptions watch;
   std::string quiet_period = "10s", max_interval = "5m", since;
+  std::string every = "10s", patience = "6h";
 
   engine::SessionOptions from;  // the second repository of copy and init
   storage::OpenOptions from_storage;

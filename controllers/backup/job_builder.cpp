@@ -32,6 +32,8 @@ std::vector<std::string> TagsOf(const World& world, const crds::VolumeBackup& vo
   if (!volume.pod.empty()) tags.push_back("pod=" + volume.pod);
   if (const crds::Dump* dump = FindDump(world.policy->spec, volume.claim))
     tags.push_back("dump=" + dump->name);
+  // By it whoever reads the repository alone knows when all are there.
+  tags.push_back("volumes=" + std::to_string(world.backup.status.volumes.size()));
   return tags;
 }
 

@@ -236,6 +236,7 @@ class Observer {
                              restore->status.start_time && set.replicas == 0;
       // Pending ones have touched nothing yet, and may wait for a backup that is under way.
       const bool writing = restore->status.phase != crds::RestorePhase::kPending &&
+                           restore->status.phase != crds::RestorePhase::kFollowing &&
                            restore->status.phase != crds::RestorePhase::kSucceeded &&
                            restore->status.phase != crds::RestorePhase::kFailed;
       if (writing || left_down) observed_.world.restoring = key.name;

@@ -189,6 +189,25 @@ const RepositoryMetric kRepositories[] = {
      [](const RepositoryRow& row, TimePoint) -> Value { return static_cast<double>(row.slots); }},
 };
 
+struct FollowerMetric {
+  Metric metric;
+  Value (*value)(const FollowerRow& follower, TimePoint now);
+};
+
+const FollowerMetric kFollowers[] = {
+    {{"holdfast_restore_follow_lag_seconds",
+      "For how long a good Backup has been there that the standby does not hold; 0 when it holds "
+      "all."},
+     [](const FollowerRow& row, TimePoint now) -> Value {
+       return Since(row.behind_since, now).value_or(0);
+     }},
+    {{"holdfast_restore_follow_recovery_point_age_seconds",
+      "How long ago the Backup that the standby holds was started."},
+     [](const FollowerRow& row, TimePoint now) { return Since(row.recovery_point, now); }},
+    {{"holdfast_restore_follow_restored", "Backups that have been restored into the standby."},
+     [](const FollowerRow& row, TimePoint) { return Count(row.restored); }},
+};
+
 // Metrics of an object with one label more.
 struct LabelledPolicyMetric {
   Metric metric;
@@ -316,6 +335,17 @@ std::vector<Family> AllFamilies() {
                      AddRows(scene.repositories, "repository", samples,
                              [&](const RepositoryRow& row) { return one.value(row, scene.now); });
                    }});
+  for (const auto& one : kFollowers)
+    all.push_back({one.metric, [&one](const Scene& scene, Samples& samples) {
+                     AddRows(scene.followers, "restore", samples,
+                             [&](const FollowerRow& row) { return one.value(row, scene.now); });
+                   }});
+  all.push_back({{"holdfast_restore_follow_ready",
+                  "Whether the condition Ready is True; the label has its reason."},
+                 [](const Scene& scene, Samples& samples) {
+                   AddRows(scene.followers, "restore", "reason", samples,
+                           [](const FollowerRow& row) { return Is(row.ready); });
+                 }});
   for (const auto& one : kLabelledRepositories)
     all.push_back({one.metric, [&one](const Scene& scene, Samples& samples) {
                      AddRows(scene.repositories, "repository", one.label, samples, one.value);

@@ -108,9 +108,7 @@ class Walk {
     Policies();
     Repositories();
     Backups();
-    caches_.restores.ForEach([&](const ObjectKey& key, const auto& restore) {
-      ++scene_.restores[{{key.ns, ""}, NameOf(restore->status.phase)}];
-    });
+    Restores();
     Movers();
     return std::move(scene_);
   }
@@ -186,6 +184,42 @@ class Walk {
     if (repository == nullptr) return;
     KeepLater(repository->last, ended);
     if (good) KeepLater(repository->last_success, ended);
+  }
+
+  void Restores() {
+    std::vector<std::pair<std::string, FollowerRow>> followers;
+    caches_.restores.ForEach([&](const ObjectKey& key, const auto& restore) {
+      ++scene_.restores[{{key.ns, ""}, NameOf(restore->status.phase)}];
+      if (restore->spec.mode == crds::RestoreMode::kFollow && !restore->status.completion_time)
+        followers.emplace_back(restore->spec.source.policy, FollowerOf(key, *restore));
+    });
+    for (auto& [policy, row] : followers) {
+      row.behind_since = BehindSince(row, policy);
+      scene_.followers.push_back(std::move(row));
+    }
+  }
+
+  static FollowerRow FollowerOf(const ObjectKey& key, const crds::Restore& restore) {
+    FollowerRow row;
+    row.key = key;
+    row.ready = ReadinessOf(restore.status.conditions);
+    if (restore.status.follow) {
+      row.recovery_point = restore.status.follow->recovery_point;
+      row.restored = restore.status.follow->restored;
+    }
+    return row;
+  }
+
+  Time BehindSince(const FollowerRow& row, const std::string& policy) const {
+    Time since;
+    for (const auto& [key, backup] :
+         caches_.backups.Find(index::kPolicy, row.key.ns + "/" + policy)) {
+      const crds::BackupStatus& status = backup->status;
+      if (status.phase != crds::BackupPhase::kSucceeded || !status.completion_time) continue;
+      if (row.recovery_point && status.start_time <= row.recovery_point) continue;
+      if (!since || status.completion_time < since) since = status.completion_time;
+    }
+    return since;
   }
 
   void Movers() {

@@ -92,6 +92,15 @@ struct RepositoryRow {
   Time unanswered;  // the longest
 };
 
+// A Restore with mode Follow that is not over.
+struct FollowerRow {
+  ObjectKey key;
+  std::optional<Readiness> ready;
+  Time recovery_point;
+  Time behind_since;  // when the first good Backup ended that it has not; nullopt: it has all
+  Number restored;
+};
+
 // Objects counted by a word: Backups that have not begun by why, runs of a namespace by phase.
 using Counts = std::map<std::pair<ObjectKey, std::string>, int>;
 
@@ -99,6 +108,7 @@ struct Scene {
   TimePoint now{};
   std::vector<PolicyRow> policies;
   std::vector<RepositoryRow> repositories;
+  std::vector<FollowerRow> followers;
   Counts waiting_by_policy;
   Counts waiting_by_repository;
   Counts backups;  // the key has a namespace only

@@ -99,8 +99,7 @@ Result<void> RepositoryController::Apply(const World& world, Plan& plan, std::st
     TRY_VOID(EnsureJob(context_, job, stop));
   }
   if (plan.start_import) {
-    TRY(const Json job,
-        repository::BuildImportJob(world.repository, *plan.start_import, context_.settings));
+    TRY(const Json job, repository::BuildImportJob(world, plan, context_.settings));
     TRY_VOID(EnsureJob(context_, job, stop));
   }
   if (plan.read_import) TRY_VOID(Import(world, plan, stop));
@@ -199,11 +198,19 @@ Result<void> RepositoryController::Import(const World& world, Plan& plan, std::s
     repository::NoteUnreadable(world, context_.settings, log.error(), plan);
     return {};
   }
-  repository::KnownBackups known;
+  std::vector<crds::Backup> backups;
   context_.caches.backups.ForEach([&](const kube::ObjectKey& key, const auto& backup) {
-    if (key.ns == owner.namespace_) known.Add(*backup);
+    if (key.ns == owner.namespace_) backups.push_back(*backup);
   });
   const auto listed = protocol::BackupRecordsIn(*log);
+  const auto gone = repository::NoLongerThere(listed, world, plan, backups, context_.settings);
+  std::erase_if(backups, [&](const crds::Backup& backup) {
+    return std::ranges::any_of(
+        gone, [&](const crds::Backup& other) { return other.metadata.uid == backup.metadata.uid; });
+  });
+  TRY_VOID(Remove(gone, stop));
+  repository::KnownBackups known;
+  for (const crds::Backup& backup : backups) known.Add(backup);
   auto missing = repository::BackupsToImport(listed, world.repository, known, context_.settings);
   const std::size_t left = missing.size() - std::min(missing.size(), kImportsAtOnce);
   missing.resize(missing.size() - left);
@@ -216,6 +223,16 @@ Result<void> RepositoryController::Import(const World& world, Plan& plan, std::s
     if (!made && !there) return tl::make_unexpected(made.error());
   }
   repository::NoteImported(world, listed, left, plan);
+  return {};
+}
+
+Result<void> RepositoryController::Remove(const std::vector<crds::Backup>& backups,
+                                          std::stop_token stop) {
+  for (const crds::Backup& backup : backups) {
+    const auto removed = context_.api.Delete(ResourceOf<crds::Backup>(), KeyOf(backup.metadata),
+                                             {.uid = backup.metadata.uid}, stop);
+    if (!removed && !IsAbsent(removed.error())) return removed;
+  }
   return {};
 }
 

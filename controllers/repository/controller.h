@@ -31,6 +31,7 @@ class RepositoryController final : public Reconciler {
   Result<void> Apply(const repository::World& world, repository::Plan& plan, std::stop_token stop);
   // Makes Backups of what plan.read_import lists, and says in the plan how far that is.
   Result<void> Import(const repository::World& world, repository::Plan& plan, std::stop_token stop);
+  Result<void> Remove(const std::vector<crds::Backup>& backups, std::stop_token stop);
   // Chooses the volume, and writes down in the plan's status what is to be made.
   Result<void> BeginDrill(const repository::World& world, repository::Plan& plan);
   Result<Json> ClaimOf(const crds::RepositoryDrill& drill, const std::string& ns,

@@ -61,7 +61,11 @@ struct World {
   std::optional<crds::Restore> drill;                  // of status.last_drill, while that runs
   std::optional<crds::BackupRepository> definition;    // spec.shared, when it exists
   std::optional<std::int64_t> restore_rate;  // of the last Restores from it; nullopt for none
-  std::int64_t waiting = 0;                  // Backups that say that they wait for a slot
+  // Of the namespace's Restores with mode Follow: whether one is not over, and those that are to be
+  // promoted (Promotions).
+  bool followed = false;
+  std::string promotions;
+  std::int64_t waiting = 0;  // Backups that say that they wait for a slot
   // When that number was last told in the status, as far as is known.
   std::optional<TimePoint> waiting_told;
 };
@@ -95,6 +99,7 @@ struct Plan {
   std::optional<ProbeStart> start;
   std::optional<ChoreStart> chore;
   std::optional<std::string> start_import;  // the Job's name
+  std::string import_unlike;                // what it waits for something else than; empty for none
   // Its log lists the Backups to make; status.lastImport is then to be completed (import.h).
   std::optional<MoverRun> read_import;
   std::optional<std::string> begin_drill;  // its Restore's name; the volume is to be chosen

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "controllers/backup/imported.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
@@ -14,18 +15,43 @@ using crds::RepositoryRun;
 using crds::RunState;
 
 constexpr std::size_t kHashDigits = 8;
+constexpr std::size_t kSeenDigits = 6;
 constexpr std::size_t kShortId = 8;
 constexpr std::size_t kMaxName = 253;
 constexpr int kRetries = 3;
 // Snapshots are small, but each is an object of its own: ten thousand take minutes.
 constexpr std::chrono::hours kDeadline{1};
+// After so long without news the Job that waits for them is made anew, as nodes and Secrets change.
+constexpr std::chrono::hours kPatience{6};
 
 // The same for the same wish, so that an operator that was killed finds the Job again.
-std::string ImportJobName(const crds::BackupRepository& repository) {
+std::string WishOf(const crds::BackupRepository& repository, const std::string& promotions) {
   const crds::ImportSpec& wish = *repository.spec.imports;
   const std::string text = repository.metadata.uid + "/" + wish.cluster + "/" + wish.namespace_ +
                            "/" + std::to_string(wish.newest) + "/" + wish.trigger;
-  return JobName(repository.metadata.name, "import-" + ShortHash(text, kHashDigits));
+  return ShortHash(promotions.empty() ? text : text + "/" + promotions, kHashDigits);
+}
+
+// The Job that lists at once; and the one that waits until the list is another than `seen`.
+std::string ImportJobName(const crds::BackupRepository& repository, const std::string& wish) {
+  return JobName(repository.metadata.name, "import-" + wish);
+}
+std::string WaitingJobName(const crds::BackupRepository& repository, const std::string& wish,
+                           const std::string& seen) {
+  return JobName(repository.metadata.name, "import-" + wish + "-" + ShortHash(seen, kSeenDigits));
+}
+
+// status.importSeen is "<wish>-<digest>". The digest, when it is of this wish; empty for none.
+std::string SeenOf(const crds::BackupRepositoryStatus& status, const std::string& wish) {
+  const std::string prefix = wish + "-";
+  return status.import_seen.starts_with(prefix) ? status.import_seen.substr(prefix.size()) : "";
+}
+
+bool IsDone(const crds::BackupRepository& repository, const crds::BackupRepositoryStatus& status,
+            const std::string& wish) {
+  const auto& last = status.last_import;
+  return last && last->state == RunState::kSucceeded &&
+         (!SeenOf(status, wish).empty() || last->job == ImportJobName(repository, wish));
 }
 
 const MoverRun* FindRun(const World& world, const std::string& name) {
@@ -66,28 +92,41 @@ class Import {
       : world_(world), settings_(settings), plan_(plan) {}
 
   void Decide() {
-    if (!world_.repository.spec.imports) {
+    const crds::BackupRepository& repository = world_.repository;
+    if (!repository.spec.imports) {
       plan_.status.last_import.reset();
+      plan_.status.import_seen.clear();
       RemoveAllBut("");
       return;
     }
-    name_ = ImportJobName(world_.repository);
-    const bool done = Last() != nullptr && Last()->state == RunState::kSucceeded;
-    RemoveAllBut(done ? "" : name_);
-    if (done) return;
-    const MoverRun* run = FindRun(world_, name_);
-    if (run == nullptr)
-      Start();
-    else if (ListedAnything(*run))
-      plan_.read_import = *run;
-    else if (run->state.phase == MoverPhase::kFailed)
-      TryAgainLater(*run);
-    else
-      Note(RunState::kRunning, run->state.message);
+    const std::string wish = WishOf(repository, world_.promotions);
+    seen_ = SeenOf(plan_.status, wish);
+    name_ =
+        seen_.empty() ? ImportJobName(repository, wish) : WaitingJobName(repository, wish, seen_);
+    const bool needed = world_.followed || !IsDone(repository, plan_.status, wish);
+    RemoveAllBut(needed ? name_ : "");
+    if (needed) Go(FindRun(world_, name_));
   }
 
  private:
-  // status.lastImport, when it is of this wish.
+  void Go(const MoverRun* run) {
+    if (run == nullptr) return Start();
+    if (ListedAnything(*run)) {
+      if (IsNews(*run))
+        plan_.read_import = *run;
+      else if (!run->job.deleting)
+        plan_.remove.push_back(run->job);
+      return;
+    }
+    if (run->state.phase == MoverPhase::kFailed) return TryAgainLater(*run);
+    if (seen_.empty()) Note(RunState::kRunning, run->state.message);
+  }
+
+  bool IsNews(const MoverRun& run) const {
+    return seen_.empty() || !run.state.result || run.state.result->seen != seen_;
+  }
+
+  // status.lastImport, when it is of this Job.
   const RepositoryRun* Last() const {
     const auto& last = plan_.status.last_import;
     return last && last->job == name_ ? &*last : nullptr;
@@ -107,7 +146,8 @@ class Import {
   void Start() {
     if (!crds::IsTrue(plan_.status.conditions, crds::kReady) || plan_.start) return;
     plan_.start_import = name_;
-    Note(RunState::kRunning, "");
+    plan_.import_unlike = seen_;
+    if (seen_.empty()) Note(RunState::kRunning, "");
   }
 
   void TryAgainLater(const MoverRun& run) {
@@ -117,12 +157,15 @@ class Import {
       plan_.requeue = Sooner(plan_.requeue, RequeueAt(next));
     else if (!run.job.deleting)
       plan_.remove.push_back(run.job);
+    // One that waited may have missed something: list all.
+    if (world_.now >= next) plan_.status.import_seen.clear();
   }
 
   const World& world_;
   const Settings& settings_;
   Plan& plan_;
-  std::string name_;
+  std::string name_;  // of the Job that is needed
+  std::string seen_;  // what it waits for something else than; empty: it lists at once
 };
 
 void SetRun(const World& world, const MoverRun& run, RunState state, std::string message,
@@ -171,6 +214,20 @@ crds::BackupImport ImportOf(const protocol::BackupRecord& record,
   return import;
 }
 
+// Whether it came by what spec.import asks for now.
+bool IsOfWish(const crds::BackupImport& import, const crds::BackupRepository& repository,
+              const Settings& settings) {
+  const auto or_ours = [](const std::string& name, const std::string& ours) {
+    return name.empty() ? ours : name;
+  };
+  const crds::ImportSpec& wish = *repository.spec.imports;
+  const std::string& ns = repository.metadata.namespace_;
+  return import.repository == repository.metadata.name &&
+         or_ours(import.cluster, settings.cluster_name) ==
+             or_ours(wish.cluster, settings.cluster_name) &&
+         or_ours(import.namespace_, ns) == or_ours(wish.namespace_, ns);
+}
+
 std::string NameFor(const protocol::BackupRecord& record, const std::set<std::string>& taken) {
   if (IsObjectName(record.name) && !taken.contains(record.name)) return record.name;
   const std::string suffix = "-" + record.volumes.front().snapshot.substr(0, kShortId);
@@ -200,7 +257,12 @@ crds::Backup NewBackup(const protocol::BackupRecord& record,
 void NoteImported(const World& world, const std::vector<protocol::BackupRecord>& listed,
                   std::size_t left, Plan& plan) {
   const MoverRun& run = *plan.read_import;
-  if (left == 0) return SetRun(world, run, RunState::kSucceeded, Outcome(run, listed), plan);
+  if (left == 0) {
+    const std::string seen = run.state.result ? run.state.result->seen : "";
+    plan.status.import_seen =
+        seen.empty() ? "" : WishOf(world.repository, world.promotions) + "-" + seen;
+    return SetRun(world, run, RunState::kSucceeded, Outcome(run, listed), plan);
+  }
   SetRun(world, run, RunState::kRunning, Plural(left, "Backup") + " still to be made", plan);
   plan.requeue = RequeueAt(world.now);
 }
@@ -216,23 +278,44 @@ void DecideImport(const World& world, const Settings& settings, Plan& plan) {
   Import(world, settings, plan).Decide();
 }
 
-bool IsImported(const crds::BackupRepository& repository) {
-  const auto& last = repository.status.last_import;
+bool IsImported(const crds::BackupRepository& repository, const std::string& promotions) {
   return !repository.spec.imports ||
-         (last && last->state == RunState::kSucceeded && last->job == ImportJobName(repository));
+         IsDone(repository, repository.status, WishOf(repository, promotions));
 }
 
-Result<Json> BuildImportJob(const crds::BackupRepository& repository, const std::string& name,
-                            const Settings& settings) {
+bool ImportFailed(const crds::BackupRepository& repository, const std::string& promotions) {
+  const auto& last = repository.status.last_import;
+  return repository.spec.imports && last && last->state == RunState::kFailed &&
+         last->job == ImportJobName(repository, WishOf(repository, promotions));
+}
+
+std::string Promotions(const Caches& caches, const std::string& ns, const std::string& also) {
+  std::set<std::string> uids;
+  if (!also.empty()) uids.insert(also);
+  caches.restores.ForEach([&](const kube::ObjectKey& key, const auto& restore) {
+    if (key.ns == ns && restore->spec.mode == crds::RestoreMode::kFollow && restore->spec.promote)
+      uids.insert(restore->metadata.uid);
+  });
+  std::string text;
+  for (const std::string& uid : uids) text += uid + " ";
+  return text;
+}
+
+Result<Json> BuildImportJob(const World& world, const Plan& plan, const Settings& settings) {
+  const crds::BackupRepository& repository = world.repository;
   const crds::ImportSpec& wish = *repository.spec.imports;
   protocol::BackupsArgs args;
   args.repository = RepositoryArgsFor(repository, settings);
   args.cluster = wish.cluster.empty() ? settings.cluster_name : wish.cluster;
   args.ns = wish.namespace_.empty() ? repository.metadata.namespace_ : wish.namespace_;
   args.newest = static_cast<std::uint64_t>(wish.newest);
+  args.complete = world.followed;
+  args.unlike = plan.import_unlike;
+  TRY(args.every, ParseDuration(wish.every));
+  args.patience = kPatience;
 
   MoverJob job;
-  job.key = {repository.metadata.namespace_, name};
+  job.key = {repository.metadata.namespace_, *plan.start_import};
   job.owner_api_version = crds::kApiVersion;
   job.owner_kind = crds::InfoOf<crds::BackupRepository>().kind;
   job.owner_name = repository.metadata.name;
@@ -242,7 +325,7 @@ Result<Json> BuildImportJob(const crds::BackupRepository& repository, const std:
   job.repository = &repository;
   job.mover = repository.spec.mover;
   job.retries = kRetries;
-  job.deadline = kDeadline;
+  job.deadline = args.unlike.empty() ? kDeadline : kPatience + kDeadline;
   return BuildMoverJob(job, settings);
 }
 
@@ -269,6 +352,34 @@ std::vector<crds::Backup> BackupsToImport(const std::vector<protocol::BackupReco
     backups.push_back(NewBackup(record, repository, name, settings));
   }
   return backups;
+}
+
+std::vector<crds::Backup> NoLongerThere(const std::vector<protocol::BackupRecord>& records,
+                                        const World& world, const Plan& plan,
+                                        const std::vector<crds::Backup>& backups,
+                                        const Settings& settings) {
+  const crds::BackupRepository& repository = world.repository;
+  const MoverState& state = plan.read_import->state;
+  std::set<std::set<std::string, std::less<>>> there;
+  std::size_t snapshots = 0;
+  for (const protocol::BackupRecord& record : records) {
+    std::set<std::string, std::less<>> ids;
+    for (const protocol::RecordedVolume& volume : record.volumes) ids.insert(volume.snapshot);
+    snapshots += record.volumes.size();
+    there.insert(std::move(ids));
+  }
+  std::vector<crds::Backup> gone;
+  const bool whole =
+      state.phase == MoverPhase::kSucceeded && state.result && state.result->snapshots == snapshots;
+  if (!world.followed || !whole) return gone;
+  for (const crds::Backup& backup : backups) {
+    if (!backup::IsForeign(backup) || !IsOfWish(*backup.spec.imported, repository, settings))
+      continue;
+    KnownBackups known;
+    known.Add(backup);
+    if (!there.contains(known.snapshots)) gone.push_back(backup);
+  }
+  return gone;
 }
 
 }  // namespace holdfast::controllers::repository

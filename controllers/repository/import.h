@@ -1,11 +1,17 @@
 // Snapshots of Holdfast's that a repository holds and this cluster does not know become Backups
 // (spec.import), so that they can be restored by name, policy or time. Pure.
 //
-// A Job lists them once for each value of spec.import (jobs/protocol/backup_record.h); the operator
-// makes an object of each, which then says all that there is to say (spec.import of the Backup).
+// A Job lists them once for each wish: each value of spec.import, and each promotion of a standby,
+// which is to have all there is (jobs/protocol/backup_record.h). The operator makes an object of
+// each, which then says all that there is to say (spec.import of the Backup).
 // The Job stays until all are made: whoever leads next reads the list again, and goes on with what
 // is missing. Snapshots that a Backup of the namespace names already are left alone, and so are
 // those that others made.
+//
+// While a Restore of the namespace follows, another Job waits for what is new: it ends once the
+// list is another than status.importSeen, is read, and the next one waits. Nothing is written
+// meanwhile. Backups of another cluster or namespace of which the repository has the snapshots no
+// longer go then, so that there is no end of objects only.
 #pragma once
 
 #include <set>
@@ -13,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "controllers/context.h"
 #include "controllers/repository/decide.h"
 #include "crds/types/backup.h"
 #include "jobs/protocol/backup_record.h"
@@ -30,11 +37,19 @@ void NoteImported(const World& world, const std::vector<protocol::BackupRecord>&
 // The log could not be read. Where it is gone for good, the Job goes too and is made anew.
 void NoteUnreadable(const World& world, const Settings& settings, const Error& error, Plan& plan);
 
-// Whether all that spec.import asks for is there.
-bool IsImported(const crds::BackupRepository& repository);
+// Whether all that spec.import asks for is there, and what was there when these were asked for.
+bool IsImported(const crds::BackupRepository& repository, const std::string& promotions);
 
-Result<Json> BuildImportJob(const crds::BackupRepository& repository, const std::string& name,
-                            const Settings& settings);
+// The Restores of a namespace that follow and are to be promoted, or have been: a change means that
+// one wants to know all there is.
+// `also` is the uid of one that is known to be, though the cache may not show it yet; or empty.
+std::string Promotions(const Caches& caches, const std::string& ns, const std::string& also = "");
+
+// Whether that could not be found out, and is tried again later.
+bool ImportFailed(const crds::BackupRepository& repository, const std::string& promotions);
+
+// plan.start_import is set.
+Result<Json> BuildImportJob(const World& world, const Plan& plan, const Settings& settings);
 
 // What a namespace has already.
 struct KnownBackups {
@@ -50,5 +65,13 @@ struct KnownBackups {
 std::vector<crds::Backup> BackupsToImport(const std::vector<protocol::BackupRecord>& records,
                                           const crds::BackupRepository& repository,
                                           const KnownBackups& known, const Settings& settings);
+
+// Of the Backups of the namespace, those imported from elsewhere that are not, with just these
+// snapshots, among the records: the repository has them no longer, or not as they were found. None
+// unless the list is whole and nobody's Backups but the wish's are in question.
+std::vector<crds::Backup> NoLongerThere(const std::vector<protocol::BackupRecord>& records,
+                                        const World& world, const Plan& plan,
+                                        const std::vector<crds::Backup>& backups,
+                                        const Settings& settings);
 
 }  // namespace holdfast::controllers::repository

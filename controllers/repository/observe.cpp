@@ -113,6 +113,16 @@ std::optional<crds::Restore> DrillOf(const Context& context,
   return unknown;
 }
 
+bool IsFollowed(const Caches& caches, const std::string& ns) {
+  bool followed = false;
+  caches.restores.ForEach([&](const kube::ObjectKey& key, const auto& restore) {
+    if (key.ns == ns && restore->spec.mode == crds::RestoreMode::kFollow &&
+        !restore->metadata.deletion_timestamp && !restore->status.completion_time)
+      followed = true;
+  });
+  return followed;
+}
+
 bool GoesInto(const crds::BackupPolicy& policy, const std::string& repository) {
   return policy.spec.repository == repository ||
          std::ranges::find(policy.spec.copy_to, repository) != policy.spec.copy_to.end();
@@ -152,6 +162,10 @@ World Observe(const Context& context, MoverWatch& movers, crds::BackupRepository
     if (const auto found = context.caches.repositories.Get({shared->namespace_, shared->name}))
       world.definition = *found;
   const kube::ObjectKey key = KeyOf(world.repository.metadata);
+  if (world.repository.spec.imports) {
+    world.followed = IsFollowed(context.caches, key.ns);
+    world.promotions = Promotions(context.caches, key.ns);
+  }
   world.drill = DrillOf(context, world.repository, stop);
   world.restore_rate = restore::MeasuredRate(restore::RestoresFrom(context.caches, key));
   world.waiting = CountWaiting(context.caches, key);

@@ -33,6 +33,9 @@ bool IsDevice(const World& world, const Plan& plan, const std::string& claim) {
 }  // namespace
 
 Result<Requeue> RestoreController::Reconcile(const kube::ObjectKey& key, std::stop_token stop) {
+  const auto cached = context_.caches.restores.Get(key);
+  if (cached != nullptr && cached->spec.mode == crds::RestoreMode::kFollow)
+    return Follow(key, stop);
   TRY(const std::optional<World> world, restore::Observe(context_, key, stop));
   if (!world) return AwaitChange();
   // Nothing has been done about it yet.

@@ -4,6 +4,7 @@
 #include "controllers/context.h"
 #include "controllers/reconciler.h"
 #include "controllers/restore/decide.h"
+#include "controllers/restore/follow.h"
 
 namespace holdfast::controllers {
 
@@ -18,6 +19,11 @@ class RestoreController final : public Reconciler {
   Result<Requeue> Reconcile(const kube::ObjectKey& key, std::stop_token stop) override;
 
  private:
+  // A Restore with mode Follow (follow.h).
+  Result<Requeue> Follow(const kube::ObjectKey& key, std::stop_token stop);
+  Result<void> ApplyFollow(const restore::FollowWorld& world, const restore::FollowPlan& plan,
+                           std::stop_token stop);
+
   Result<void> Apply(const restore::World& world, const restore::Plan& plan, std::stop_token stop);
   Result<void> CreateClaim(const Json& claim, std::stop_token stop);
   Result<void> Scale(const restore::World& world, std::int64_t replicas, std::stop_token stop);

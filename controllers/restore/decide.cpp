@@ -22,8 +22,6 @@ constexpr std::chrono::hours kDefaultDeadline{24};
 std::string Unserved(const crds::RestoreSpec& spec) {
   const crds::RestoreTarget& target = spec.target;
   if (target.browse) return "spec.target.browse is not served by this version.";
-  if (spec.mode == crds::RestoreMode::kFollow)
-    return "spec.mode: Follow is not served by this version; use Once.";
   return "";
 }
 

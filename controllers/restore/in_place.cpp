@@ -5,6 +5,7 @@
 #include "controllers/reasons.h"
 #include "controllers/restore/claims.h"
 #include "controllers/restore/ending.h"
+#include "controllers/restore/follow.h"
 #include "controllers/restore/hook_stages.h"
 #include "controllers/restore/occupants.h"
 
@@ -113,7 +114,8 @@ void AwaitReady(Draft& d, std::int64_t wanted) {
 std::int64_t SizeToHave(const Draft& d) {
   if (d.plan.status.original_replicas) return *d.plan.status.original_replicas;
   const std::int64_t now = d.world.set->replicas;
-  return now == 0 ? d.world.left_behind.value_or(0) : now;
+  if (now != 0) return now;
+  return IsOfFollower(d.restore) ? 0 : d.world.left_behind.value_or(0);
 }
 
 bool PrepareSet(Draft& d) {
@@ -129,6 +131,13 @@ bool PrepareSet(Draft& d) {
             "StatefulSet " + d.SetName() +
                 " would delete its claims when it is scaled down. Set "
                 "spec.persistentVolumeClaimRetentionPolicy.whenScaled to Retain for the restore.");
+    return false;
+  }
+  if (IsOfFollower(d.restore) && d.world.set->replicas > 0) {
+    GiveUp(d, reason::kStandbyRuns,
+           "StatefulSet " + d.SetName() +
+               " was started, and data under running pods is not overwritten by a Restore that "
+               "follows.");
     return false;
   }
   if (PreHooksDone(d)) Remember(d);

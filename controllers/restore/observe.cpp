@@ -246,8 +246,9 @@ void SeeSource(const Caches& caches, World& world) {
   if (const auto found = caches.policies.Get(policy)) world.policy = *found;
   for (const auto& [key, backup] : caches.backups.Find(index::kPolicy, kube::ToString(policy)))
     world.backups.push_back(*backup);
+  const std::string promotions = repository::Promotions(caches, ns);
   caches.repositories.ForEach([&](const kube::ObjectKey& key, const auto& found) {
-    if (key.ns == ns && !repository::IsImported(*found)) world.importing = key.name;
+    if (key.ns == ns && !repository::IsImported(*found, promotions)) world.importing = key.name;
   });
 }
 

@@ -36,8 +36,8 @@ bool Older(const crds::Restore& a, const crds::Restore& b) {
 std::string EarlierRestore(const crds::Restore& restore, const std::vector<crds::Restore>& others) {
   const crds::Restore* first = nullptr;
   for (const crds::Restore& other : others)
-    if (!IsOver(other) && Older(other, restore) && SameTarget(other, restore) &&
-        (first == nullptr || Older(other, *first)))
+    if (!IsOver(other) && other.spec.mode == restore.spec.mode && Older(other, restore) &&
+        SameTarget(other, restore) && (first == nullptr || Older(other, *first)))
       first = &other;
   return first == nullptr ? "" : first->metadata.name;
 }

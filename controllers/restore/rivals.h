@@ -11,7 +11,8 @@ namespace holdfast::controllers::restore {
 
 // The name of the oldest Restore that is not over, is older than `restore` and has the StatefulSet
 // or a claim in common with it; empty for none. Of two that were created in the same second the
-// name decides, so that they agree on who is first.
+// name decides, so that they agree on who is first. One that follows writes nothing itself, and so
+// stands in the way only of another that follows.
 std::string EarlierRestore(const crds::Restore& restore, const std::vector<crds::Restore>& others);
 
 // The size to which a StatefulSet that an earlier Restore left at 0 belongs; nullopt when none did,

@@ -210,7 +210,8 @@ struct ImportSpec {
   std::string cluster;     // empty: this one
   std::string namespace_;  // empty: this one
   std::int64_t newest = 100;
-  std::string trigger;  // any new value looks again
+  std::string trigger;        // any new value looks again
+  std::string every = "10s";  // while a Restore of the namespace follows
 
   template <typename V>
   static void Fields(V&& visit) {
@@ -218,6 +219,7 @@ struct ImportSpec {
     visit("namespace", &ImportSpec::namespace_);
     visit("newest", &ImportSpec::newest);
     visit("trigger", &ImportSpec::trigger);
+    visit("every", &ImportSpec::every);
   }
   friend bool operator==(const ImportSpec&, const ImportSpec&) = default;
 };
@@ -383,6 +385,7 @@ struct BackupRepositoryStatus {
   std::optional<RepositoryRun> last_check;
   std::optional<RepositoryDrill> last_drill;
   std::optional<RepositoryRun> last_import;
+  std::string import_seen;            // a digest of what it listed (protocol::DigestOf)
   std::vector<RepositoryLock> locks;  // at most 64
 
   template <typename V>
@@ -404,6 +407,7 @@ struct BackupRepositoryStatus {
     visit("lastCheck", &BackupRepositoryStatus::last_check);
     visit("lastDrill", &BackupRepositoryStatus::last_drill);
     visit("lastImport", &BackupRepositoryStatus::last_import);
+    visit("importSeen", &BackupRepositoryStatus::import_seen);
     visit("locks", &BackupRepositoryStatus::locks);
   }
   friend bool operator==(const BackupRepositoryStatus&, const BackupRepositoryStatus&) = default;

@@ -122,10 +122,11 @@ enum class RestorePhase : std::uint8_t {
   kSucceeded,
   kFailed,
   kTemplate,
+  kFollowing,
 };
 constexpr auto Names(RestorePhase) {
-  return std::array<std::string_view, 7>{"Pending",   "ScalingDown", "Restoring", "ScalingUp",
-                                         "Succeeded", "Failed",      "Template"};
+  return std::array<std::string_view, 8>{"Pending",   "ScalingDown", "Restoring", "ScalingUp",
+                                         "Succeeded", "Failed",      "Template",  "Following"};
 }
 
 struct IdMapping {

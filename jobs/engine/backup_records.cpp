@@ -1,8 +1,10 @@
 #include "jobs/engine/backup_records.h"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -33,6 +35,12 @@ std::pair<std::string, std::string> Split(const std::string& text) {
 std::string BelowNamespace(const Snapshot& snapshot, const std::string& ns) {
   if (snapshot.paths.size() != 1 || !snapshot.paths[0].starts_with("/" + ns + "/")) return {};
   return snapshot.paths[0].substr(ns.size() + 2);
+}
+
+std::uint64_t Number(const std::string& text) {
+  std::uint64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
 }
 
 protocol::BackupType TypeOf(const Snapshot& snapshot) {
@@ -80,12 +88,14 @@ std::optional<BackupRecord> RecordOf(const Snapshot& snapshot) {
   record.type = TypeOf(snapshot);
   record.start = snapshot.time;
   record.end = EndOf(snapshot);
+  record.expected = Number(TagValue(snapshot, "volumes"));
   return record;
 }
 
 void Join(BackupRecord& record, BackupRecord&& more) {
   record.start = std::min(record.start, more.start);
   record.end = std::max(record.end, more.end);
+  record.expected = std::max(record.expected, more.expected);
   if (!more.manifests.snapshot.empty()) record.manifests = std::move(more.manifests);
   if (more.volumes.empty()) return;
   RecordedVolume& volume = more.volumes.front();
@@ -121,6 +131,14 @@ std::vector<BackupRecord> RecordsOf(std::span<const Snapshot> snapshots,
   }
   std::ranges::stable_sort(records, std::ranges::greater(), &BackupRecord::start);
   return records;
+}
+
+void DropUnfinished(std::vector<BackupRecord>& records) {
+  std::set<std::tuple<std::string, std::string, std::string>> seen;
+  std::erase_if(records, [&](const BackupRecord& record) {
+    const bool newest = seen.insert({record.cluster, record.ns, record.policy}).second;
+    return newest && record.volumes.size() < record.expected;
+  });
 }
 
 }  // namespace holdfast::engine

@@ -21,4 +21,8 @@ struct RecordFilter {
 std::vector<protocol::BackupRecord> RecordsOf(std::span<const repo::Snapshot> snapshots,
                                               const RecordFilter& filter);
 
+// Leaves out what may still be under way: of each policy the newest Backup, as long as it has fewer
+// volumes than its run was of. A newer one beside it shows that it is over.
+void DropUnfinished(std::vector<protocol::BackupRecord>& records);
+
 }  // namespace holdfast::engine

@@ -1,4 +1,5 @@
 #include "jobs/engine/listing.h"
+#include "jobs/engine/news.h"
 #include "jobs/engine/selection.h"
 #include "jobs/engine/verb.h"
 
@@ -34,15 +35,21 @@ Try<MoverResult> Execute(const SnapshotsRequest& request, const Surroundings& ar
 // What is damaged is warned of and left out; the rest is worth having.
 Try<MoverResult> Execute(const BackupsRequest& request, const Surroundings& around,
                          std::stop_token stop) {
-  TRY(Session session, Session::Open(around.session, LockKind::kShared, stop));
+  TRY(Session session, Session::Open(around.session, LockKind::kNone, stop));
+  MoverResult result;
+  if (!request.unlike.empty()) {
+    TRY(const bool news, AwaitNews(session, request, storage::SystemSleeper(), stop));
+    result.seen = request.unlike;
+    if (!news) return result;
+  }
+  TRY_VOID(session.TakeLock(LockKind::kShared, stop));
   std::vector<Error> damaged;
   TRY(const Snapshots snapshots, session.repository().ListSnapshots(stop, &damaged));
-  std::vector<protocol::BackupRecord> records = RecordsOf(snapshots, request.filter);
-  MoverResult result;
-  result.more = request.newest != 0 && records.size() > request.newest;
-  if (result.more) records.resize(request.newest);
-  PrintRecords(around.out, records, around.json);
-  for (const auto& record : records) result.snapshots += record.volumes.size();
+  RecordList list = ListRecords(snapshots, request);
+  result.more = list.more;
+  result.seen = protocol::DigestOf(list.records);
+  PrintRecords(around.out, list.records, around.json);
+  for (const auto& record : list.records) result.snapshots += record.volumes.size();
   TellOfDamage(damaged, around, result);
   return result;
 }

@@ -161,6 +161,11 @@ Words CommandLine(const BackupsArgs& args) {
   Option(words, "cluster", args.cluster);
   Option(words, "namespace", args.ns);
   Option(words, "newest", std::to_string(args.newest));
+  Flag(words, "complete", args.complete);
+  if (args.unlike.empty()) return words;
+  Option(words, "unlike", args.unlike);
+  Option(words, "every", std::to_string(args.every.count()) + "s");
+  Option(words, "patience", std::to_string(args.patience.count()) + "s");
   return words;
 }
 

@@ -172,6 +172,12 @@ struct BackupsArgs {
   std::string cluster;
   std::string ns;
   std::uint64_t newest = 0;  // no more than so many; 0 is all
+  bool complete = false;     // leaves out what may still be under way
+  // Waits, looking so often, until there are others than those of which this is DigestOf; empty:
+  // does not wait.
+  std::string unlike;
+  std::chrono::seconds every{10};
+  std::chrono::seconds patience{0};  // after which it ends all the same
 };
 
 // Waits until the volume has changed and is to be backed up. Needs no repository.

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
 #include "base/json.h"
 
 namespace holdfast::protocol {
 namespace {
+
+constexpr std::size_t kDigestDigits = 32;
 
 BackupType TypeNamed(const std::string& name) {
   for (const BackupType type : {BackupType::kFull, BackupType::kDifferential})
@@ -65,6 +68,7 @@ std::string EncodeLine(const BackupRecord& record) {
                          {"snapshot", manifests.snapshot},
                          {"files", manifests.files},
                          {"bytes", manifests.bytes}};
+  if (record.expected != 0) line["expected"] = record.expected;
   return DumpJson(line) + "\n";
 }
 
@@ -84,6 +88,7 @@ std::optional<BackupRecord> DecodeBackupRecord(std::string_view line) {
     for (const Json& volume : *volumes) record.volumes.push_back(VolumeIn(volume));
   if (const Json* manifests = Find(*parsed, {"manifests"}))
     record.manifests = ManifestsIn(*manifests);
+  record.expected = Count(*parsed, "expected");
   return IsWhole(record) ? std::optional(std::move(record)) : std::nullopt;
 }
 
@@ -92,6 +97,12 @@ std::vector<BackupRecord> BackupRecordsIn(std::string_view log) {
   for (std::size_t end; (end = log.find('\n')) != log.npos; log.remove_prefix(end + 1))
     if (auto record = DecodeBackupRecord(log.substr(0, end))) records.push_back(*std::move(record));
   return records;
+}
+
+std::string DigestOf(const std::vector<BackupRecord>& records) {
+  std::string text;
+  for (const BackupRecord& record : records) text += EncodeLine(record);
+  return ShortHash(text, kDigestDigits);
 }
 
 }  // namespace holdfast::protocol

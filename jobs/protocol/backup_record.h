@@ -5,7 +5,7 @@
 //   {"type":"backup","cluster":"prod","namespace":"shop","name":"nightly-20260801-1200",
 //    "policy":"nightly","statefulSet":"db","backupType":"full","start":"...","end":"...",
 //    "volumes":[{"claim":"data-db-0","pod":"db-0","snapshot":"...","files":12,"bytes":4096}],
-//    "manifests":{"statefulSet":"db","snapshot":"...","files":5,"bytes":3000}}
+//    "manifests":{"statefulSet":"db","snapshot":"...","files":5,"bytes":3000},"expected":1}
 #pragma once
 
 #include <cstdint>
@@ -50,6 +50,7 @@ struct BackupRecord {
   TimePoint end{};                      // of the last one; where no snapshot tells, `start`
   std::vector<RecordedVolume> volumes;  // by claim
   RecordedManifests manifests = {};
+  std::uint64_t expected = 0;  // volumes that its run was of; 0: not known
 
   friend bool operator==(const BackupRecord&, const BackupRecord&) = default;
 };
@@ -61,5 +62,8 @@ std::optional<BackupRecord> DecodeBackupRecord(std::string_view line);
 
 // All in a piece of log, in its order. A last line without its end is left out.
 std::vector<BackupRecord> BackupRecordsIn(std::string_view log);
+
+// The same for the same records in the same order, and for no others.
+std::string DigestOf(const std::vector<BackupRecord>& records);
 
 }  // namespace holdfast::protocol

@@ -49,6 +49,7 @@ Json ToJson(const MoverResult& result) {
   Put(object, "kept", result.kept);
   Put(object, "removed", result.removed);
   Put(object, "more", result.more);
+  Put(object, "seen", result.seen);
   Put(object, "changedSince", result.changed_since);
   Put(object, "changedUntil", result.changed_until);
   Put(object, "quietMs", result.quiet_ms);
@@ -152,6 +153,7 @@ Result<MoverResult> Decode(std::string_view text) {
   result.kept = count("kept");
   result.removed = list("removed");
   result.more = flag("more");
+  result.seen = FindString(object, {"seen"});
   result.changed_since = FindString(object, {"changedSince"});
   result.changed_until = FindString(object, {"changedUntil"});
   result.quiet_ms = count("quietMs");

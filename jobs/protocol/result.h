@@ -55,6 +55,9 @@ struct MoverResult {
   std::vector<std::string> removed;  // snapshot ids, 64 hex digits
   bool more = false;                 // further snapshots are due; run again
 
+  // backups
+  std::string seen;  // DigestOf what was listed
+
   // watch: the volume has changed, and is to be backed up
   std::string changed_since;   // RFC 3339 by the node's clock: no change before it
   std::string changed_until;   // what changes later is not in this result
