@@ -64,9 +64,11 @@ inline constexpr const char* kPolicyNotReady = "PolicyNotReady";
 inline constexpr const char* kWaitingForSlot = "WaitingForSlot";
 // The repository is being pruned, which needs it for itself; the mover starts afterwards.
 inline constexpr const char* kWaitingForPrune = "WaitingForPrune";
-// The cluster serves no VolumeSnapshots, which copyMethod Snapshot needs.
+// The cluster serves no VolumeSnapshots, which copyMethod Snapshot needs; or no
+// VolumeGroupSnapshots, of which the policy names a class.
 inline constexpr const char* kSnapshotsNotServed = "SnapshotsNotServed";
-// No VolumeSnapshotClass fits the claim's driver; the message says what to create or to name.
+// No VolumeSnapshotClass fits the claim's driver, or the VolumeGroupSnapshotClass that is named does
+// not; the message says what to create or to name.
 inline constexpr const char* kNoSnapshotClass = "NoSnapshotClass";
 // No StorageClass from which a staged claim can be made; the message says what to name.
 inline constexpr const char* kNoStagingClass = "NoStagingClass";

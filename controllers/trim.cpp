@@ -24,6 +24,7 @@ crds::VolumeBackup RecordOf(const crds::VolumeBackup& volume) {
   record.snapshot = volume.snapshot;
   record.copy_method = volume.copy_method;
   record.volume_snapshot = volume.volume_snapshot;
+  record.volume_group_snapshot = volume.volume_group_snapshot;
   record.bytes = volume.bytes;
   return record;
 }

@@ -157,7 +157,8 @@ Result<VolumeSnapshotView> DecodeVolumeSnapshot(const Json& object) {
 }
 
 Result<VolumeSnapshotClassView> DecodeVolumeSnapshotClass(const Json& object) {
-  constexpr const char* kDefault[] = {"snapshot.storage.kubernetes.io/is-default-class"};
+  constexpr const char* kDefault[] = {"snapshot.storage.kubernetes.io/is-default-class",
+                                      "groupsnapshot.storage.kubernetes.io/is-default-class"};
   VolumeSnapshotClassView view;
   view.name = FindString(object, {"metadata", "name"});
   view.driver = FindString(object, {"driver"});

@@ -107,6 +107,7 @@ struct ClaimView {
   bool bound = false;
 };
 
+// Or a VolumeGroupSnapshot: it has these fields but for restore_size.
 struct VolumeSnapshotView {
   kube::ObjectKey key;
   std::string uid;
@@ -120,6 +121,7 @@ struct VolumeSnapshotView {
   std::string error;             // of the last attempt
 };
 
+// Or a VolumeGroupSnapshotClass: it has the same fields.
 struct VolumeSnapshotClassView {
   std::string name;
   std::string driver;

@@ -61,7 +61,8 @@ bool MayStartMovers(const crds::Backup& known) {
 }
 
 bool IsAboutStaged(const Plan& plan) {
-  return !plan.stop.empty() || !plan.cut.empty() || !plan.claims.empty() || !plan.uncut.empty();
+  return !plan.stop.empty() || !plan.cut.empty() || !plan.cut_groups.empty() ||
+         !plan.claims.empty() || !plan.uncut.empty() || !plan.uncut_groups.empty();
 }
 
 // Then the cache may be believed: were it behind, its news would bring us back.
@@ -213,7 +214,7 @@ Result<void> BackupController::Forget(const backup::DeletionWorld& world,
 // What cannot be made for one volume does not keep the others from it.
 Result<void> BackupController::Apply(const Observed& observed, Plan& plan, std::stop_token stop) {
   const backup::World& world = observed.world;
-  Result<void> done;
+  Result<void> done = CutGroups(world, plan, stop);
   for (std::size_t i = 0; i < world.volumes.size(); ++i) {
     const crds::VolumeBackup& volume = plan.status.volumes[i];
     const auto is_in = [&](const std::vector<std::string>& claims) {
@@ -228,7 +229,10 @@ Result<void> BackupController::Apply(const Observed& observed, Plan& plan, std::
     done = made;
   }
   TRY_VOID(StartCopies(observed, plan, stop));
-  for (const VolumeSnapshotView& snapshot : plan.uncut) TRY_VOID(Remove(snapshot, stop));
+  for (const VolumeSnapshotView& snapshot : plan.uncut)
+    TRY_VOID(Remove(kube::kVolumeSnapshots, snapshot, stop));
+  for (const VolumeSnapshotView& group : plan.uncut_groups)
+    TRY_VOID(Remove(kube::VolumeGroupSnapshots(world.groups_version), group, stop));
   TRY_VOID(Expire(plan, stop));
   return done;
 }
@@ -259,6 +263,21 @@ Result<void> BackupController::Cut(const backup::World& world, const crds::Volum
   return {};
 }
 
+Result<void> BackupController::CutGroups(const backup::World& world, Plan& plan,
+                                         std::stop_token stop) {
+  Result<void> done;
+  for (const std::string& group : plan.cut_groups) {
+    const auto made = EnsureOwned(context_, kube::VolumeGroupSnapshots(world.groups_version),
+                                  backup::BuildVolumeGroupSnapshot(world, group), stop);
+    if (made) continue;
+    for (const crds::VolumeBackup& volume : world.backup.status.volumes)
+      if (volume.volume_group_snapshot == group)
+        backup::AddStartFailure(plan, world, volume.claim, made.error());
+    done = tl::make_unexpected(made.error());
+  }
+  return done;
+}
+
 // The Job first: the staged claim belongs to it. It makes no pod before the claim is known to be
 // its own.
 Result<void> BackupController::Start(const Observed& observed, std::size_t i,
@@ -283,9 +302,9 @@ Result<void> BackupController::MakeClaim(const backup::World& world, std::size_t
   return ResumeJob(context_.api, {world.backup.metadata.namespace_, job}, stop);
 }
 
-Result<void> BackupController::Remove(const VolumeSnapshotView& snapshot, std::stop_token stop) {
-  const auto removed =
-      context_.api.Delete(kube::kVolumeSnapshots, snapshot.key, {.uid = snapshot.uid}, stop);
+Result<void> BackupController::Remove(const kube::Resource& resource,
+                                      const VolumeSnapshotView& snapshot, std::stop_token stop) {
+  const auto removed = context_.api.Delete(resource, snapshot.key, {.uid = snapshot.uid}, stop);
   if (!removed && !IsAbsent(removed.error())) return removed;
   return {};
 }

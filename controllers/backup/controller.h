@@ -45,7 +45,10 @@ class BackupController final : public Reconciler {
   Result<void> MakeClaim(const backup::World& world, std::size_t i,
                          const crds::VolumeBackup& volume, const std::string& job_uid,
                          std::stop_token stop);
-  Result<void> Remove(const VolumeSnapshotView& snapshot, std::stop_token stop);
+  // VolumeGroupSnapshots.
+  Result<void> CutGroups(const backup::World& world, backup::Plan& plan, std::stop_token stop);
+  Result<void> Remove(const kube::Resource& resource, const VolumeSnapshotView& snapshot,
+                      std::stop_token stop);
   // The Backup as it was written, if it was.
   Result<std::optional<crds::Backup>> Record(const crds::Backup& before,
                                              const crds::BackupStatus& after, std::stop_token stop);

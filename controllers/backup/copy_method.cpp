@@ -29,14 +29,6 @@ const StorageClassView* FindStorageClass(const StorageView& storage, const std::
   return found == storage.storage_classes->end() ? nullptr : &*found;
 }
 
-// A driver that took an in-tree plugin's volumes over is noted on the claim by its own name, while
-// the StorageClass still has the plugin's. Empty when it is not known.
-std::string DriverOf(const ClaimView& claim, const StorageView& storage) {
-  if (!claim.provisioner.empty()) return claim.provisioner;
-  const StorageClassView* of_claim = FindStorageClass(storage, claim.storage_class);
-  return of_claim == nullptr ? "" : of_claim->provisioner;
-}
-
 bool IsOfDriver(const StorageClassView& candidate, const ClaimView& claim,
                 const StorageView& storage) {
   const StorageClassView* of_claim = FindStorageClass(storage, claim.storage_class);
@@ -86,40 +78,48 @@ std::string Joined(const std::vector<const VolumeSnapshotClassView*>& classes) {
   return text;
 }
 
+// Classes of one kind, and the field of the policy that names one.
+struct Classes {
+  const char* kind;
+  const char* plural;
+  const char* field;
+  const std::string& named;
+  const std::vector<VolumeSnapshotClassView>& all;
+  const char* without;  // what to write where the driver can do without
+};
+
 using Class = tl::expected<std::string, Obstacle>;
 
-Class Usable(const VolumeSnapshotClassView& found) {
+Class Usable(const Classes& classes, const VolumeSnapshotClassView& found) {
   if (!found.retains) return found.name;
-  return tl::make_unexpected(
-      NoClass(fmt::format("VolumeSnapshotClass {} has deletionPolicy Retain, so that every backup "
-                          "would leave a snapshot in the storage",
-                          found.name),
-              "name one with deletionPolicy Delete in spec.volumeSnapshotClass of the policy"));
+  return tl::make_unexpected(NoClass(
+      fmt::format("{} {} has deletionPolicy Retain, so that every backup would leave a "
+                  "snapshot in the storage",
+                  classes.kind, found.name),
+      fmt::format("name one with deletionPolicy Delete in {} of the policy", classes.field)));
 }
 
-Class NamedClass(const std::string& name, const ClaimView& claim, const StorageView& storage) {
-  const auto found =
-      std::ranges::find(*storage.snapshot_classes, name, &VolumeSnapshotClassView::name);
-  if (found == storage.snapshot_classes->end())
+Class NamedClass(const Classes& classes, const ClaimView& claim, const StorageView& storage) {
+  const auto found = std::ranges::find(classes.all, classes.named, &VolumeSnapshotClassView::name);
+  if (found == classes.all.end())
     return tl::make_unexpected(
-        NoClass(fmt::format("there is no VolumeSnapshotClass {}", name),
-                "create it, or correct spec.volumeSnapshotClass of the policy"));
+        NoClass(fmt::format("there is no {} {}", classes.kind, classes.named),
+                fmt::format("create it, or correct {} of the policy", classes.field)));
   const std::string driver = DriverOf(claim, storage);
   if (!driver.empty() && found->driver != driver)
     return tl::make_unexpected(
-        NoClass(fmt::format("VolumeSnapshotClass {} is of driver {}, and PersistentVolumeClaim {} "
-                            "of {}",
-                            name, found->driver, claim.key.name, driver),
-                "name one of that driver in spec.volumeSnapshotClass of the policy"));
-  return Usable(*found);
+        NoClass(fmt::format("{} {} is of driver {}, and PersistentVolumeClaim {} of {}",
+                            classes.kind, classes.named, found->driver, claim.key.name, driver),
+                fmt::format("name one of that driver in {} of the policy", classes.field)));
+  return Usable(classes, *found);
 }
 
 // The default one of the driver, or its only one.
-Class ClassOfDriver(const ClaimView& claim, const StorageView& storage) {
+Class ClassOfDriver(const Classes& classes, const ClaimView& claim, const StorageView& storage) {
   const std::string driver = DriverOf(claim, storage);
   std::vector<const VolumeSnapshotClassView*> all;
   std::vector<const VolumeSnapshotClassView*> defaults;
-  for (const VolumeSnapshotClassView& one : *storage.snapshot_classes) {
+  for (const VolumeSnapshotClassView& one : classes.all) {
     if (one.driver != driver) continue;
     all.push_back(&one);
     if (one.is_default) defaults.push_back(&one);
@@ -128,18 +128,21 @@ Class ClassOfDriver(const ClaimView& claim, const StorageView& storage) {
     return tl::make_unexpected(NoClass(
         driver.empty()
             ? fmt::format("the driver of PersistentVolumeClaim {} is not known", claim.key.name)
-            : fmt::format("driver {} of PersistentVolumeClaim {} has no "
-                          "VolumeSnapshotClass",
-                          driver, claim.key.name),
-        driver.empty() ? "name a class in spec.volumeSnapshotClass of the policy"
-                       : "create one if it can take snapshots, or write copyMethod Direct"));
-  if (defaults.size() == 1) return Usable(*defaults.front());
-  if (all.size() == 1) return Usable(*all.front());
+            : fmt::format("driver {} of PersistentVolumeClaim {} has no {}", driver, claim.key.name,
+                          classes.kind),
+        driver.empty() ? fmt::format("name a class in {} of the policy", classes.field)
+                       : classes.without));
+  if (defaults.size() == 1) return Usable(classes, *defaults.front());
+  if (all.size() == 1) return Usable(classes, *all.front());
   return tl::make_unexpected(
-      NoClass(fmt::format("driver {} has several VolumeSnapshotClasses ({}), and not one of them "
-                          "is the default",
-                          driver, Joined(all)),
-              "name one in spec.volumeSnapshotClass of the policy"));
+      NoClass(fmt::format("driver {} has several {} ({}), and not one of them is the default",
+                          driver, classes.plural, Joined(all)),
+              fmt::format("name one in {} of the policy", classes.field)));
+}
+
+Class ClassFor(const Classes& classes, const ClaimView& claim, const StorageView& storage) {
+  return classes.named.empty() ? ClassOfDriver(classes, claim, storage)
+                               : NamedClass(classes, claim, storage);
 }
 
 // The class of the VolumeSnapshot to take; empty leaves it to the cluster.
@@ -153,7 +156,29 @@ Class SnapshotClassFor(const Spec& spec, const ClaimView& claim, const StorageVi
     return tl::make_unexpected(*std::move(obstacle));
   const std::string& named = spec.volume_snapshot_class;
   if (!storage.snapshot_classes) return named;
-  return named.empty() ? ClassOfDriver(claim, storage) : NamedClass(named, claim, storage);
+  return ClassFor({"VolumeSnapshotClass", "VolumeSnapshotClasses", "spec.volumeSnapshotClass",
+                   named, *storage.snapshot_classes,
+                   "create one if it can take snapshots, or write copyMethod Direct"},
+                  claim, storage);
+}
+
+Class GroupClassFor(const Spec& spec, const ClaimView& claim, const StorageView& storage) {
+  const char* field = "spec.volumeGroupSnapshotClass";
+  if (!storage.groups_served)
+    return tl::make_unexpected(
+        Obstacle{reason::kSnapshotsNotServed,
+                 "the cluster serves no VolumeGroupSnapshots (groupsnapshot.storage.k8s.io)",
+                 fmt::format("install their CRDs and a snapshot controller that knows them, or "
+                             "leave {} of the policy out",
+                             field)});
+  const std::string& named = spec.volume_group_snapshot_class;
+  if (!storage.group_classes && named.empty())
+    return tl::make_unexpected(NoClass("VolumeGroupSnapshotClasses cannot be read",
+                                       fmt::format("name one in {} of the policy", field)));
+  if (!storage.group_classes) return named;
+  return ClassFor({"VolumeGroupSnapshotClass", "VolumeGroupSnapshotClasses", field, named,
+                   *storage.group_classes, "create one if it can take group snapshots"},
+                  claim, storage);
 }
 
 std::optional<Obstacle> CheckClone(const Spec& spec, const ClaimView& claim,
@@ -201,6 +226,23 @@ tl::expected<Choice, Finding> ChooseForAuto(const Spec& spec, const ClaimView& c
 }
 
 }  // namespace
+
+// A driver that took an in-tree plugin's volumes over is noted on the claim by its own name, while
+// the StorageClass still has the plugin's.
+std::string DriverOf(const ClaimView& claim, const StorageView& storage) {
+  if (!claim.provisioner.empty()) return claim.provisioner;
+  const StorageClassView* of_claim = FindStorageClass(storage, claim.storage_class);
+  return of_claim == nullptr ? "" : of_claim->provisioner;
+}
+
+tl::expected<std::string, NoGroupClass> ChooseGroupClass(const Spec& spec, const ClaimView& claim,
+                                                         const StorageView& storage) {
+  Class found = GroupClassFor(spec, claim, storage);
+  if (found) return *std::move(found);
+  NoGroupClass none{found.error().fact, std::nullopt};
+  if (!spec.volume_group_snapshot_class.empty()) none.told = Told(found.error());
+  return tl::make_unexpected(std::move(none));
+}
 
 tl::expected<Choice, Finding> ChooseCopyMethod(const Spec& spec, const ClaimView& claim,
                                                const StorageView& storage) {

@@ -17,10 +17,13 @@ namespace holdfast::controllers::backup {
 // to the cluster, and an operator of single namespaces may not be allowed to.
 struct StorageView {
   bool snapshots_served = false;  // the API server knows VolumeSnapshots
+  bool groups_served = false;     // and VolumeGroupSnapshots; asked only for several volumes
   // nullopt: not readable.
   std::optional<std::vector<VolumeSnapshotClassView>> snapshot_classes;
+  std::optional<std::vector<VolumeSnapshotClassView>> group_classes;
   std::optional<std::vector<StorageClassView>> storage_classes;
   std::optional<std::vector<std::string>> csi_drivers;
+  std::vector<ClaimView> claims;  // all of the namespace
 };
 
 struct Choice {
@@ -36,6 +39,21 @@ struct Choice {
 // whether a driver can clone is known only once it was tried.
 tl::expected<Choice, Finding> ChooseCopyMethod(const crds::BackupPolicySpec& spec,
                                                const ClaimView& claim, const StorageView& storage);
+
+// The CSI driver of a claim's volume; empty when it is not known.
+std::string DriverOf(const ClaimView& claim, const StorageView& storage);
+
+// Why there is no VolumeGroupSnapshotClass. What the policy names has to be there: that is told.
+struct NoGroupClass {
+  std::string fact;
+  std::optional<Finding> told;
+};
+
+// The VolumeGroupSnapshotClass of the claim's driver: that which the policy names, else the default
+// one, or the only one.
+tl::expected<std::string, NoGroupClass> ChooseGroupClass(const crds::BackupPolicySpec& spec,
+                                                         const ClaimView& claim,
+                                                         const StorageView& storage);
 
 // The StorageClass of the staged claim.
 const std::string& StagingClassOf(const crds::BackupPolicySpec& spec, const ClaimView& claim);

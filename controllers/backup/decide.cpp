@@ -388,8 +388,8 @@ Plan Run(const World& world, const Settings& settings, Plan plan) {
   TellOfHooks(plan.status, wait);
   const bool any_job =
       std::ranges::any_of(world.volumes, [](const auto& v) { return v.job || v.job_is_coming; });
-  const bool moves =
-      any_job || !plan.start.empty() || !plan.cut.empty() || !plan.hooks.start.empty();
+  const bool moves = any_job || !plan.start.empty() || !plan.cut.empty() ||
+                     !plan.cut_groups.empty() || !plan.hooks.start.empty();
   if (!plan.status.start_time && moves)
     plan.status.start_time = std::chrono::floor<std::chrono::seconds>(world.now);
   if (CountOver(plan.status) == static_cast<int>(plan.status.volumes.size()) &&

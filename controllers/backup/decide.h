@@ -64,8 +64,12 @@ struct World {
   std::vector<JobView> jobs;         // all of this Backup's
   int free_slots = 0;                // movers that the repository can still take
   StorageView storage;               // asked only while copy methods are open
-  std::string pruning;               // the Job that prunes the repository now; empty for none
-  Allowed allowed;                   // by who installed the operator
+  // Asked only while a volume is cut by one (volume_groups.h): the VolumeGroupSnapshots of the
+  // namespace, and the API's version; empty where the cluster serves none.
+  std::vector<VolumeSnapshotView> groups;
+  std::string groups_version;
+  std::string pruning;  // the Job that prunes the repository now; empty for none
+  Allowed allowed;      // by who installed the operator
   // Read only for the volume whose mover is to keep them, before that is started.
   std::optional<manifests::Bundle> manifests;
   hooks::News hook_news;  // of this Backup
@@ -93,6 +97,8 @@ struct Plan {
   // wait for them.
   std::vector<std::string> cut;
   std::vector<VolumeSnapshotView> uncut;
+  std::vector<std::string> cut_groups;  // VolumeGroupSnapshots, by name
+  std::vector<VolumeSnapshotView> uncut_groups;
   std::vector<std::string> claims;
   std::vector<JobView> expire;  // finished Jobs whose outcome is recorded
   Requeue requeue;

@@ -9,6 +9,7 @@
 #include "controllers/backup/freeze.h"
 #include "controllers/backup/manifests.h"
 #include "controllers/backup/staging.h"
+#include "controllers/backup/volume_groups.h"
 #include "controllers/finalizer.h"
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
@@ -262,29 +263,32 @@ class Observer {
       const crds::VolumeBackup& volume = world.backup.status.volumes[i];
       const VolumeWorld& seen = world.volumes[i];
       const bool is_read = seen.job && seen.mover.phase == MoverPhase::kRunning;
-      const bool is_gone = IsOver(volume) && volume.volume_snapshot.empty() && !seen.job;
+      const bool is_gone = IsOver(volume) && volume.volume_snapshot.empty() &&
+                           volume.volume_group_snapshot.empty() && !seen.job;
       if (IsStaged(volume) && !is_read && !is_gone) return true;
     }
     return false;
   }
 
-  // Without a watch: the API that has VolumeSnapshots may come and go.
+  // Without a watch: the API that has VolumeSnapshots may come and go. The members of groups have
+  // no labels of ours, and what groups select by are the labels of all claims.
   Result<void> LookAtStaged() {
     World& world = observed_.world;
-    const kube::ListOptions ours =
-        In(Namespace(), std::string(kManagedSelector) + "," + kBackupLabel + "=" +
-                            LabelValue(world.backup.metadata.name));
-    auto snapshots = ListAll<VolumeSnapshotView>(context_.api, kube::kVolumeSnapshots, ours,
-                                                 DecodeVolumeSnapshot, stop_);
+    const bool has_groups = HasGroups(world.backup.status);
+    const std::string ours = std::string(kManagedSelector) + "," + kBackupLabel + "=" +
+                             LabelValue(world.backup.metadata.name);
+    const kube::ListOptions which = In(Namespace(), has_groups ? "" : ours);
+    auto snapshots = ListAll<TakenSnapshot>(context_.api, kube::kVolumeSnapshots, which,
+                                            DecodeTakenSnapshot, stop_);
     if (!snapshots && !IsAbsent(snapshots.error())) return tl::make_unexpected(snapshots.error());
     TRY(const auto claims,
-        ListAll<ClaimView>(context_.api, kube::kPersistentVolumeClaims, ours, DecodeClaim, stop_));
+        ListAll<ClaimView>(context_.api, kube::kPersistentVolumeClaims, which, DecodeClaim, stop_));
+    if (has_groups) TRY_VOID(LookAtGroups());
+    if (has_groups) world.storage.claims = claims;
     for (std::size_t i = 0; i < world.volumes.size(); ++i) {
       VolumeWorld& seen = world.volumes[i];
+      if (snapshots) seen.snapshot = SnapshotOf(world.backup.status.volumes[i], *snapshots);
       const std::string name = JobNameFor(world.backup, seen.claim);
-      if (snapshots)
-        for (const VolumeSnapshotView& snapshot : *snapshots)
-          if (snapshot.key.name == name) seen.snapshot = snapshot;
       for (const ClaimView& claim : claims)
         if (claim.key.name == name && (!seen.job || claim.owner.uid == seen.job->uid))
           seen.staged = claim;
@@ -293,6 +297,41 @@ class Observer {
       if (lacks_claim && IsStaged(world.backup.status.volumes[i])) TRY_VOID(LookAtSource(seen));
     }
     return {};
+  }
+
+  std::optional<VolumeSnapshotView> SnapshotOf(const crds::VolumeBackup& volume,
+                                               const std::vector<TakenSnapshot>& snapshots) const {
+    const World& world = observed_.world;
+    const std::string name = JobNameFor(world.backup, volume.claim);
+    const bool alone = volume.volume_group_snapshot.empty();
+    for (const TakenSnapshot& taken : snapshots)
+      if (alone ? taken.snapshot.key.name == name : IsMemberFor(world, taken, volume))
+        return taken.snapshot;
+    return std::nullopt;
+  }
+
+  Result<void> LookAtGroups() {
+    World& world = observed_.world;
+    TRY(world.groups_version, GroupsVersion());
+    if (world.groups_version.empty()) return {};
+    auto groups =
+        ListAll<VolumeSnapshotView>(context_.api, kube::VolumeGroupSnapshots(world.groups_version),
+                                    In(Namespace()), DecodeVolumeSnapshot, stop_);
+    if (!groups && !IsAbsent(groups.error())) return tl::make_unexpected(groups.error());
+    if (groups)
+      world.groups = *std::move(groups);
+    else
+      world.groups_version.clear();
+    return {};
+  }
+
+  // In which the cluster serves VolumeGroupSnapshots; empty where it does not. Those of alpha were
+  // others.
+  Result<std::string> GroupsVersion() const {
+    auto version = context_.api.PreferredVersion(kube::kGroupSnapshotsGroup, stop_);
+    if (version) return version->find("alpha") == version->npos ? *version : "";
+    if (IsAbsent(version.error()) || version.error().code == Code::kDenied) return "";
+    return version;
   }
 
   Result<void> LookAtSource(VolumeWorld& seen) {
@@ -435,9 +474,9 @@ class Observer {
     const bool may_stage =
         world.storage.snapshots_served || (NeedsChoice(world) && AsksForClones());
     if (!may_stage && !stages) return {};
-    TRY(const auto claims, ListAll<ClaimView>(context_.api, kube::kPersistentVolumeClaims,
-                                              In(Namespace()), DecodeClaim, stop_));
-    for (const ClaimView& claim : claims)
+    TRY(world.storage.claims, ListAll<ClaimView>(context_.api, kube::kPersistentVolumeClaims,
+                                                 In(Namespace()), DecodeClaim, stop_));
+    for (const ClaimView& claim : world.storage.claims)
       for (VolumeWorld& seen : world.volumes)
         if (seen.claim == claim.key.name) seen.source = claim;
     return {};
@@ -470,10 +509,27 @@ class Observer {
       if (!classes) return storage;  // the others are of no use without
       storage.snapshots_served = true;
       storage.snapshot_classes = *std::move(classes);
+      TRY_VOID(ReadGroups(storage));
     }
     TRY(storage.storage_classes,
         ListReadable<StorageClassView>(kube::kStorageClasses, DecodeStorageClass));
     return storage;
+  }
+
+  // Only where several volumes can be cut.
+  Result<void> ReadGroups(StorageView& storage) const {
+    const auto volumes = std::ranges::count_if(
+        observed_.world.volumes, [](const auto& seen) { return !protocol::IsDump(seen.claim); });
+    if (volumes < 2 || (storage.snapshot_classes && storage.snapshot_classes->empty())) return {};
+    TRY(const std::string version, GroupsVersion());
+    if (version.empty()) return {};
+    auto classes = ListReadable<VolumeSnapshotClassView>(kube::VolumeGroupSnapshotClasses(version),
+                                                         DecodeVolumeSnapshotClass);
+    if (!classes && IsAbsent(classes.error())) return {};
+    if (!classes) return tl::make_unexpected(classes.error());
+    storage.groups_served = true;
+    storage.group_classes = *std::move(classes);
+    return {};
   }
 
   using Claims = std::map<std::string, ClaimView>;  // by name

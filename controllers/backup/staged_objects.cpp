@@ -1,6 +1,7 @@
 #include "controllers/backup/staged_objects.h"
 
 #include "base/quantity.h"
+#include "controllers/backup/volume_groups.h"
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "crds/types/kinds.h"
@@ -8,17 +9,16 @@
 namespace holdfast::controllers::backup {
 namespace {
 
-Json Metadata(const World& world, const std::string& claim, const kube::Resource& owner,
+Json Metadata(const World& world, const std::string& name, const kube::Resource& owner,
               const std::string& owner_name, const std::string& owner_uid) {
   const crds::ObjectMeta& backup = world.backup.metadata;
-  return {{"name", JobNameFor(world.backup, claim)},
+  return {{"name", name},
           {"namespace", backup.namespace_},
           {"labels",
            {{kManagedBy, kManagedByHoldfast},
             {"app.kubernetes.io/name", "holdfast"},
             {kBackupLabel, LabelValue(backup.name)},
-            {kPolicyLabel, LabelValue(world.backup.spec.policy)},
-            {kClaimLabel, LabelValue(claim)}}},
+            {kPolicyLabel, LabelValue(world.backup.spec.policy)}}},
           {"ownerReferences",
            {{{"apiVersion", owner.ApiVersion()},
              {"kind", owner.kind},
@@ -26,6 +26,17 @@ Json Metadata(const World& world, const std::string& claim, const kube::Resource
              {"uid", owner_uid},
              {"controller", true},
              {"blockOwnerDeletion", owner != kube::kJobs}}}}};
+}
+
+Json MetadataOfBackup(const World& world, const std::string& name) {
+  const crds::ObjectMeta& backup = world.backup.metadata;
+  return Metadata(world, name, ResourceOf<crds::Backup>(), backup.name, backup.uid);
+}
+
+// Of what stands for one claim: it has the name of the mover's Job.
+Json OfClaim(Json metadata, const std::string& claim) {
+  metadata["labels"][kClaimLabel] = LabelValue(claim);
+  return metadata;
 }
 
 Json SourceOf(const crds::VolumeBackup& volume) {
@@ -58,8 +69,20 @@ Json BuildVolumeSnapshot(const World& world, const crds::VolumeBackup& volume) {
     spec["volumeSnapshotClassName"] = volume.volume_snapshot_class;
   return {{"apiVersion", kube::kVolumeSnapshots.ApiVersion()},
           {"kind", kube::kVolumeSnapshots.kind},
-          {"metadata", Metadata(world, volume.claim, ResourceOf<crds::Backup>(),
-                                world.backup.metadata.name, world.backup.metadata.uid)},
+          {"metadata",
+           OfClaim(MetadataOfBackup(world, JobNameFor(world.backup, volume.claim)), volume.claim)},
+          {"spec", std::move(spec)}};
+}
+
+Json BuildVolumeGroupSnapshot(const World& world, const std::string& group) {
+  Json spec = {{"source", {{"selector", {{"matchLabels", SelectorOf(world, group)}}}}}};
+  for (const crds::VolumeBackup& volume : world.backup.status.volumes)
+    if (volume.volume_group_snapshot == group && !volume.volume_snapshot_class.empty())
+      spec["volumeGroupSnapshotClassName"] = volume.volume_snapshot_class;
+  const kube::Resource resource = kube::VolumeGroupSnapshots(world.groups_version);
+  return {{"apiVersion", resource.ApiVersion()},
+          {"kind", resource.kind},
+          {"metadata", MetadataOfBackup(world, group)},
           {"spec", std::move(spec)}};
 }
 
@@ -70,10 +93,10 @@ Json BuildStagedClaim(const World& world, const crds::VolumeBackup& volume, cons
                {"resources", {{"requests", {{"storage", SizeFor(seen)}}}}},
                {"dataSourceRef", SourceOf(volume)}};
   if (seen.source.block) spec["volumeMode"] = "Block";
+  const std::string name = JobNameFor(world.backup, volume.claim);
   return {{"apiVersion", kube::kPersistentVolumeClaims.ApiVersion()},
           {"kind", kube::kPersistentVolumeClaims.kind},
-          {"metadata", Metadata(world, volume.claim, kube::kJobs,
-                                JobNameFor(world.backup, volume.claim), job_uid)},
+          {"metadata", OfClaim(Metadata(world, name, kube::kJobs, name, job_uid), volume.claim)},
           {"spec", std::move(spec)}};
 }
 

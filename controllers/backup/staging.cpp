@@ -4,6 +4,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "controllers/backup/volume_groups.h"
 #include "jobs/protocol/dump_name.h"
 
 namespace holdfast::controllers::backup {
@@ -43,47 +44,104 @@ std::string WithWords(std::string text, const std::string& words) {
   return words.empty() ? text : text + ": " + words;
 }
 
-void FollowSnapshot(const World& world, const VolumeSnapshotView& snapshot, VolumeBackup& volume) {
-  const std::string name = "VolumeSnapshot " + snapshot.key.name;
+// What a volume is cut by: its own VolumeSnapshot, or a VolumeGroupSnapshot with others.
+struct Cutting {
+  std::string name;                            // with its kind
+  const VolumeSnapshotView* object = nullptr;  // nullptr: it does not exist
+  bool ready = false;
+  std::string error;
+};
+
+Cutting CuttingOf(const World& world, const VolumeWorld& seen, const VolumeBackup& volume) {
+  const VolumeSnapshotView* snapshot = seen.snapshot ? &*seen.snapshot : nullptr;
+  const bool ready = snapshot != nullptr && snapshot->ready;
+  std::string error = snapshot == nullptr ? "" : snapshot->error;
+  if (volume.volume_group_snapshot.empty())
+    return {"VolumeSnapshot " + volume.volume_snapshot, snapshot, ready, std::move(error)};
+  // A member of a driver that cannot list snapshots says that it is ready whether it is or not.
+  const VolumeSnapshotView* group = FindGroup(world, volume.volume_group_snapshot);
+  const bool group_ready = group != nullptr && group->ready;
+  if (group != nullptr && error.empty()) error = group->error;
+  if (group_ready && snapshot == nullptr) error = "it has no VolumeSnapshot of this claim";
+  return {"VolumeGroupSnapshot " + volume.volume_group_snapshot, group, ready && group_ready,
+          std::move(error)};
+}
+
+void FollowSnapshot(const World& world, const Cutting& cutting, VolumeBackup& volume) {
+  const std::string& name = cutting.name;
+  const VolumeSnapshotView& object = *cutting.object;
   const auto& start = world.backup.status.start_time;
-  if (!IsOurs(world, snapshot.owner) && snapshot.deleting && !(start && IsLate(world, *start))) {
+  if (!IsOurs(world, object.owner) && object.deleting && !(start && IsLate(world, *start))) {
     volume.message = name + " of an earlier Backup is being removed";
     return;
   }
-  if (!IsOurs(world, snapshot.owner))
+  if (!IsOurs(world, object.owner))
     return Fail(volume, name +
                             " is in the way, and is not of this Backup; delete it if nobody "
                             "needs it, and run a backup again");
-  if (snapshot.deleting) return Fail(volume, name + " was deleted before its data was read");
-  if (!volume.cut_time) volume.cut_time = snapshot.cut;
-  if (snapshot.ready && !volume.ready_time) {
+  if (object.deleting) return Fail(volume, name + " was deleted before its data was read");
+  if (!volume.cut_time) volume.cut_time = object.cut;
+  if (cutting.ready && !volume.ready_time) {
     volume.ready_time = std::chrono::floor<std::chrono::seconds>(world.now);
     if (!volume.cut_time) volume.cut_time = volume.ready_time;  // the driver does not tell when
   }
   if (volume.ready_time) return;
   volume.message =
-      snapshot.error.empty()
+      cutting.error.empty()
           ? name + (volume.cut_time ? " is taken and being made ready" : " is being taken")
-          : WithWords(name + " is not ready", snapshot.error);
-  if (IsLate(world, snapshot.created))
-    Fail(volume, WithWords(name + " was not ready within " + Deadline(world), snapshot.error));
+          : WithWords(name + " is not ready", cutting.error);
+  if (IsLate(world, object.created))
+    Fail(volume, WithWords(name + " was not ready within " + Deadline(world), cutting.error));
 }
 
-void FollowMissing(const World& world, VolumeBackup& volume, Plan& plan) {
+// Why a VolumeGroupSnapshot cannot be made now; empty when it can.
+std::string WhyNoGroup(const World& world, const std::string& group) {
+  if (world.groups_version.empty()) return "the cluster serves no VolumeGroupSnapshots";
+  if (SelectorOf(world, group).empty()) return "its claims have no label in common any more";
+  return "";
+}
+
+void Cut(const World& world, const VolumeBackup& volume, Plan& plan) {
+  const std::string& group = volume.volume_group_snapshot;
+  if (group.empty())
+    plan.cut.push_back(volume.claim);
+  else if (WhyNoGroup(world, group).empty() &&
+           std::ranges::find(plan.cut_groups, group) == plan.cut_groups.end())
+    plan.cut_groups.push_back(group);
+}
+
+void FollowMissing(const World& world, const Cutting& cutting, VolumeBackup& volume, Plan& plan) {
   if (volume.cut_time)
-    return Fail(volume, "VolumeSnapshot " + volume.volume_snapshot +
-                            " is gone, and its data was not read; somebody deleted it");
+    return Fail(volume, cutting.name + " is gone, and its data was not read; somebody deleted it");
+  const std::string& group = volume.volume_group_snapshot;
+  const std::string why = group.empty() ? "" : WhyNoGroup(world, group);
   if (world.backup.status.start_time && IsLate(world, *world.backup.status.start_time))
-    return Fail(volume, "VolumeSnapshot " + volume.volume_snapshot + " could not be made within " +
-                            Deadline(world));
-  volume.message = "VolumeSnapshot " + volume.volume_snapshot + " is being made";
-  plan.cut.push_back(volume.claim);
+    return Fail(volume,
+                WithWords(cutting.name + " could not be made within " + Deadline(world), why));
+  volume.message = WithWords(cutting.name + " is being made", why);
+  Cut(world, volume, plan);
 }
 
 // A run that has not begun waits for the repository first: snapshots are not kept for movers that
 // cannot start.
 bool MayBegin(const World& world, const Plan& plan) {
   return plan.status.start_time || (world.free_slots > 0 && world.pruning.empty());
+}
+
+// Removes what volume `i` was cut by once nothing reads from it. Whether some of it may be left.
+bool RemoveCutting(const World& world, std::size_t i, Plan& plan) {
+  const VolumeWorld& seen = world.volumes[i];
+  const VolumeBackup& volume = world.backup.status.volumes[i];
+  const std::string& group = volume.volume_group_snapshot;
+  const VolumeSnapshotView* object = CuttingOf(world, seen, volume).object;
+  const bool ours = object != nullptr && IsOurs(world, object->owner);
+  const bool has_reader = seen.job || seen.job_is_coming || seen.staged;
+  if (ours && !object->deleting && group.empty() && !has_reader) plan.uncut.push_back(*object);
+  if (ours && !object->deleting && !group.empty() && IsReadWhole(world, group) &&
+      std::ranges::find(plan.uncut_groups, object->uid, &VolumeSnapshotView::uid) ==
+          plan.uncut_groups.end())
+    plan.uncut_groups.push_back(*object);
+  return ours || (!group.empty() && seen.snapshot);  // members go after their group
 }
 
 bool IsBound(const VolumeWorld& seen) { return seen.staged && seen.staged->bound; }
@@ -128,8 +186,9 @@ bool AwaitsSnapshot(const BackupStatus& status, const VolumeBackup& volume) {
 }
 
 bool HasStaged(const BackupStatus& status) {
-  return std::ranges::any_of(status.volumes,
-                             [](const auto& volume) { return !volume.volume_snapshot.empty(); });
+  return HasGroups(status) || std::ranges::any_of(status.volumes, [](const auto& volume) {
+           return !volume.volume_snapshot.empty();
+         });
 }
 
 std::optional<Finding> ChooseCopyMethods(const World& world, Plan& plan) {
@@ -150,12 +209,14 @@ std::optional<Finding> ChooseCopyMethods(const World& world, Plan& plan) {
     if (choice.method == CopyMethod::kSnapshot)
       volume.volume_snapshot = JobNameFor(world.backup, volume.claim);
   }
-  return std::nullopt;
+  return ChooseGroups(world, plan);
 }
 
 bool IsStored(const World& world, const Plan& plan) {
   for (std::size_t i = 0; i < plan.status.volumes.size(); ++i)
-    if (plan.status.volumes[i].volume_snapshot != world.backup.status.volumes[i].volume_snapshot)
+    if (plan.status.volumes[i].volume_snapshot != world.backup.status.volumes[i].volume_snapshot ||
+        plan.status.volumes[i].volume_group_snapshot !=
+            world.backup.status.volumes[i].volume_group_snapshot)
       return false;
   return true;
 }
@@ -180,14 +241,18 @@ std::string StageVolumes(const World& world, Plan& plan) {
     if (volume.copy_method != CopyMethod::kSnapshot || IsOver(volume) || seen.job ||
         seen.job_is_coming)
       continue;
-    if (seen.snapshot)
-      FollowSnapshot(world, *seen.snapshot, volume);
+    const Cutting cutting = CuttingOf(world, seen, volume);
+    if (cutting.object != nullptr)
+      FollowSnapshot(world, cutting, volume);
     else if (MayBegin(world, plan))
-      FollowMissing(world, volume, plan);
+      FollowMissing(world, cutting, volume, plan);
+    if (!volume.volume_group_snapshot.empty() && volume.ready_time && seen.snapshot)
+      volume.volume_snapshot = seen.snapshot->key.name;
     if (waits.empty() && !IsOver(volume) && !volume.ready_time)
       waits = volume.claim + ": " + volume.message;
   }
-  return plan.cut.empty() && !plan.status.start_time ? "" : waits;
+  const bool begins = plan.status.start_time || !plan.cut.empty() || !plan.cut_groups.empty();
+  return begins ? waits : "";
 }
 
 void FollowStagedClaims(const World& world, Plan& plan) {
@@ -204,13 +269,14 @@ std::optional<TimePoint> RemoveStaged(const World& world, Plan& plan) {
     const VolumeWorld& seen = world.volumes[i];
     const VolumeBackup& stored = world.backup.status.volumes[i];
     if (!IsStaged(stored) || !IsOver(stored)) continue;
-    const bool snapshot = seen.snapshot && IsOurs(world, seen.snapshot->owner);
     const bool has_job = seen.job || seen.job_is_coming;
     if (seen.job && seen.job->Finished()) StopMover(seen, plan);
-    if (!has_job && snapshot && !seen.staged && !seen.snapshot->deleting)
-      plan.uncut.push_back(*seen.snapshot);
-    if (!snapshot && !has_job) plan.status.volumes[i].volume_snapshot.clear();
-    left = left || !plan.status.volumes[i].volume_snapshot.empty() || has_job || seen.staged;
+    if (!RemoveCutting(world, i, plan) && !has_job) {
+      plan.status.volumes[i].volume_snapshot.clear();
+      plan.status.volumes[i].volume_group_snapshot.clear();
+    }
+    left = left || !plan.status.volumes[i].volume_snapshot.empty() ||
+           !plan.status.volumes[i].volume_group_snapshot.empty() || has_job || seen.staged;
   }
   if (!left) return std::nullopt;
   return world.now + 2 * kStagingPeriod;

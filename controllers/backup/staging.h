@@ -7,7 +7,9 @@
 // A VolumeSnapshot belongs to the Backup, the staged claim to the mover's Job and goes with it;
 // both have the Job's name. status.volumes[].volumeSnapshot is the debt: it is stored before the
 // VolumeSnapshot is made, and cleared once that is known to be gone, so that whoever leads then
-// knows what is left to be removed. Its repository identity is the original claim's.
+// knows what is left to be removed. Its repository identity is the original claim's. Where several
+// volumes are cut at once, volumeGroupSnapshot is it in the same way (volume_groups.h), and
+// volumeSnapshot the member that is read.
 #pragma once
 
 #include <optional>
@@ -23,7 +25,7 @@ bool IsStaged(const crds::VolumeBackup& volume);
 // Its VolumeSnapshot is asked for and cannot be read from yet. Such a volume has no use for a slot.
 bool AwaitsSnapshot(const crds::BackupStatus& status, const crds::VolumeBackup& volume);
 
-// A VolumeSnapshot may be left.
+// A VolumeSnapshot or VolumeGroupSnapshot may be left.
 bool HasStaged(const crds::BackupStatus& status);
 
 // Hooks have nothing to hold any more for a volume that is cut.

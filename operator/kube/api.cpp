@@ -103,11 +103,34 @@ const Resource kVolumeSnapshots{"snapshot.storage.k8s.io", "v1", "volumesnapshot
 const Resource kVolumeSnapshotClasses{"snapshot.storage.k8s.io", "v1", "volumesnapshotclasses",
                                       "VolumeSnapshotClass"};
 
+Resource VolumeGroupSnapshots(const std::string& version) {
+  return {std::string(kGroupSnapshotsGroup), version, "volumegroupsnapshots",
+          "VolumeGroupSnapshot"};
+}
+
+Resource VolumeGroupSnapshotClasses(const std::string& version) {
+  return {std::string(kGroupSnapshotsGroup), version, "volumegroupsnapshotclasses",
+          "VolumeGroupSnapshotClass"};
+}
+
 Api::Api(Transport& transport) : transport_(transport) {}
 
 Result<Json> Api::Get(const Resource& resource, const ObjectKey& key, std::stop_token stop) const {
   return Parsed("get", resource, ToString(key),
                 Exchange(transport_, GetRequest(resource, key), stop));
+}
+
+Result<std::string> Api::PreferredVersion(std::string_view group, std::stop_token stop) const {
+  const auto named = [&](Error error) {
+    return tl::unexpected(WithContext("look up API group " + std::string(group), std::move(error)));
+  };
+  Result<std::string> body = Exchange(transport_, GroupRequest(group), stop);
+  if (!body) return named(std::move(body).error());
+  const Result<Json> found = ParseJson(*body);
+  if (!found) return named(found.error());
+  std::string version = FindString(*found, {"preferredVersion", "version"});
+  if (version.empty()) return named({Code::kNotFound, "it has no version"});
+  return version;
 }
 
 Result<std::string> Api::List(const Resource& resource, const ListOptions& options,

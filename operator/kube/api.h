@@ -35,6 +35,10 @@ class Api {
 
   Result<Json> Get(const Resource& resource, const ObjectKey& key, std::stop_token stop) const;
 
+  // The version of an API group that the server would have clients use: "v1". NotFound for a group
+  // that it does not serve.
+  Result<std::string> PreferredVersion(std::string_view group, std::stop_token stop) const;
+
   // Visits every object as it streams in, page by page (`limit` and `continue`), and returns the
   // resourceVersion of the list, to watch from. Objects come without metadata.managedFields. A 410
   // for an expired `continue` comes back as Gone: list again.
@@ -99,5 +103,11 @@ extern const Resource kStorageClasses;
 extern const Resource kCsiDrivers;
 extern const Resource kVolumeSnapshots;
 extern const Resource kVolumeSnapshotClasses;
+
+// In the version that PreferredVersion names: the group was beta for long, and each cluster serves
+// others.
+inline constexpr std::string_view kGroupSnapshotsGroup = "groupsnapshot.storage.k8s.io";
+Resource VolumeGroupSnapshots(const std::string& version);
+Resource VolumeGroupSnapshotClasses(const std::string& version);
 
 }  // namespace holdfast::kube

@@ -117,6 +117,12 @@ Request GetRequest(const Resource& resource, const ObjectKey& key) {
   return request;
 }
 
+Request GroupRequest(std::string_view group) {
+  Request request;
+  request.path = "/apis/" + PercentEncode(group);
+  return request;
+}
+
 Request ListRequest(const Resource& resource, const ListOptions& options,
                     std::string_view continue_token) {
   Request request;

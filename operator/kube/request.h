@@ -58,6 +58,8 @@ std::string ObjectPath(const Resource& resource, const ObjectKey& key,
                        std::string_view subresource = "");
 
 Request GetRequest(const Resource& resource, const ObjectKey& key);
+// Which versions of an API group are served.
+Request GroupRequest(std::string_view group);
 // One page; `continue_token` is empty for the first.
 Request ListRequest(const Resource& resource, const ListOptions& options,
                     std::string_view continue_token);

@@ -196,6 +196,9 @@ yes
 - apiGroups: [snapshot.storage.k8s.io]
   resources: [volumesnapshots]
   verbs: [get, list, create, delete]
+- apiGroups: [groupsnapshot.storage.k8s.io]
+  resources: [volumegroupsnapshots]
+  verbs: [get, list, create, delete]
 # Why a Job could not make its pod is told by an event alone.
 - apiGroups: [events.k8s.io]
   resources: [events]

@@ -1,4 +1,4 @@
-"""VolumeSnapshots and a CSI driver for tests: the real snapshot controller and sidecars, on the host
+"""VolumeSnapshots, VolumeGroupSnapshots and a CSI driver for tests: the real snapshot controller and sidecars, on the host
 itself, over a driver of ours (tools/csi-driver) whose storage every node sees."""
 
 import json
@@ -9,7 +9,8 @@ from .errors import StepError
 from .process import Daemon, run, wait_until
 
 _STEP = "setting up CSI"
-_CRDS = ["volumesnapshotclasses", "volumesnapshotcontents", "volumesnapshots"]
+_CRDS = {"snapshot": ["volumesnapshotclasses", "volumesnapshotcontents", "volumesnapshots"],
+         "groupsnapshot": ["volumegroupsnapshotclasses", "volumegroupsnapshotcontents", "volumegroupsnapshots"]}
 _SIDECARS = ["csi-provisioner", "csi-snapshotter", "snapshot-controller"]
 
 
@@ -22,7 +23,8 @@ def up(cluster, kubectl):
     driver = _start_controller(cluster)
     manifests = layout.HERE / "manifests/csi"
     kubectl(cluster, "apply", "-f", *_files(_crd_folder()), step=_STEP)
-    kubectl(cluster, "wait", "--for=condition=Established", *[f"crd/{name}.snapshot.storage.k8s.io" for name in _CRDS], step=_STEP)
+    kubectl(cluster, "wait", "--for=condition=Established",
+            *[f"crd/{name}.{group}.storage.k8s.io" for group, names in _CRDS.items() for name in names], step=_STEP)
     kubectl(cluster, "apply", "-f", manifests, step=_STEP)
     for name in _SIDECARS:
         _start_sidecar(cluster, name)
@@ -76,6 +78,8 @@ def _start_driver(cluster, node):
 def _start_sidecar(cluster, name):
     # Five requests a second, the default, make a snapshot of two volumes take seconds.
     flags = [f"--kubeconfig={cluster.kubeconfig}", "--kube-api-qps=100", "--kube-api-burst=200"]
+    if name != "csi-provisioner":
+        flags.append("--feature-gates=CSIVolumeGroupSnapshot=true")
     if name != "snapshot-controller":
         flags.append(f"--csi-address={_socket(cluster)}")
     _start(cluster, name, [tools.path(name), *flags])
@@ -96,4 +100,4 @@ def _crd_folder():
 
 
 def _files(folder):
-    return ",".join(str(folder / f"snapshot.storage.k8s.io_{name}.yaml") for name in _CRDS),
+    return ",".join(str(folder / f"{group}.storage.k8s.io_{name}.yaml") for group, names in _CRDS.items() for name in names),

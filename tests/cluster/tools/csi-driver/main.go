@@ -3,7 +3,9 @@
 // while the file system is frozen; so a copy has the inodes and times of its original, as with block
 // storage.
 //
-// The parameters of a VolumeSnapshotClass make it misbehave: `fail: WORDS` refuses with these words,
+// A group of volumes is copied while the file systems of all are frozen.
+//
+// The parameters of a VolumeSnapshotClass or VolumeGroupSnapshotClass make it misbehave: `fail: WORDS` refuses with these words,
 // `ready: never` takes snapshots that never become ready.
 package main
 
@@ -31,9 +33,15 @@ func (identity) GetPluginInfo(context.Context, *csi.GetPluginInfoRequest) (*csi.
 }
 
 func (identity) GetPluginCapabilities(context.Context, *csi.GetPluginCapabilitiesRequest) (*csi.GetPluginCapabilitiesResponse, error) {
-	return &csi.GetPluginCapabilitiesResponse{Capabilities: []*csi.PluginCapability{{
-		Type: &csi.PluginCapability_Service_{Service: &csi.PluginCapability_Service{
-			Type: csi.PluginCapability_Service_CONTROLLER_SERVICE}}}}}, nil
+	answer := &csi.GetPluginCapabilitiesResponse{}
+	for _, service := range []csi.PluginCapability_Service_Type{
+		csi.PluginCapability_Service_CONTROLLER_SERVICE,
+		csi.PluginCapability_Service_GROUP_CONTROLLER_SERVICE,
+	} {
+		answer.Capabilities = append(answer.Capabilities, &csi.PluginCapability{
+			Type: &csi.PluginCapability_Service_{Service: &csi.PluginCapability_Service{Type: service}}})
+	}
+	return answer, nil
 }
 
 func (identity) Probe(context.Context, *csi.ProbeRequest) (*csi.ProbeResponse, error) {
@@ -78,6 +86,7 @@ func main() {
 	server := grpc.NewServer(grpc.UnaryInterceptor(logged))
 	csi.RegisterIdentityServer(server, identity{})
 	csi.RegisterControllerServer(server, &controller{storage: storage})
+	csi.RegisterGroupControllerServer(server, &groupController{storage: storage})
 	csi.RegisterNodeServer(server, &node{storage: storage, id: *nodeID})
 	listener := listen(*socket)
 	if *registry != "" {

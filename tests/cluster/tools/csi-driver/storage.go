@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,7 +43,7 @@ type snapshot struct {
 
 func newStorage(root string) *storage {
 	s := &storage{root: root}
-	for _, folder := range []string{"volumes", "snapshots"} {
+	for _, folder := range []string{"volumes", "snapshots", "groups"} {
 		if err := os.MkdirAll(filepath.Join(root, folder), 0o700); err != nil {
 			panic(err)
 		}
@@ -146,19 +148,70 @@ func (s *storage) readSnapshot(id string) (*snapshot, error) {
 }
 
 func (s *storage) takeSnapshot(id, volume string, ready bool) (*snapshot, error) {
-	status, err := os.Stat(s.volume(volume))
+	taken, err := s.takeSnapshots(map[string]string{id: volume}, ready)
 	if err != nil {
 		return nil, err
 	}
-	taken := &snapshot{ID: id, Volume: volume, Size: status.Size(), Taken: time.Now(), Ready: ready}
-	if err := s.frozen(volume, func() error { return s.copyInto(s.snapshot(id), s.volume(volume)) }); err != nil {
+	return taken[0], nil
+}
+
+// All of the same moment. `volumes` are by the snapshots' ids.
+func (s *storage) takeSnapshots(volumes map[string]string, ready bool) ([]*snapshot, error) {
+	ids := slices.Sorted(maps.Keys(volumes))
+	copyAll := func() error {
+		for _, id := range ids {
+			if err := s.copyInto(s.snapshot(id), s.volume(volumes[id])); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, id := range ids {
+		work := copyAll
+		copyAll = func() error { return s.frozen(volumes[id], work) }
+	}
+	moment := time.Now()
+	if err := copyAll(); err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(taken)
+	var all []*snapshot
+	for _, id := range ids {
+		status, err := os.Stat(s.snapshot(id))
+		if err != nil {
+			return nil, err
+		}
+		taken := &snapshot{ID: id, Volume: volumes[id], Size: status.Size(), Taken: moment, Ready: ready}
+		if err := writeRecord(s.record(id), taken); err != nil {
+			return nil, err
+		}
+		all = append(all, taken)
+	}
+	return all, nil
+}
+
+func writeRecord(path string, record any) error {
+	text, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	return whole(path, func(unfinished string) error { return os.WriteFile(unfinished, text, 0o600) })
+}
+
+// A group of snapshots, by their ids.
+type group struct {
+	ID        string   `json:"id"`
+	Snapshots []string `json:"snapshots"`
+}
+
+func (s *storage) groupRecord(id string) string { return filepath.Join(s.root, "groups", id+".json") }
+
+func (s *storage) readGroup(id string) (*group, error) {
+	text, err := os.ReadFile(s.groupRecord(id))
 	if err != nil {
 		return nil, err
 	}
-	return taken, whole(s.record(id), func(unfinished string) error { return os.WriteFile(unfinished, text, 0o600) })
+	found := &group{}
+	return found, json.Unmarshal(text, found)
 }
 
 // Detaches an image from its loop device, once nobody has that open.

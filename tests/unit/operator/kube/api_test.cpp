@@ -108,6 +108,18 @@ Json Page(std::vector<std::string> names, const std::string& next, const std::st
   return {{"items", items}, {"metadata", {{"continue", next}, {"resourceVersion", version}}}};
 }
 
+TEST(ApiTest, TheVersionOfAGroupIsThatWhichTheServerPrefers) {
+  ScriptedTransport server;
+  server.Answer(200, Json::parse(R"({"kind": "APIGroup", "versions": [{"version": "v1beta1"}],
+    "preferredVersion": {"groupVersion": "g.example/v1", "version": "v1"}})"));
+  server.Refuse(404, "NotFound", "no such group");
+  const Api api(server);
+  EXPECT_EQ(api.PreferredVersion("g.example", {}), "v1");
+  EXPECT_EQ(server.requests()[0].path, "/apis/g.example");
+  EXPECT_EQ(api.PreferredVersion("g.example", {}).error(),
+            (Error{Code::kNotFound, "look up API group g.example: no such group"}));
+}
+
 TEST(ApiTest, ListVisitsAllPagesWithTheirKind) {
   ScriptedTransport server;
   server.Answer(200, Page({"a", "b"}, "next", "7")).Answer(200, Page({"c"}, "", "7"));
