@@ -9,6 +9,7 @@ namespace holdfast::controllers {
 inline constexpr const char* kManagedBy = "app.kubernetes.io/managed-by";  // = "holdfast"
 inline constexpr const char* kVerbLabel = "holdfast.dev/verb";  // backup, restore, copy, probe ...
 inline constexpr const char* kWatchVerb = "watch";
+inline constexpr const char* kBrowseVerb = "browse";
 inline constexpr const char* kPolicyLabel = "holdfast.dev/policy";
 inline constexpr const char* kScheduleLabel = "holdfast.dev/schedule";
 inline constexpr const char* kBackupLabel = "holdfast.dev/backup";

@@ -102,10 +102,28 @@ Json FromField(const char* name, const char* path) {
   return {{"name", name}, {"valueFrom", {{"fieldRef", {{"fieldPath", path}}}}}};
 }
 
+// The pod's own name, by the kubelet's expansion.
+std::string Holder(const Settings& settings) {
+  return settings.cluster_name + "/$(POD_NAMESPACE)/$(POD_NAME)";
+}
+
+// Nothing but the holder is expanded.
+std::vector<std::string> Expanding(const std::vector<std::string>& command_line,
+                                   const Settings& settings) {
+  const std::string holder = "--holder=" + Holder(settings);
+  std::vector<std::string> words;
+  for (const std::string& word : command_line)
+    words.push_back(word == holder ? word : Literal(word));
+  return words;
+}
+
 // The pod's name comes first: the arguments refer to it.
-Json Environment(const MoverJob& job) {
+Json Environment(const MoverJob& job, const Settings& settings) {
   Json env = Json::array(
       {FromField("POD_NAME", "metadata.name"), FromField("POD_NAMESPACE", "metadata.namespace")});
+  if (!job.options_for_others.empty())
+    env.push_back({{"name", protocol::kOptionsVariable},
+                   {"value", protocol::EncodeWords(Expanding(job.options_for_others, settings))}});
   if (job.repository != nullptr)
     for (Json& variable : PlaceEnvironment(job.repository->spec))
       env.push_back(std::move(variable));
@@ -271,27 +289,13 @@ Result<void> AddPlacement(const MoverJob& job, Json& pod) {
 
 // --- The Job around it ---
 
-// The pod's own name, by the kubelet's expansion.
-std::string Holder(const Settings& settings) {
-  return settings.cluster_name + "/$(POD_NAMESPACE)/$(POD_NAME)";
-}
-
-// Nothing but the holder is expanded.
-std::vector<std::string> Arguments(const MoverJob& job, const Settings& settings) {
-  const std::string holder = "--holder=" + Holder(settings);
-  std::vector<std::string> words;
-  for (const std::string& word : job.command_line)
-    words.push_back(word == holder ? word : Literal(word));
-  return words;
-}
-
 Json Container(const MoverJob& job, const Settings& settings, const Mounts& mounts,
                const crds::MoverSecurityContext& security) {
   Json container = {{"name", kMoverContainer},
                     {"image", settings.mover_image},
                     {"imagePullPolicy", settings.mover_image_pull_policy},
-                    {"args", Arguments(job, settings)},
-                    {"env", Environment(job)},
+                    {"args", Expanding(job.command_line, settings)},
+                    {"env", Environment(job, settings)},
                     {"volumeMounts", mounts.mounts},
                     {"resources", ContainerResources(job.mover.resources)},
                     {"securityContext", ContainerSecurityContext(job, security)},

@@ -37,6 +37,10 @@ struct MoverJob {
 
   const crds::BackupRepository* from = nullptr;  // a second one to read from; nullptr for none
 
+  // What commands that are run beside the mover are told (protocol::kOptionsVariable); empty for
+  // nothing.
+  std::vector<std::string> options_for_others;
+
   std::string claim;  // mounted at protocol::kDataPath; empty for none
   bool claim_read_only = true;
   // volumeMode Block: it is a device at protocol::kDataPath, which its own user and group may open.

@@ -67,8 +67,8 @@ inline constexpr const char* kWaitingForPrune = "WaitingForPrune";
 // The cluster serves no VolumeSnapshots, which copyMethod Snapshot needs; or no
 // VolumeGroupSnapshots, of which the policy names a class.
 inline constexpr const char* kSnapshotsNotServed = "SnapshotsNotServed";
-// No VolumeSnapshotClass fits the claim's driver, or the VolumeGroupSnapshotClass that is named does
-// not; the message says what to create or to name.
+// No VolumeSnapshotClass fits the claim's driver, or the VolumeGroupSnapshotClass that is named
+// does not; the message says what to create or to name.
 inline constexpr const char* kNoSnapshotClass = "NoSnapshotClass";
 // No StorageClass from which a staged claim can be made; the message says what to name.
 inline constexpr const char* kNoStagingClass = "NoStagingClass";
@@ -155,10 +155,12 @@ inline constexpr const char* kScalingDown = "ScalingDown";
 inline constexpr const char* kRestoring = "Restoring";
 // The StatefulSet's pods are being started again, on the restored volumes.
 inline constexpr const char* kScalingUp = "ScalingUp";
+// The pod that reads the repository (target.browse) runs; the message says how to use it.
+inline constexpr const char* kBrowsing = "Browsing";
 // Hooks of the Restore are being run in the pods; the message says which.
 inline constexpr const char* kRunningHooks = "RunningHooks";
-// An autoscaler that scales up from 0 as well manages the StatefulSet; the message says how to pause
-// it.
+// An autoscaler that scales up from 0 as well manages the StatefulSet; the message says how to
+// pause it.
 inline constexpr const char* kAutoscaled = "Autoscaled";
 // A pod of the StatefulSet was started on a volume while that was being restored; the volume is
 // restored once more.

@@ -1,6 +1,7 @@
 #include "jobs/options.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <map>
@@ -229,6 +230,7 @@ Result<engine::Request> FinishCheck(Typed& typed) {
   if (!typed.read_data_subset.empty()) {
     TRY(request.read_data, engine::ParseDataSubset(typed.read_data_subset));
   }
+  request.snapshots = typed.check.snapshots;
   return request;
 }
 
@@ -291,6 +293,11 @@ Result<engine::Request> FinishUndelete(Typed& typed) {
   return engine::UndeleteRequest{typed.undelete};
 }
 
+Result<engine::Request> FinishStay(Typed& typed) {
+  TRY(const auto period, ParseDuration(typed.stay_for));
+  return engine::StayRequest{period};
+}
+
 Result<engine::Request> FinishRequest(Typed& typed, const std::string& verb) {
   static const std::map<std::string, Result<engine::Request> (*)(Typed&)> kFinish = {
       {"init", FinishInit},         {"backup", FinishBackup},   {"restore", FinishRestore},
@@ -299,9 +306,30 @@ Result<engine::Request> FinishRequest(Typed& typed, const std::string& verb) {
       {"unlock", FinishUnlock},     {"ls", FinishLs},           {"snapshots", FinishSnapshots},
       {"find", FinishFind},         {"dump", FinishDump},       {"diff", FinishDiff},
       {"stats", FinishStats},       {"backups", FinishBackups}, {"watch", FinishWatch},
-      {"undelete", FinishUndelete},
+      {"undelete", FinishUndelete}, {"stay", FinishStay},
   };
   return kFinish.at(verb)(typed);
+}
+
+bool NamesRepository(std::string_view word) {
+  return word.starts_with("-r") || word == "--repo" || word.starts_with("--repo=");
+}
+
+// In a container that stays, a command that reads and names no repository means that container's.
+Result<std::vector<std::string>> WithInherited(std::vector<std::string> arguments,
+                                               const Environment& environment) {
+  static constexpr std::array<std::string_view, 8> kReaders = {
+      "ls", "snapshots", "dump", "find", "diff", "stats", "check", "backups"};
+  const std::string inherited = environment(protocol::kOptionsVariable);
+  if (inherited.empty() || arguments.empty() ||
+      std::ranges::find(kReaders, arguments.front()) == kReaders.end() ||
+      std::ranges::any_of(arguments, NamesRepository))
+    return arguments;
+  auto words = protocol::DecodeWords(inherited);
+  if (!words)
+    return tl::make_unexpected(WithContext(protocol::kOptionsVariable, std::move(words).error()));
+  arguments.insert(arguments.begin() + 1, words->begin(), words->end());
+  return arguments;
 }
 
 // CLI11 would say only that one is required.
@@ -344,7 +372,9 @@ tl::expected<Options, Ending> ParseOptions(const std::vector<std::string>& argum
       "Of the gateway there are serve, prune-shared and password besides; see serve --help.");
   AddVerbs(app, typed);
   if (auto ending = UnknownVerb(app, arguments)) return tl::make_unexpected(*std::move(ending));
-  if (auto ending = Parse(app, arguments)) return tl::make_unexpected(*std::move(ending));
+  auto words = WithInherited(arguments, environment);
+  if (!words) return tl::make_unexpected(Mistake(words.error()));
+  if (auto ending = Parse(app, *std::move(words))) return tl::make_unexpected(*std::move(ending));
 
   FromEnvironment(typed.options.session, environment);
   for (const auto finish :

@@ -230,9 +230,15 @@ void AddCopy(CLI::App& app, Typed& typed) {
 void AddCheck(CLI::App& app, Typed& typed) {
   CLI::App& verb = AddVerb(app, typed, "check", "Check the repository for damage");
   auto* all = verb.add_flag("--read-data", typed.read_data, "Read and verify every pack");
-  verb.add_option("--read-data-subset", typed.read_data_subset,
-                  "Read a part: 2/5 (the second fifth; five runs read all), 10% or 50Gi at random")
-      ->excludes(all);
+  auto* part =
+      verb.add_option(
+              "--read-data-subset", typed.read_data_subset,
+              "Read a part: 2/5 (the second fifth; five runs read all), 10% or 50Gi at random")
+          ->excludes(all);
+  verb.add_option("snapshots", typed.check.snapshots,
+                  "Only these, by ids or their first digits: read and verify all that they need")
+      ->excludes(all)
+      ->excludes(part);
 }
 
 void AddKey(CLI::App& app, Typed& typed) {
@@ -283,6 +289,7 @@ void AddLists(CLI::App& app, Typed& typed) {
   AddIdentity(ls, typed);
   ls.add_option("snapshot", typed.ls.snapshot, kOneSnapshot)->required();
   ls.add_option("path", typed.ls.path, "Directory in the snapshot to start at");
+  ls.add_flag("!--no-recurse", typed.ls.recurse, "Not what is in the directories below it");
   ls.add_flag("-l,--long", typed.ls.long_format, "Modes, owners, sizes and times too");
 
   CLI::App& dump =
@@ -349,12 +356,20 @@ void AddWatch(CLI::App& app, Typed& typed) {
   verb.add_flag("-q,--quiet", typed.options.quiet, "No summary");
 }
 
+void AddStay(CLI::App& app, Typed& typed) {
+  CLI::App& verb = *app.add_subcommand(
+      "stay", "Do nothing for a while, so that other verbs can be run beside it (kubectl exec)");
+  verb.add_option("--for", typed.stay_for, "How long, like 10m")->capture_default_str();
+  verb.add_flag("--json", typed.options.json, "The result as JSON");
+  verb.add_flag("-q,--quiet", typed.options.quiet, "No summary");
+}
+
 }  // namespace
 
 void AddVerbs(CLI::App& app, Typed& typed) {
   for (const auto add :
        {AddInit, AddBackup, AddRestore, AddForget, AddPrune, AddCopy, AddCheck, AddKey, AddMigrate,
-        AddUnlock, AddLists, AddSearches, AddWatch, AddUndelete})
+        AddUnlock, AddLists, AddSearches, AddWatch, AddUndelete, AddStay})
     add(app, typed);
 }
 

@@ -45,6 +45,7 @@ struct Typed {
   engine::UndeleteOptions undelete;
   std::string undelete_since;
   engine::WatchOptions watch;
+  std::string stay_for = "10m";
   std::string quiet_period = "10s", max_interval = "5m", since;
   std::string every = "10s", patience = "6h";
 

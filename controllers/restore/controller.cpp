@@ -8,6 +8,7 @@
 #include "controllers/job_client.h"
 #include "controllers/labels.h"
 #include "controllers/reasons.h"
+#include "controllers/restore/browse.h"
 #include "controllers/restore/mover.h"
 #include "controllers/restore/observe.h"
 #include "controllers/restore/workload.h"
@@ -61,6 +62,10 @@ Result<void> RestoreController::Apply(const World& world, const Plan& plan, std:
   for (const Json& claim : plan.create_claims) TRY_VOID(CreateClaim(claim, stop));
   if (plan.scale) TRY_VOID(Scale(world, *plan.scale, stop));
   for (const std::string& claim : plan.start) TRY_VOID(StartMover(world, plan, claim, stop));
+  if (plan.start_browser) {
+    TRY(const Json job, restore::BuildBrowser(world, context_.settings));
+    TRY_VOID(EnsureJob(context_, job, stop));
+  }
   for (const JobView& job : plan.remove) TRY_VOID(RemoveJob(job, stop));
   for (const JobView& job : plan.expire)
     TRY_VOID(ExpireJob(context_.api, job.key, TimeToKeep(job), stop));

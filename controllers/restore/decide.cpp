@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
+#include "controllers/restore/browse.h"
 #include "controllers/restore/draft.h"
 #include "controllers/restore/ending.h"
 #include "controllers/restore/hook_stages.h"
@@ -18,12 +19,6 @@ namespace {
 
 constexpr std::size_t kNameDigits = 8;
 constexpr std::chrono::hours kDefaultDeadline{24};
-
-std::string Unserved(const crds::RestoreSpec& spec) {
-  const crds::RestoreTarget& target = spec.target;
-  if (target.browse) return "spec.target.browse is not served by this version.";
-  return "";
-}
 
 void Open(Draft& d) {
   d.plan.status.observed_generation = d.restore.metadata.generation;
@@ -68,11 +63,10 @@ void DescribeClaims(Draft& d) {
         reason::kPopulatorDisabled,
         "Claims are not filled in this cluster: the chart's populator.enabled is false.");
   d.plan.status.phase = crds::RestorePhase::kTemplate;
-  crds::SetReady(
-      d.plan.status.conditions,
-      d.Verdict(reason::kReady,
-                "Fills claims whose spec.dataSourceRef names it, each when it is made."),
-      d.world.now);
+  crds::SetReady(d.plan.status.conditions,
+                 d.Verdict(reason::kReady,
+                           "Fills claims whose spec.dataSourceRef names it, each when it is made."),
+                 d.world.now);
   d.plan.requeue = AwaitChange();
 }
 
@@ -106,8 +100,6 @@ bool Prepare(Draft& d) {
 
 void Advance(Draft& d) {
   Open(d);
-  if (const std::string sentence = Unserved(d.restore.spec); !sentence.empty())
-    return d.Stall(reason::kNotSupported, sentence);
   if (d.restore.spec.target.populator) return DescribeClaims(d);
   if (d.plan.status.volumes.empty()) return ResolveSource(d);
   RecordVolumes(d.world, d.plan.status);
@@ -130,6 +122,7 @@ void Advance(Draft& d) {
 }  // namespace
 
 Plan Decide(const World& world, const Settings& settings) {
+  if (world.restore.spec.target.browse) return DecideBrowse(world);
   Draft draft(world, settings);
   if (world.restore.metadata.deletion_timestamp)
     Unwind(draft);

@@ -59,6 +59,7 @@ struct Plan {
   std::vector<Json> create_claims;
   std::optional<std::int64_t> scale;  // of the StatefulSet
   std::vector<std::string> start;     // claims whose mover is to be created
+  bool start_browser = false;         // the Job of target.browse is to be created
   std::vector<JobView> remove;        // with their pods, before they go themselves
   std::vector<JobView> expire;
   crds::RestoreStatus status;

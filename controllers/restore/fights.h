@@ -43,7 +43,8 @@ std::vector<Scaler> WhoScales(const Json& set, const std::vector<Autoscaler>& au
 std::vector<Scaler> WhoWouldScaleUp(const std::string& ns,
                                     const std::vector<Autoscaler>& autoscalers);
 
-// "Argo CD's Application shop manages its size, which this pauses until the Restore is over: kubectl
+// "Argo CD's Application shop manages its size, which this pauses until the Restore is over:
+// kubectl
 // ..."; empty for nobody. Ends with the command, to be copied.
 std::string Advice(const std::vector<Scaler>& scalers);
 

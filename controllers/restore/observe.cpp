@@ -5,6 +5,7 @@
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 #include "controllers/repository/import.h"
+#include "controllers/restore/browse.h"
 #include "controllers/restore/decide.h"
 #include "controllers/restore/draft.h"
 #include "controllers/restore/progress.h"
@@ -152,6 +153,9 @@ class Observer {
         if (job.owner.uid == world_.restore.metadata.uid &&
             job.key.name == MoverName(world_.restore, volume.claim))
           world_.movers[volume.claim].job = job;
+    if (world_.restore.spec.target.browse)
+      for (const JobView& job : jobs)
+        if (job.owner.uid == world_.restore.metadata.uid) world_.movers[kBrowser].job = job;
     TRY(auto pods, ListAll<PodView>(context_.api, kube::kPods,
                                     {.ns = Namespace(),
                                      .label_selector = SomeWait() || IsUpTooEarly() ? "" : ours,

@@ -174,6 +174,21 @@ Resolved<Found> Locate(const World& world) {
   return FromRepository(source);
 }
 
+// --- Nowhere: what there is to look at ---
+
+Resolution ToLookAt(const Found& found) {
+  Resolution resolution{found.backup, found.repository, {}, found.note};
+  for (const Origin& origin : found.origins) {
+    if (origin.snapshot.empty()) continue;
+    VolumeRestore volume;
+    volume.claim = origin.claim;
+    volume.from = origin.claim;
+    volume.snapshot = origin.snapshot;
+    resolution.volumes.push_back(std::move(volume));
+  }
+  return resolution;
+}
+
 // --- Where to: claims ---
 
 const Origin* OriginFor(const crds::RestoreClaim& wish, const Found& found) {
@@ -220,6 +235,7 @@ tl::expected<Found, Problem> FindSource(const World& world) { return Locate(worl
 tl::expected<Resolution, Problem> Resolve(const World& world) {
   auto found = Locate(world);
   if (!found) return tl::make_unexpected(std::move(found).error());
+  if (world.restore.spec.target.browse) return ToLookAt(*found);
   return InPlace(world.restore) ? IntoSet(world, *found) : IntoClaims(world, *found);
 }
 
@@ -249,6 +265,7 @@ std::string DescribeSource(const crds::RestoreSource& source) {
 std::string DescribeTarget(const crds::RestoreTarget& target) {
   if (!target.stateful_set.empty()) return "StatefulSet/" + target.stateful_set;
   if (target.populator) return "claims that name it";
+  if (target.browse) return "Browse";
   if (target.claims.size() == 1) return "Claim/" + target.claims.front().to;
   return std::to_string(target.claims.size()) + " claims";
 }

@@ -119,14 +119,16 @@ enum class RestorePhase : std::uint8_t {
   kScalingDown,
   kRestoring,
   kScalingUp,
+  kBrowsing,
   kSucceeded,
   kFailed,
   kTemplate,
   kFollowing,
 };
 constexpr auto Names(RestorePhase) {
-  return std::array<std::string_view, 8>{"Pending",   "ScalingDown", "Restoring", "ScalingUp",
-                                         "Succeeded", "Failed",      "Template",  "Following"};
+  return std::array<std::string_view, 9>{"Pending",   "ScalingDown", "Restoring",
+                                         "ScalingUp", "Browsing",    "Succeeded",
+                                         "Failed",    "Template",    "Following"};
 }
 
 struct IdMapping {

@@ -25,10 +25,20 @@ using repo::Id;
 using repo::IsDamage;
 using storage::FileType;
 
+struct PackState {
+  std::uint64_t size = 0;
+  bool indexed = false;
+};
+
+using PackStates = std::unordered_map<Id, PackState>;
+
 // Reads each tree once, however many snapshots share it.
 class TreeChecker final : public TreeVisitor {
  public:
   TreeChecker(const repo::Index& index, CheckReport& report) : index_(index), report_(report) {}
+
+  // Notes, from now on, the packs that hold the files' content. `packs` outlives this.
+  void CollectPacks(PackStates& packs) { packs_ = &packs; }
 
   void StartSnapshot(const repo::Snapshot& snapshot) { snapshot_ = snapshot.id.Short(); }
 
@@ -55,6 +65,7 @@ class TreeChecker final : public TreeVisitor {
         return {};
       }
       size += place->blob.PlainLength();
+      if (packs_ != nullptr) (*packs_)[place->pack].indexed = true;
     }
     if (size != node.size)
       Note(path,
@@ -76,6 +87,7 @@ class TreeChecker final : public TreeVisitor {
   CheckReport& report_;
   std::string snapshot_;
   std::unordered_set<Id> seen_;
+  PackStates* packs_ = nullptr;
 };
 
 // Blobs by offset lie one behind the other from the pack's start.
@@ -85,13 +97,6 @@ bool LieInOrder(const repo::PackEntry& pack) {
     return std::exchange(end, end + blob.length) == blob.offset;
   });
 }
-
-struct PackState {
-  std::uint64_t size = 0;
-  bool indexed = false;
-};
-
-using PackStates = std::unordered_map<Id, PackState>;
 
 Result<PackStates> ListPacks(repo::Repository& repository, std::stop_token stop) {
   TRY(const auto files, repository.ListFiles(FileType::kPack, stop));
@@ -196,6 +201,18 @@ Result<void> ReadPacks(repo::Repository& repository, const PackStates& packs,
   return repo::InParallel(kPackReaders, ids.size(), work, stop);
 }
 
+Result<void> CheckTrees(repo::Repository& repository, const std::vector<repo::Snapshot>& snapshots,
+                        TreeChecker& trees, std::stop_token stop) {
+  for (const repo::Snapshot& snapshot : snapshots) {
+    trees.StartSnapshot(snapshot);
+    repo::Node root;
+    root.type = repo::NodeType::kDir;
+    root.subtree = snapshot.tree;
+    TRY_VOID(WalkTree(repository, root, trees, stop));
+  }
+  return {};
+}
+
 tl::unexpected<Error> NoSubset(std::string_view text) {
   return Fail(Code::kInvalid, "\"" + std::string(text) +
                                   "\" is no part of the data; write it like 2/5, 10% or 50Gi");
@@ -241,17 +258,32 @@ Result<CheckReport> Check(repo::Repository& repository,
   CheckPacks(repository.index(), packs, report);
   TRY_VOID(CheckKeys(repository, report, stop));
   TreeChecker trees(repository.index(), report);
-  for (const repo::Snapshot& snapshot : snapshots) {
-    trees.StartSnapshot(snapshot);
-    repo::Node root;
-    root.type = repo::NodeType::kDir;
-    root.subtree = snapshot.tree;
-    TRY_VOID(WalkTree(repository, root, trees, stop));
-  }
+  TRY_VOID(CheckTrees(repository, snapshots, trees, stop));
   if (!read_data.empty()) {
     meter.SetPhase("verify");
     TRY_VOID(ReadPacks(repository, packs, read_data, report, meter, stop));
   }
+  return report;
+}
+
+Result<CheckReport> CheckSnapshots(repo::Repository& repository,
+                                   const std::vector<repo::Snapshot>& snapshots, Meter& meter,
+                                   std::stop_token stop) {
+  CheckReport report;
+  report.snapshots = snapshots.size();
+  meter.SetPhase("scan");
+  PackStates packs;
+  TreeChecker trees(repository.index(), report);
+  trees.CollectPacks(packs);
+  TRY_VOID(CheckTrees(repository, snapshots, trees, stop));
+  repository.index().ForEachPack([&](const repo::PackEntry& entry) {
+    if (const auto pack = packs.find(entry.id); pack != packs.end())
+      pack->second.size = ImpliedSize(entry);
+  });
+  report.packs = packs.size();
+  for (const auto& [id, pack] : packs) report.stored_bytes += pack.size;
+  meter.SetPhase("verify");
+  TRY_VOID(ReadPacks(repository, packs, DataSubset::All(), report, meter, stop));
   return report;
 }
 

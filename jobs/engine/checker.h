@@ -51,4 +51,10 @@ Result<CheckReport> Check(repo::Repository& repository,
                           const std::vector<repo::Snapshot>& snapshots, const DataSubset& read_data,
                           Meter& meter, std::stop_token stop);
 
+// Of these snapshots alone: their trees are read, and every pack that holds content of theirs is
+// fetched and compared as above. The same errors; a pack that is not there is damage.
+Result<CheckReport> CheckSnapshots(repo::Repository& repository,
+                                   const std::vector<repo::Snapshot>& snapshots, Meter& meter,
+                                   std::stop_token stop);
+
 }  // namespace holdfast::engine

@@ -191,11 +191,18 @@ void PrintDecisions(std::ostream& out, const ForgetReport& report, bool dry_run)
 
 Result<ProblemList> PrintTree(std::ostream& out, repo::Repository& repository,
                               const repo::Snapshot& snapshot, const std::string& path,
-                              bool long_format, bool json, std::stop_token stop) {
+                              const TreeFormat& format, std::stop_token stop) {
   TRY(const repo::Node root, FindNode(repository, snapshot.tree, path, stop));
-  TreePrinter printer(out, path, long_format, json);
+  TreePrinter printer(out, path, format.long_format, format.json);
   if (root.type != repo::NodeType::kDir) {
     printer.Print("", root);
+  } else if (!format.recurse) {
+    if (!root.subtree) return Fail(Code::kCorrupt, "the directory has no tree; run check");
+    auto tree = repository.LoadTree(*root.subtree, stop);
+    // What a snapshot refers to and the repository lacks is damage, not a wrong name.
+    if (!tree && IsAbsent(tree.error())) tree.error().code = Code::kCorrupt;
+    if (!tree) return tl::make_unexpected(std::move(tree).error());
+    for (const repo::Node& node : tree->nodes) printer.Print(node.name, node);
   } else {
     TRY_VOID(WalkTree(repository, root, printer, stop));
   }

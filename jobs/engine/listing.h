@@ -29,9 +29,15 @@ void PrintDecisions(std::ostream& out, const ForgetReport& report, bool dry_run)
 
 // Everything below `path` in the snapshot, depth first: paths only, `ls -l` lines, or restic's JSON
 // lines of struct_type "node". Returns the directories that cannot be read: what is below them is
-// left out. NotFound when the path is not there.
+// left out. Without `recurse` only what is in `path` itself, and nothing else is read. NotFound
+// when the path is not there.
+struct TreeFormat {
+  bool long_format = false;
+  bool json = false;
+  bool recurse = true;
+};
 Result<ProblemList> PrintTree(std::ostream& out, repo::Repository& repository,
                               const repo::Snapshot& snapshot, const std::string& path,
-                              bool long_format, bool json, std::stop_token stop);
+                              const TreeFormat& format, std::stop_token stop);
 
 }  // namespace holdfast::engine

@@ -55,6 +55,8 @@ Try<protocol::MoverResult> Execute(const UndeleteRequest& request, const Surroun
                                    std::stop_token stop);
 Try<protocol::MoverResult> Execute(const WatchRequest& request, const Surroundings& around,
                                    std::stop_token stop);
+Try<protocol::MoverResult> Execute(const StayRequest& request, const Surroundings& around,
+                                   std::stop_token stop);
 
 // Stops the work when the caller asks or when the lock is lost: then others may think us dead.
 class Work {

@@ -15,15 +15,21 @@ Try<MoverResult> Execute(const CheckRequest& request, const Surroundings& around
                          std::stop_token stop) {
   MoverResult result;
   TRY(OpenedSnapshots opened, OpenDamaged(around, stop));
+  repo::Repository& repository = opened.session.repository();
+  const bool chosen = !request.snapshots.empty();
+  if (chosen) {
+    TRY(opened.snapshots, ChooseReadable(opened, {request.snapshots, {}, ""}, result, stop));
+  }
   TRY(const CheckReport report, UnderLock(opened.session, stop, [&](std::stop_token inner) {
-        return Check(opened.session.repository(), opened.snapshots, request.read_data, around.meter,
-                     inner);
+        return chosen ? CheckSnapshots(repository, opened.snapshots, around.meter, inner)
+                      : Check(repository, opened.snapshots, request.read_data, around.meter, inner);
       }));
   around.meter.Finish();
-  result.repository_id = opened.session.repository().config().id;
+  result.repository_id = repository.config().id;
   result.snapshots = report.snapshots;
   result.stored_bytes = report.stored_bytes;
-  KeepProblems(opened.lost_snapshots, result);
+  // What others need is not what was asked about.
+  if (!chosen) KeepProblems(opened.lost_snapshots, result);
   KeepProblems(opened.lost_index_files, result);
   CopyProblems(report.damage, result, around.warnings);
   if (result.unreadable != 0) {

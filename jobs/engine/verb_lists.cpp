@@ -60,8 +60,9 @@ Try<MoverResult> Execute(const LsRequest& request, const Surroundings& around,
   TRY(OpenedSnapshot opened,
       OpenOne(around, request.snapshot, request.identity, std::nullopt, stop));
   result.snapshot = opened.snapshot.id.Hex();
-  TRY(const ProblemList damaged, PrintTree(around.out, opened.session.repository(), opened.snapshot,
-                                           request.path, request.long_format, around.json, stop));
+  TRY(const ProblemList damaged,
+      PrintTree(around.out, opened.session.repository(), opened.snapshot, request.path,
+                {request.long_format, around.json, request.recurse}, stop));
   CopyProblems(damaged, result, around.warnings);
   JudgeDamage(result);
   return result;

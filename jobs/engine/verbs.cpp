@@ -28,6 +28,7 @@ struct Named {
   std::string operator()(const LsRequest&) const { return "ls"; }
   std::string operator()(const WatchRequest&) const { return "watch"; }
   std::string operator()(const UndeleteRequest&) const { return "undelete"; }
+  std::string operator()(const StayRequest&) const { return "stay"; }
 };
 
 }  // namespace

@@ -1,8 +1,9 @@
 // The mover's verbs: each opens the repository, does its work under the right lock and says what
-// came of it in one MoverResult, whatever happened. One needs no repository: watch. What people or
-// scripts asked to see (a table, a listing) goes to `out`.
+// came of it in one MoverResult, whatever happened. Two need no repository: watch and stay. What
+// people or scripts asked to see (a table, a listing) goes to `out`.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <ostream>
 #include <stop_token>
@@ -72,6 +73,8 @@ struct CopyRequest {
 
 struct CheckRequest {
   DataSubset read_data = DataSubset::None();
+  // Only these, ids or their first digits: all that they need is read, and nothing else looked at.
+  std::vector<std::string> snapshots = {};
 };
 
 struct KeyRequest {
@@ -110,6 +113,7 @@ struct LsRequest {
   protocol::Identity identity;
   std::string path = "/";
   bool long_format = false;
+  bool recurse = true;  // into the directories below `path`
 };
 
 struct FindRequest {
@@ -138,6 +142,11 @@ struct WatchRequest {
   WatchOptions watch;
 };
 
+// Waits, so that others find a container to run verbs in.
+struct StayRequest {
+  std::chrono::seconds period{600};
+};
+
 struct StatsRequest {
   SnapshotFilter filter;
   StatsMode mode = StatsMode::kRestoreSize;
@@ -147,7 +156,7 @@ using Request =
     std::variant<InitRequest, BackupRequest, RestoreRequest, ForgetRequest, PruneRequest,
                  CopyRequest, CheckRequest, KeyRequest, MigrateRequest, UnlockRequest,
                  SnapshotsRequest, BackupsRequest, LsRequest, FindRequest, DumpRequest, DiffRequest,
-                 StatsRequest, WatchRequest, UndeleteRequest>;
+                 StatsRequest, WatchRequest, UndeleteRequest, StayRequest>;
 
 // What every verb is given.
 struct Surroundings {

@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "base/json.h"
+
 namespace holdfast::protocol {
 namespace {
 
@@ -30,8 +32,7 @@ void Mapping(Words& words, const std::string& name,
     Option(words, name, std::to_string(from) + ":" + std::to_string(to));
 }
 
-Words Start(const char* verb, const RepositoryArgs& repository) {
-  Words words = {verb, "--json"};
+void AddRepository(Words& words, const RepositoryArgs& repository) {
   Option(words, "repo", repository.location);
   if (!repository.password_from_gateway) Option(words, "password-file", kPasswordFile);
   if (repository.has_ca) Option(words, "ca-file", kCaFile);
@@ -50,6 +51,11 @@ Words Start(const char* verb, const RepositoryArgs& repository) {
     Option(words, "lock-wait", std::to_string(repository.lock_wait->count()) + "s");
   Rate(words, "limit-upload", repository.upload_per_second);
   Rate(words, "limit-download", repository.download_per_second);
+}
+
+Words Start(const char* verb, const RepositoryArgs& repository) {
+  Words words = {verb, "--json"};
+  AddRepository(words, repository);
   return words;
 }
 
@@ -184,6 +190,25 @@ Words CommandLine(const WatchArgs& args) {
   Options(words, "exclude", args.excludes);
   words.push_back(kDataPath);
   return words;
+}
+
+Words CommandLine(const StayArgs& args) {
+  Words words = {"stay", "--json"};
+  Option(words, "for", std::to_string(args.period.count()) + "s");
+  return words;
+}
+
+Words RepositoryWords(const RepositoryArgs& repository) {
+  Words words;
+  AddRepository(words, repository);
+  return words;
+}
+
+std::string EncodeWords(const Words& words) { return DumpJson(Json(words)); }
+
+Result<Words> DecodeWords(std::string_view text) {
+  TRY(const Json list, ParseJson(text));
+  return DecodeJson<Words>(list);
 }
 
 }  // namespace holdfast::protocol

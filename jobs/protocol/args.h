@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
+
 namespace holdfast::protocol {
 
 // Where things are mounted in a mover's container.
@@ -57,6 +59,10 @@ enum class BackupType { kFull, kDifferential, kIncremental };
 
 // "full", "differential", "incremental": the value of the option and of the snapshot's type= tag.
 std::string BackupTypeName(BackupType type);
+
+// Set in a container that stays (StayArgs), for commands that people run beside it: which
+// repository the verbs that read take when the command names none.
+inline constexpr const char* kOptionsVariable = "HOLDFAST_OPTIONS";
 
 // A volume's identity in a repository: snapshots are selected by both, never by one.
 struct Identity {
@@ -188,6 +194,11 @@ struct WatchArgs {
   std::vector<std::string> excludes;  // as of BackupArgs
 };
 
+// Keeps a container, so that other verbs can be run in it (kubectl exec). Opens no repository.
+struct StayArgs {
+  std::chrono::seconds period{600};
+};
+
 std::vector<std::string> CommandLine(const InitArgs& args);
 std::vector<std::string> CommandLine(const BackupArgs& args);
 std::vector<std::string> CommandLine(const RestoreArgs& args);
@@ -197,5 +208,12 @@ std::vector<std::string> CommandLine(const CheckArgs& args);
 std::vector<std::string> CommandLine(const BackupsArgs& args);
 std::vector<std::string> CommandLine(const CopyArgs& args);
 std::vector<std::string> CommandLine(const WatchArgs& args);
+std::vector<std::string> CommandLine(const StayArgs& args);
+
+// The options that name a repository, as every command line above has them.
+std::vector<std::string> RepositoryWords(const RepositoryArgs& repository);
+// The value of kOptionsVariable, and back. Invalid for what EncodeWords did not make.
+std::string EncodeWords(const std::vector<std::string>& words);
+Result<std::vector<std::string>> DecodeWords(std::string_view text);
 
 }  // namespace holdfast::protocol
