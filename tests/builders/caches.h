@@ -17,6 +17,7 @@ class FilledCaches {
   void Add(crds::BackupRepository object) { Put(repositories_, std::move(object)); }
   void Add(crds::BackupPolicy object) { Put(policies_, std::move(object)); }
   void Add(crds::Backup object) { Put(backups_, std::move(object)); }
+  void Add(crds::Restore object) { Put(restores_, std::move(object)); }
   void Add(controllers::StatefulSetView view) {
     const kube::ObjectKey key = view.key;
     stateful_sets_.Put(key, std::make_shared<const controllers::StatefulSetView>(std::move(view)));
