@@ -28,7 +28,7 @@ test-long: ## the tests that take their time
 fuzz: ## five minutes of libFuzzer for every parser of outside bytes; FUZZ_SECONDS=300
 	@tests/fuzz/run
 
-bench: ## speed and memory; BENCH=engine against other programs, =index large repository, =operator, =micro by stages
+bench: ## speed and memory; BENCH=engine against other programs, =index large repository, =operator, =restore, =micro by stages
 	@tests/bench/run $(BENCH)
 
 lint: setup ## formatting and clang-tidy

@@ -150,6 +150,50 @@ TEST_F(SteadyStateTest, ARepositoryThatWasProbedAMomentAgo) {
   EXPECT_EQ(server_.requests().size(), 0u);
 }
 
+// What they tell is written once, and stays when they go.
+TEST_F(SteadyStateTest, ARepositoryAndAPolicyThatRestoresTellOf) {
+  crds::Restore restore;
+  restore.metadata = builders::InShop("back");
+  restore.status.repository = "offsite";
+  restore.status.phase = crds::RestorePhase::kSucceeded;
+  restore.status.completion_time = At("2026-06-01T10:00:00Z");
+  crds::VolumeRestore& volume = restore.status.volumes.emplace_back();
+  volume.bytes = volume.bytes_written = 1 << 30;
+  volume.bytes_per_second = 50 << 20;
+  caches_.Add(restore);
+  crds::BackupRepository repository = *caches_.caches().repositories.Get({"shop", "offsite"});
+  repository::MoverWatch movers;
+  repository.status.last_probe.emplace().time = At("2026-06-01T11:59:00Z");
+  const auto decided = [&] {
+    return repository::Decide(repository::Observe(context_, movers, repository, {}), settings_)
+        .status;
+  };
+  repository.status = decided();
+  EXPECT_EQ(repository.status.restore_bytes_per_second, 50 << 20);
+  caches_.Add(repository);
+  EXPECT_TRUE(RepositoryController(context_).Reconcile({"shop", "offsite"}, {}));
+
+  crds::Backup backup = builders::BackupNamed("good")
+                            .Volume("data-db-0", crds::RunState::kSucceeded, "4a5b")
+                            .Started("2026-06-01T10:00:00Z")
+                            .Succeeded("2026-06-01T10:01:00Z")
+                            .Build();
+  backup.status.volumes[0].bytes = 100 << 20;
+  caches_.Add(backup);
+  crds::BackupPolicy policy = builders::PolicyNamed("nightly").Build();
+  const auto observed = policy::Observe(context_, policy, {});
+  ASSERT_TRUE(observed) << observed.error().message;
+  policy.status = policy::Decide(observed->world).status;
+  EXPECT_GE(policy.status.recovery_seconds, 2);
+  caches_.Add(policy);
+  EXPECT_TRUE(PolicyController(context_).Reconcile({"shop", "nightly"}, {}));
+  EXPECT_EQ(server_.requests().size(), 0u);
+
+  restore.status.phase = crds::RestorePhase::kFailed;
+  caches_.Add(restore);
+  EXPECT_EQ(decided().restore_bytes_per_second, 50 << 20) << "there is nothing newer";
+}
+
 TEST(Trim, ARecordKeepsWhatDecisionsRead) {
   crds::Backup backup = builders::BackupNamed("b")
                             .Volume("data-db-0", crds::RunState::kSucceeded, std::string(64, 'a'))

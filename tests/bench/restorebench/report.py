@@ -1,0 +1,47 @@
+"""The tables: medians of the rounds, beside what was asked."""
+
+import statistics
+import sys
+
+from .settings import ROOT
+
+sys.path.insert(0, str(ROOT / "tests/bench"))
+from enginebench.report import markdown  # noqa: E402
+
+OVER = 3.0   # seconds that a Restore may take beyond the sum of its parts
+SHARE = 0.2  # of a whole restore, for a volume of which 1 % changed
+
+
+def tables(results):
+    return "\n\n".join([_volumes(results["volumes"]), _changed(results["changed"])])
+
+
+def _volumes(rounds):
+    rows = [["volumes", "verified after s", "ready after s", "pod start s", "transfer s", "scale up s", "sum s", "over s",
+             f"≤ {OVER:.0f} s", "scale down s"]]
+    for count in sorted({figures["count"] for figures in rounds}):
+        of = [figures for figures in rounds if figures["count"] == count]
+        over = _median(figures["ready"] - figures["sum"] for figures in of)
+        rows.append([str(count), *(f"{_median(figures[name] for figures in of):.2f}"
+                                   for name in ("verified", "ready", "pod_start", "transfer", "scale_up", "sum")),
+                     f"{over:.2f}", "met" if over <= OVER else "**missed**",
+                     f"{_median(figures['scale_down'] for figures in of):.2f}"])
+    return markdown(rows)
+
+
+def _changed(rounds):
+    rows = [["restored in place", "mover s", "ready after s", "fetched MiB", "written MiB", "share of the mover's time", ""]]
+    if not rounds:
+        return markdown(rows)
+    share = _median(figures["few"]["movers"][0] / figures["whole"]["movers"][0] for figures in rounds)
+    for name, title in (("whole", "an empty volume"), ("few", "1 % changed")):
+        of = [figures[name] for figures in rounds]
+        rows.append([title, f"{_median(f['movers'][0] for f in of):.2f}", f"{_median(f['ready'] for f in of):.2f}",
+                     f"{_median(f['fetched'] for f in of) / (1 << 20):.1f}", f"{_median(f['written'] for f in of) / (1 << 20):.1f}",
+                     f"{share:.2f}" if name == "few" else "1",
+                     ("met" if share <= SHARE else "**missed**") if name == "few" else ""])
+    return markdown(rows)
+
+
+def _median(values):
+    return statistics.median(values)
