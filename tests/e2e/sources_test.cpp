@@ -79,7 +79,8 @@ TEST_F(SourcesTest, ByBackupPolicyTimePreviousSnapshotAndIdentity) {
   std::vector<std::string> claims;
   for (const auto& source : sources) {
     claims.push_back(source[0]);
-    Restore(source[0], "  source: {" + source[1] + "}\n  target: {claims: [{to: " + source[0] +
+    Restore(source[0], "  source: {" + source[1] +
+                           "}\n  target: {claims: [{from: data-app-0, to: " + source[0] +
                            ", size: 64Mi}]}\n  mover: {securityContext: {runAsUser: 1000, "
                            "runAsGroup: 1000, fsGroup: 1000}}\n");
   }
@@ -162,7 +163,7 @@ TEST_F(SourcesTest, RepositoriesOfK8upVolSyncAndRestic) {
   kubectl_.Must({"rollout", "status", "statefulset/postgres", "--timeout=120s"});
   Restore("in-place-k8up",
           "  source: {repository: from-k8up, host: my-namespace, path: /data/data-postgres-0}\n"
-          "  target: {statefulSet: postgres}\n");
+          "  target: {statefulSet: postgres, ordinals: [0]}\n");
   Restore("in-place-volsync",
           "  source: {repository: from-volsync, host: volsync, path: /data}\n"
           "  target: {statefulSet: postgres, ordinals: [1]}\n");
@@ -212,7 +213,8 @@ TEST_F(SourcesTest, PathsOverwriteAndDeleteExtra) {
   EXPECT_EQ(cat("extra"), "none\n");
 
   Restore("no-such-path",
-          "  source: {backup: good}\n  target: {claims: [{to: scratch, size: 64Mi}]}\n"
+          "  source: {backup: good}\n  target: {claims: [{from: data-app-0, to: scratch, size: "
+          "64Mi}]}\n"
           "  paths: [/nowhere]\n");
   ASSERT_TRUE(WaitForPhase("rst", "no-such-path", "Failed", seconds(120)));
   EXPECT_NE(Message("no-such-path").find("/nowhere is not in the snapshot"), std::string::npos)
@@ -235,7 +237,7 @@ TEST_F(SourcesTest, OwnersBecomeOthersWhereTheMoverMayAndElseItIsSaid) {
       << Message("app-other-user");
 
   const auto as_user = [&](const std::string& name, const std::string& user) {
-    Restore(name, "  source: {backup: run}\n  target: {claims: [{to: " + name +
+    Restore(name, "  source: {backup: run}\n  target: {claims: [{from: data-app-0, to: " + name +
                       ", size: 64Mi}]}\n"
                       "  owners: {uids: [{from: 1000, to: 2000}], gids: [{from: 1000, to: 2000}]}\n"
                       "  mover: {securityContext: {runAsUser: " +
