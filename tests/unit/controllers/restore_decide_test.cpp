@@ -7,65 +7,21 @@
 #include "controllers/reasons.h"
 #include "controllers/restore/decide.h"
 #include "controllers/restore/ending.h"
+#include "tests/builders/restore_world.h"
 
 namespace holdfast::controllers::restore {
 namespace {
 
 using namespace std::chrono_literals;
+using builders::InPlaceWorld;
+using builders::kNow;
+using builders::Pod;
 using crds::RestorePhase;
 using crds::RunState;
 using protocol::ExitCode;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-const TimePoint kNow = *ParseTime("2026-08-01T12:00:00Z");
-
-PodView Pod(const std::string& name, const std::string& claim, const std::string& owner_uid) {
-  PodView pod;
-  pod.key = {"shop", name};
-  pod.owner = {"StatefulSet", "pg", owner_uid};
-  pod.phase = "Running";
-  pod.claims = {claim};
-  return pod;
-}
-
-// StatefulSet "pg" of two replicas, to be restored from Backup "nightly".
-World InPlaceWorld() {
-  World world;
-  world.now = kNow;
-  world.restore.metadata.name = "back";
-  world.restore.metadata.namespace_ = "shop";
-  world.restore.metadata.uid = "restore-uid";
-  world.restore.spec.source.backup = "nightly";
-  world.restore.spec.target.stateful_set = "pg";
-  world.backup.emplace();
-  world.backup->metadata.name = "nightly";
-  world.backup->status.phase = crds::BackupPhase::kSucceeded;
-  world.backup->status.repository = "offsite";
-  for (const char* ordinal : {"0", "1"}) {
-    crds::VolumeBackup volume;
-    volume.claim = std::string("data-pg-") + ordinal;
-    volume.pod = std::string("pg-") + ordinal;
-    volume.snapshot = std::string(64, 'a');
-    world.backup->status.volumes.push_back(volume);
-  }
-  world.repository.emplace();
-  crds::SetReady(world.repository->status.conditions, {1, reason::kReachable, ""}, kNow);
-  world.set.emplace();
-  world.set->key = {"shop", "pg"};
-  world.set->uid = "set-uid";
-  world.set->replicas = 2;
-  world.set->ready_replicas = 2;
-  world.set->claim_templates = {"data"};
-  world.set_object = {
-      {"metadata", {{"name", "pg"}, {"namespace", "shop"}}},
-      {"spec",
-       {{"volumeClaimTemplates", {{{"metadata", {{"name", "data"}}}, {"spec", Json::object()}}}}}}};
-  world.claims = {{"data-pg-0", {true, false}}, {"data-pg-1", {true, false}}};
-  world.pods = {Pod("pg-0", "data-pg-0", "set-uid"), Pod("pg-1", "data-pg-1", "set-uid")};
-  return world;
-}
 
 // A cluster just real enough to carry out plans: each action is one step, and `steps` of them
 // happen before the operator is killed.
@@ -197,7 +153,7 @@ TEST(RestoreStoryTest, InPlaceEndsWhereItBegan) {
   EXPECT_FALSE(simulation.HasFinalizer());
   EXPECT_THAT(Steps(simulation.world.restore),
               ElementsAre("Resolve Succeeded", "ScaleDown Succeeded", "WaitDetached Succeeded",
-                          "Restore Succeeded", "ScaleUp Succeeded"));
+                          "Restore Succeeded", "ScaleUp Succeeded", "Ready Succeeded"));
   for (const crds::RestoreStep& step : status.steps) {
     EXPECT_TRUE(step.start_time) << step.name;
     EXPECT_TRUE(step.completion_time) << step.name;
@@ -229,13 +185,13 @@ TEST_P(RestoreKilledTest, AnotherOperatorCarriesOn) {
   EXPECT_FALSE(simulation.HasFinalizer());
 }
 
-INSTANTIATE_TEST_SUITE_P(AfterEachAction, RestoreKilledTest, ::testing::Range(0, 24));
+INSTANTIATE_TEST_SUITE_P(AfterEachAction, RestoreKilledTest, ::testing::Range(0, 28));
 
 TEST(RestoreStoryTest, TheKillsCoverTheWholeStory) {
   Simulation simulation;
   simulation.world.claims["data-pg-0"] = {};
   simulation.RunUntilOver();
-  EXPECT_LE(simulation.actions, 24);
+  EXPECT_LE(simulation.actions, 28);
 }
 
 // --- Before anything is touched ---
@@ -299,16 +255,11 @@ TEST(RestoreDecideTest, NothingFoundFailsAtOnce) {
 TEST(RestoreDecideTest, FieldsThatAreNotServedAreNamed) {
   World world = InPlaceWorld();
   world.restore.spec.mode = crds::RestoreMode::kFollow;
-  Plan plan = Decide(world, {});
+  const Plan plan = Decide(world, {});
   ExpectUntouched(plan);
   EXPECT_EQ(Reason(plan.status), reason::kNotSupported);
   EXPECT_TRUE(crds::IsTrue(plan.status.conditions, crds::kStalled));
   EXPECT_EQ(Message(plan.status), "spec.mode: Follow is not served by this version; use Once.");
-  world.restore.spec.mode = crds::RestoreMode::kOnce;
-  world.restore.spec.hooks.post.emplace_back();
-  plan = Decide(world, {});
-  EXPECT_EQ(Message(plan.status),
-            "spec.hooks is not served by this version; create the Restore without it.");
 }
 
 TEST(RestoreDecideTest, OneThatClaimsNameDoesNothingItself) {
@@ -495,9 +446,12 @@ TEST_F(RestoreMoversTest, SomebodyWhoScalesUpIsScaledDownAndTold) {
   world().set->replicas = 2;
   const Plan plan = Decide();
   EXPECT_EQ(plan.scale, 0);
-  ASSERT_EQ(plan.events.size(), 1u);
+  ASSERT_EQ(plan.events.size(), 2u);
   EXPECT_EQ(plan.events[0].reason, reason::kScaledUpByOthers);
   EXPECT_THAT(plan.events[0].message, HasSubstr("to 2 replicas while its volumes are being"));
+  EXPECT_TRUE(plan.events[1].on_set);
+  EXPECT_EQ(Reason(plan.status), reason::kScaledUpByOthers);
+  EXPECT_EQ(Message(plan.status), plan.events[0].message);
 }
 
 TEST_F(RestoreMoversTest, AFailedMoverIsNotTheEndWhileAnotherWrites) {
@@ -544,6 +498,8 @@ TEST_F(RestoreMoversTest, MoversThatEndedBeforeTheirFirstWriteGiveTheSizeBack) {
 
 TEST_F(RestoreMoversTest, PodsThatAreNotReadyAtTheDeadlineFailAnHonestRestore) {
   for (const char* claim : {"data-pg-0", "data-pg-1"}) simulation_.Finish(claim, ExitCode::kOk, "");
+  simulation_.CarryOut(Decide());
+  ASSERT_EQ(world().set->replicas, 0) << "it is stored that we do it before we do";
   simulation_.CarryOut(Decide());
   ASSERT_EQ(world().set->replicas, 2);
   Plan plan = Decide();
