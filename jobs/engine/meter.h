@@ -20,6 +20,7 @@ class Meter {
   void SetPhase(std::string phase);
   // Totals only grow: a smaller number than was shown before is ignored, 0 included.
   void SetTotals(std::uint64_t files, std::uint64_t bytes);
+  std::uint64_t bytes_total() const { return bytes_total_.load(std::memory_order_relaxed); }
   void AddFiles(std::uint64_t files) { files_done_.fetch_add(files, std::memory_order_relaxed); }
   void AddBytes(std::uint64_t bytes) { bytes_done_.fetch_add(bytes, std::memory_order_relaxed); }
 

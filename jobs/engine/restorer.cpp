@@ -5,8 +5,10 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/quantity.h"
 #include "jobs/engine/directory.h"
 #include "jobs/engine/path_filter.h"
 #include "jobs/engine/restore_device.h"
@@ -113,11 +115,24 @@ Result<RestoreReport> TryRestore(repo::Repository& repository, const repo::Snaps
   return RestoreTree(repository, root, options, std::move(filter), std::move(target), meter, stop);
 }
 
+// How large the volume is, and how large the data, for whoever has to make room.
+Error WithSizes(Error error, const std::string& target, const Meter& meter) {
+  struct statvfs room = {};
+  const std::uint64_t total = meter.bytes_total();
+  if (::statvfs(target.c_str(), &room) != 0 || total == 0) return error;
+  error.message += "; the volume has " + HumanBytes(room.f_blocks * room.f_frsize) + ", of which " +
+                   HumanBytes(room.f_bavail * room.f_frsize) + " are free, and " +
+                   HumanBytes(total) + " are restored to it";
+  return error;
+}
+
 }  // namespace
 
 Result<RestoreReport> Restore(repo::Repository& repository, const repo::Snapshot& snapshot,
                               const RestoreOptions& options, Meter& meter, std::stop_token stop) {
   auto report = TryRestore(repository, snapshot, options, meter, stop);
+  if (!report && report.error().code == Code::kNoSpace)
+    return tl::make_unexpected(WithSizes(std::move(report).error(), options.target, meter));
   const bool damaged = report ? report->damaged : report.error().code == Code::kCorrupt;
   if (!damaged) return report;
   // Index files may be lost whose packs are there. What was restored is not fetched again.

@@ -74,6 +74,15 @@ def connect(node, pid):
     run(_STEP, "nsenter", f"--net=/proc/{pid}/ns/net", "nft", "-f", "-", stdin=_masquerade(cluster))
 
 
+def cut(node):
+    """Pulls the node's cable out of the bridge: nobody reaches it, and what runs there runs on."""
+    _ip("link", "set", node.link, "down")
+
+
+def mend(node):
+    _ip("link", "set", node.link, "up")
+
+
 def route_services(cluster):
     """Lets the host call services: by way of the first node's kube-proxy."""
     _ip("route", "add", cluster.services, "via", cluster.nodes[0].address)

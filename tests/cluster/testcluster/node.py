@@ -51,6 +51,15 @@ def start_kubelet(node):
     (node.folder / "start-kubelet").touch()
 
 
+def add_small_volume(node, name, size):
+    """A file system of `size` ("16m") that is full when it is full, and its path on the node."""
+    path = f"/opt/small/{name}"
+    first = Daemon(node.cluster, node.name).child()
+    run("adding a small volume", "nsenter", f"--mount=/proc/{first}/ns/mnt", "sh", "-c",
+        f"mkdir -p {path} && mount -t tmpfs -o size={size},mode=0777 small-{name} {path}")
+    return path
+
+
 def stop(node):
     daemon = Daemon(node.cluster, node.name)
     first = daemon.child()
