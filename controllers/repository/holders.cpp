@@ -1,5 +1,6 @@
 #include "controllers/repository/holders.h"
 
+#include "controllers/labels.h"
 #include "jobs/protocol/result.h"
 
 namespace holdfast::controllers::repository {
@@ -19,7 +20,10 @@ std::optional<kube::ObjectKey> PodOfHolder(std::string_view holder, std::string_
 }
 
 bool LeftWithoutWord(const PodView& pod) {
-  return pod.Finished() && !protocol::Decode(pod.termination_message);
+  if (!pod.Finished()) return false;
+  const auto verb = pod.labels.find(kVerbLabel);
+  const bool others = verb != pod.labels.end() && verb->second == kBrowseVerb;
+  return others || !protocol::Decode(pod.termination_message);
 }
 
 std::vector<kube::ObjectKey> MoverWatch::Update(const kube::ObjectKey& repository,

@@ -19,7 +19,8 @@ std::string HolderOf(const std::string& cluster, const kube::ObjectKey& pod);
 // The pod of a holder of our cluster; nullopt for any other (another cluster, plain restic).
 std::optional<kube::ObjectKey> PodOfHolder(std::string_view holder, std::string_view cluster);
 
-// A mover that could say how it ended has also removed its lock.
+// A mover that could say how it ended has also removed its lock. What people ran in the pod of a
+// browse says nothing, whatever the pod itself says.
 bool LeftWithoutWord(const PodView& pod);
 
 // Remembers which movers of a repository were seen at work, to notice those that vanish. After a

@@ -4,13 +4,35 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "operator/kube/transport.h"
 
 namespace holdfast::kube {
+
+// A program that makes credentials (client-go's exec plugins), as the kubeconfig names it.
+struct CredentialPlugin {
+  std::string command;  // found in PATH unless it has a slash
+  std::vector<std::string> arguments;
+  std::vector<std::pair<std::string, std::string>> environment;  // beside our own
+  std::string api_version;   // "client.authentication.k8s.io/v1"
+  std::string install_hint;  // for people who lack the program; may be empty
+  std::string cluster;       // JSON of spec.cluster for KUBERNETES_EXEC_INFO; empty: not asked for
+};
+
+struct Credential {
+  std::string token;
+  std::string client_cert_pem;
+  std::string client_key_pem;
+  std::optional<TimePoint> expires;
+};
+
+using RunCredentialPlugin = std::function<Result<Credential>(const CredentialPlugin&)>;
 
 struct ClientConfig {
   std::string server;  // "https://host:port"
@@ -21,12 +43,16 @@ struct ClientConfig {
   std::string token;
   std::string default_namespace;
   std::vector<std::string> files;  // what this was read from, but for the token's
+  // Of a credential that a program made: loaded again, there is a new one.
+  std::optional<TimePoint> expires;
 };
 
-// Empty `path`: the first file of $KUBECONFIG that exists, then ~/.kube/config; files are not
-// merged. Empty `context`: the file's current one. Invalid names what is missing or not served
-// (exec plugins, passwords, unverified TLS).
-Result<ClientConfig> LoadKubeconfig(const std::string& path, const std::string& context);
+// Empty `path`: the files of $KUBECONFIG that exist, then ~/.kube/config. Several are merged as
+// kubectl does: of each name the first counts, and so does the first current-context. Empty
+// `context`: the current one. Invalid names what is missing or not served (passwords, unverified
+// TLS, proxies; credential plugins without `run`).
+Result<ClientConfig> LoadKubeconfig(const std::string& path, const std::string& context,
+                                    const RunCredentialPlugin& run = nullptr);
 
 // From KUBERNETES_SERVICE_HOST/PORT and the service account's files in `folder`; empty for
 // /var/run/secrets/kubernetes.io/serviceaccount. NotFound outside a cluster.

@@ -29,6 +29,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"crds/types", {"base"}},
     {"operator/kube", {"base"}},
     {"controllers", {"base", "crds/types", "operator/kube", "jobs/protocol"}},
+    {"operator/plugin", {"base", "operator/kube", "crds/types", "controllers", "jobs/protocol"}},
     {"operator", {"base", "base/http", "operator/kube", "crds/types", "controllers"}},
 };
 
@@ -39,7 +40,7 @@ const std::map<std::string, std::set<std::string>> kAdapters = {
       "operator/kube/tls.cpp"}},
     {"cpprest/", {"operator/kube/transport_cpprest.cpp"}},
     {"curl/", {"jobs/storage/http.cpp"}},
-    {"yaml-cpp/", {"operator/kube/config.cpp"}},
+    {"yaml-cpp/", {"operator/kube/config.cpp", "operator/plugin/table.cpp"}},
 };
 
 std::string PartOf(const std::string& path) {
