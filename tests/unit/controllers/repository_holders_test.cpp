@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "controllers/labels.h"
 #include "controllers/repository/holders.h"
 #include "jobs/protocol/result.h"
 
@@ -54,6 +55,16 @@ TEST(MoverWatchTest, AMoverThatSaysHowItEndedTookItsLockWithIt) {
   watch.Update(kRepository, {Running("a")});
   EXPECT_THAT(watch.Update(kRepository, {Ended("a", true)}), IsEmpty());
   EXPECT_THAT(watch.Update(kRepository, {}), IsEmpty());
+}
+
+// What people ran in it may have left locks, whatever the pod itself says.
+TEST(MoverWatchTest, ThePodOfABrowseIsAlwaysLookedAfter) {
+  MoverWatch watch;
+  PodView running = Running("a");
+  PodView ended = Ended("a", true);
+  running.labels = ended.labels = {{kVerbLabel, kBrowseVerb}};
+  watch.Update(kRepository, {running});
+  EXPECT_THAT(watch.Update(kRepository, {ended}), ElementsAre(kube::ObjectKey{"shop", "a"}));
 }
 
 TEST(MoverWatchTest, AKilledMoverIsLostOnce) {

@@ -7,6 +7,7 @@
 #include "jobs/engine/dumper.h"
 #include "jobs/engine/finder.h"
 #include "jobs/engine/key_ring.h"
+#include "jobs/engine/listing.h"
 #include "jobs/engine/stats.h"
 #include "tests/unit/jobs/engine/repositories.h"
 
@@ -52,6 +53,19 @@ TEST_F(ListsTest, FindNamesEntriesAndNotWhatLiesBelow) {
               IsEmpty())
       << "they are of 1970";
   EXPECT_THAT(Found({.patterns = {"c1"}}, true), HasSubstr("\"snapshot\":\"" + after_.id.Hex()));
+}
+
+// A directory's own entries, of which nothing but their parent is read.
+TEST_F(ListsTest, ListsOneDirectoryOrAllBelowIt) {
+  const auto listed = [&](const std::string& path, bool recurse) {
+    std::ostringstream out;
+    EXPECT_TRUE(PrintTree(out, *repository_, before_, path, {.recurse = recurse}, {}));
+    return out.str();
+  };
+  EXPECT_EQ(listed("/", false), "/a\n/b\n");
+  EXPECT_EQ(listed("/b", false), "/b/b1\n/b/b2\n");
+  EXPECT_EQ(listed("/b/b1", false), "/b/b1\n");
+  EXPECT_EQ(listed("/", true), "/a\n/a/a1\n/b\n/b/b1\n/b/b2\n");
 }
 
 TEST_F(ListsTest, DiffMarksAndCounts) {
@@ -124,6 +138,32 @@ TEST(DataSubsetTest, IsABucketAShareOrASize) {
   EXPECT_EQ(ParseDataSubset("1Ki")->bytes, 1024u);
   for (const char* wrong : {"", "0/5", "6/5", "1/300", "0%", "101%", "x%", "1/", "/1", "0"})
     EXPECT_FALSE(ParseDataSubset(wrong)) << wrong;
+}
+
+// Of one snapshot all is read that it needs, and nothing that others need.
+TEST_F(ListsTest, ACheckOfASnapshotReadsItsPacks) {
+  Meter meter;
+  const auto check = [&](const repo::Snapshot& snapshot) {
+    return CheckSnapshots(*repository_, {snapshot}, meter, {}).value();
+  };
+  const CheckReport before = check(before_);
+  EXPECT_EQ(before.damage.count(), 0u);
+  EXPECT_EQ(before.snapshots, 1u);
+  EXPECT_GT(before.packs_read, 0u);
+  EXPECT_LT(before.packs_read, NamesIn(storage_, storage::FileType::kPack).size());
+
+  const repo::Id piece = repo::Id::Of(AsBytes(PieceOf(60)));  // of `after_` alone
+  const auto place = repository_->index().Lookup({repo::BlobType::kData, piece});
+  ASSERT_TRUE(place);
+  const storage::Handle handle{storage::FileType::kPack, place->pack.Hex()};
+  Bytes content = storage_.Load(handle, 0, 0, {}).value();
+  content[place->blob.offset + 5] ^= 1;
+  ASSERT_TRUE(storage_.Remove(handle, {}));
+  ASSERT_TRUE(storage_.Save(handle, content, {}));
+  EXPECT_EQ(check(before_).damage.count(), 0u);
+  EXPECT_EQ(check(after_).damage.count(), 1u);
+  ASSERT_TRUE(storage_.Remove(handle, {}));
+  EXPECT_EQ(check(after_).damage.count(), 1u) << "one that is gone";
 }
 
 TEST_F(ListsTest, FivePartsOfFiveReadAllPacksOnce) {

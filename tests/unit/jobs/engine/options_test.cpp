@@ -53,6 +53,60 @@ void ExpectRepository(const Options& options) {
   EXPECT_EQ(options.session.limits.download_per_second, 2000u);
 }
 
+TEST(OptionsTest, UnderstandsTheOperatorsStay) {
+  protocol::StayArgs args;
+  args.period = std::chrono::minutes(7);
+  const Options options = Emitted(args);
+  EXPECT_TRUE(options.json);
+  EXPECT_EQ(std::get<engine::StayRequest>(options.request).period, std::chrono::minutes(7));
+}
+
+// A command that is run beside a mover that stays: kubectl exec POD -- holdfast-mover ls latest
+TEST(OptionsTest, CommandsThatReadTakeTheContainersRepository) {
+  const std::string inherited = protocol::EncodeWords(protocol::RepositoryWords(Repository()));
+  const auto beside = [&](const std::vector<std::string>& words) {
+    return ParseOptions(words, [&](const char* name) {
+      if (std::string(name) == protocol::kOptionsVariable) return inherited;
+      return std::string(std::string(name) == "AWS_ACCESS_KEY_ID" ? "key" : "");
+    });
+  };
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"ls", "--json", "latest", "/a"},
+        {"snapshots", "--json"},
+        {"dump", "--json", "latest", "/a"},
+        {"check", "--json", "4a5b6c7d"},
+        {"stats", "--json"},
+        {"find", "--json", "x"},
+        {"backups", "--json"},
+        {"diff", "--json", "a", "b"}}) {
+    const auto options = beside(words);
+    ASSERT_TRUE(options) << words[0] << ": " << options.error().text;
+    ExpectRepository(*options);
+  }
+  EXPECT_EQ(beside({"ls", "--repo=/elsewhere", "latest"})->session.location, "/elsewhere");
+  EXPECT_EQ(beside({"ls", "-r", "/elsewhere", "latest"})->session.location, "/elsewhere");
+  EXPECT_EQ(beside({"forget", "4a5b6c7d"})->session.location, "") << "nothing but reading";
+}
+
+TEST(OptionsTest, AContainersRepositoryThatCannotBeReadIsNamed) {
+  const auto options = ParseOptions({"snapshots"}, [](const char* name) {
+    return std::string(std::string(name) == protocol::kOptionsVariable ? "{" : "");
+  });
+  ASSERT_FALSE(options);
+  EXPECT_THAT(options.error().text, HasSubstr(protocol::kOptionsVariable));
+}
+
+TEST(OptionsTest, ChecksOfSnapshotsAndListingsOfOneDirectory) {
+  const auto check = ParseLine({"check", "4a5b6c7d", "00112233"});
+  ASSERT_TRUE(check) << check.error().text;
+  EXPECT_THAT(std::get<engine::CheckRequest>(check->request).snapshots,
+              ElementsAre("4a5b6c7d", "00112233"));
+  EXPECT_FALSE(ParseLine({"check", "--read-data", "4a5b6c7d"}));
+  EXPECT_FALSE(
+      std::get<engine::LsRequest>(ParseLine({"ls", "--no-recurse", "latest"})->request).recurse);
+  EXPECT_TRUE(std::get<engine::LsRequest>(ParseLine({"ls", "latest"})->request).recurse);
+}
+
 // Of the gateway: no password file, and a token, in both places.
 TEST(OptionsTest, UnderstandsTheOperatorsSharedRepositories) {
   protocol::CopyArgs args;

@@ -86,6 +86,53 @@ TEST_F(ConfigTest, TheFirstExistingFileOfTheEnvironment) {
   EXPECT_EQ(LoadKubeconfig("", "")->token, "abc");
 }
 
+// Of each name the first counts, and so does the first current-context (kubectl's rules); paths
+// start at the folder of the file that has them.
+TEST_F(ConfigTest, FilesOfTheEnvironmentAreMerged) {
+  fs::create_directory(folder_ / "other");
+  Write("other/ca.crt", "the ca");
+  const std::string first = Write("first",
+                                  "contexts:\n- {name: here, context: {cluster: c, user: u}}\n"
+                                  "users:\n- {name: u, user: {token: first}}\n");
+  const std::string second =
+      Write("other/second",
+            Kubeconfig(std::string(kServer) + ", certificate-authority: ca.crt", "token: second"));
+  ::setenv("KUBECONFIG", (first + ":" + second).c_str(), 1);
+  const auto config = LoadKubeconfig("", "");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->token, "first");
+  EXPECT_EQ(config->ca_pem, "the ca");
+  EXPECT_EQ(config->default_namespace, "") << "of the first context of that name";
+  EXPECT_EQ(LoadKubeconfig("", "there")->server, "https://there:6443");
+  EXPECT_THAT(config->files, ::testing::IsSupersetOf({first, second}));
+}
+
+TEST_F(ConfigTest, AProgramMakesTheCredential) {
+  const std::string text = Kubeconfig(
+      std::string(kServer) + ", certificate-authority-data: Y2E=",
+      "exec: {command: ./login, args: [get, token], env: [{name: A, value: b}], apiVersion: v, "
+      "installHint: get it, provideClusterInfo: true}");
+  CredentialPlugin asked;
+  const auto run = [&](const CredentialPlugin& plugin) -> Result<Credential> {
+    asked = plugin;
+    return Credential{"secret", "", "", *ParseTime("2026-08-05T12:00:00Z")};
+  };
+  const auto config = LoadKubeconfig(Write("config", text), "", run);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->token, "secret");
+  EXPECT_EQ(config->expires, *ParseTime("2026-08-05T12:00:00Z"));
+  EXPECT_EQ(fs::path(asked.command).lexically_normal(), folder_ / "login");
+  EXPECT_THAT(asked.arguments, ::testing::ElementsAre("get", "token"));
+  EXPECT_EQ(asked.environment[0].second, "b");
+  EXPECT_THAT(asked.cluster, HasSubstr("\"certificate-authority-data\":\"Y2E=\""));
+  const auto refuse = [](const CredentialPlugin&) -> Result<Credential> {
+    return Fail(Code::kDenied, "who are you?");
+  };
+  const auto refused = LoadKubeconfig(Write("config", text), "", refuse);
+  EXPECT_EQ(refused.error().code, Code::kDenied);
+  EXPECT_THAT(refused.error().message, HasSubstr("who are you?"));
+}
+
 TEST_F(ConfigTest, BadOnesSayWhatIsWrong) {
   const std::string cases[][2] = {
       {"", "not a YAML object"},
