@@ -2,8 +2,9 @@
 .DEFAULT_GOAL := all
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
 
-.PHONY: all help setup test test-long fuzz bench lint images demo demo-down cluster cluster-down clean
+.PHONY: all plugin help setup test test-long fuzz bench lint images demo demo-down cluster cluster-down clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
@@ -15,6 +16,12 @@ all: setup ## the release binaries, in build/bin/
 	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
 	@cmake --build --preset release --target holdfast-operator holdfast-mover -j $(JOBS)
 	@ls -l build/bin/
+
+plugin: setup ## kubectl holdfast, installed below PREFIX=/usr/local
+	@mkdir -p build
+	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --build --preset release --target kubectl-holdfast -j $(JOBS)
+	@cmake --install build/release --component plugin --prefix $(PREFIX)
 
 images: all ## the two images, in build/images/
 	@helm/images/build
