@@ -48,12 +48,12 @@ crds::BackupStatus RecordOf(crds::BackupStatus status) {
   record.copies = std::move(status.copies);
   for (const crds::VolumeBackup& volume : status.volumes)
     record.volumes.push_back(RecordOf(volume));
-  if (status.manifests) {
-    crds::ManifestsBackup& manifests = record.manifests.emplace();
-    manifests.stateful_set = std::move(status.manifests->stateful_set);
-    manifests.state = status.manifests->state;
-    manifests.secrets = status.manifests->secrets;
-    manifests.snapshot = std::move(status.manifests->snapshot);
+  for (crds::ManifestsBackup& kept : status.manifests) {
+    crds::ManifestsBackup& manifests = record.manifests.emplace_back();
+    manifests.stateful_set = std::move(kept.stateful_set);
+    manifests.state = kept.state;
+    manifests.secrets = kept.secrets;
+    manifests.snapshot = std::move(kept.snapshot);
   }
   return record;
 }

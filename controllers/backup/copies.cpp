@@ -38,8 +38,9 @@ std::vector<std::string> GoodSnapshots(const crds::BackupStatus& status) {
   for (const crds::VolumeBackup& volume : status.volumes)
     if (volume.state == RunState::kSucceeded && !volume.snapshot.empty())
       snapshots.push_back(volume.snapshot);
-  if (!snapshots.empty() && status.manifests && !status.manifests->snapshot.empty())
-    snapshots.push_back(status.manifests->snapshot);
+  if (snapshots.empty()) return snapshots;
+  for (const crds::ManifestsBackup& manifests : status.manifests)
+    if (!manifests.snapshot.empty()) snapshots.push_back(manifests.snapshot);
   return snapshots;
 }
 

@@ -292,7 +292,7 @@ std::string SuccessText(const BackupStatus& status) {
 
 std::string FailureText(const BackupStatus& status) {
   const int failed = static_cast<int>(status.volumes.size()) - CountSucceeded(status);
-  if (failed == 0) return "the manifests were not kept: " + status.manifests->message;
+  if (failed == 0) return MissingManifests(status);
   std::string text = std::to_string(failed) + " of " + Things(status) + " failed";
   for (const VolumeBackup& volume : status.volumes)
     if (volume.state == RunState::kFailed)
@@ -303,8 +303,8 @@ std::string FailureText(const BackupStatus& status) {
 void Finish(const World& world, BackupStatus& status) {
   EndManifests(status);
   const int succeeded = CountSucceeded(status);
-  const bool lacks = status.manifests && status.manifests->state != RunState::kSucceeded;
-  const bool all = succeeded == static_cast<int>(status.volumes.size()) && !lacks;
+  const bool all =
+      succeeded == static_cast<int>(status.volumes.size()) && MissingManifests(status).empty();
   status.phase = all              ? BackupPhase::kSucceeded
                  : succeeded == 0 ? BackupPhase::kFailed
                                   : BackupPhase::kPartiallyFailed;
@@ -498,7 +498,7 @@ void AddVolumes(const StatefulSetView& set, const std::string& claim_template,
 Plan Resolve(const World& world, Plan plan) {
   plan.status.volumes = ResolveVolumes(*world.policy, world.stateful_sets, world.claims);
   plan.status.repository = world.policy->spec.repository;
-  WantManifests(*world.policy, plan.status);
+  WantManifests(*world.policy, world.stateful_sets, plan.status);
   if (plan.status.volumes.empty())
     return Block(world,
                  {{reason::kNoVolumes, NameTargets(*world.policy, world.stateful_sets) +
@@ -507,7 +507,7 @@ Plan Resolve(const World& world, Plan plan) {
   // Claims that a StatefulSet without replicas has left behind.
   if (const std::size_t count = plan.status.volumes.size(); count > kMostVolumes) {
     plan.status.volumes.clear();
-    plan.status.manifests.reset();
+    plan.status.manifests.clear();
     return Block(world, {TooManyVolumes(*world.policy, count)}, std::move(plan));
   }
   Continue(world, {}, plan.status);

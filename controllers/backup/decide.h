@@ -70,8 +70,8 @@ struct World {
   std::string groups_version;
   std::string pruning;  // the Job that prunes the repository now; empty for none
   Allowed allowed;      // by who installed the operator
-  // Read only for the volume whose mover is to keep them, before that is started.
-  std::optional<manifests::Bundle> manifests;
+  // Read only for volumes whose movers are to keep them, before these are started.
+  std::vector<manifests::Bundle> manifests;
   hooks::News hook_news;  // of this Backup
 
   // Once the run is over: one for each of status.copies, and where its snapshots are.

@@ -36,8 +36,10 @@ const crds::BackupRepository& RepositoryOf(const DeletionWorld& world, const Whe
 Snapshots SnapshotsOf(const DeletionWorld& world) {
   Snapshots snapshots;
   const auto add = [&](const std::string& claim, const std::string& id) {
-    std::vector<std::string>& ids = snapshots[{claim, ""}];
-    if (!id.empty() && std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
+    const bool is_known = std::ranges::any_of(snapshots, [&](const auto& entry) {
+      return std::ranges::find(entry.second, id) != entry.second.end();
+    });
+    if (!id.empty() && !is_known) snapshots[{claim, ""}].push_back(id);
   };
   for (const StoredSnapshot& stored : backup::SnapshotsOf(world.backup.status))
     add(stored.claim, stored.id);
@@ -48,7 +50,6 @@ Snapshots SnapshotsOf(const DeletionWorld& world) {
         add(volume.claim, mover.state.result->manifests);
       }
   }
-  std::erase_if(snapshots, [](const auto& entry) { return entry.second.empty(); });
   AddCopies(world, snapshots);
   return snapshots;
 }

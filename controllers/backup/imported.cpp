@@ -37,7 +37,9 @@ void TakeImported(const World& world, crds::BackupStatus& status) {
   status.volumes.clear();
   for (const crds::ImportedVolume& volume : imported.volumes)
     status.volumes.push_back(VolumeOf(volume));
-  if (imported.manifests) status.manifests = ManifestsOf(*imported.manifests);
+  status.manifests.clear();
+  for (const crds::ImportedManifests& manifests : imported.manifests)
+    status.manifests.push_back(ManifestsOf(manifests));
   status.phase = crds::BackupPhase::kSucceeded;
   status.start_time = imported.start_time ? imported.start_time : metadata.creation_timestamp;
   status.completion_time = imported.completion_time ? imported.completion_time : status.start_time;

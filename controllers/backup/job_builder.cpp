@@ -64,12 +64,6 @@ bool IsDevice(const World& world, const std::string& claim) {
   return seen != world.volumes.end() && seen->source.block;
 }
 
-// Whether this volume's mover keeps the manifests too.
-bool Carries(const World& world, const crds::VolumeBackup& volume) {
-  return world.manifests && world.manifests->claim == volume.claim &&
-         world.manifests->problem.empty();
-}
-
 }  // namespace
 
 Result<Json> BuildJob(const Observed& observed, const crds::VolumeBackup& volume,
@@ -88,12 +82,12 @@ Result<Json> BuildJob(const Observed& observed, const crds::VolumeBackup& volume
                 {kRepositoryLabel, world.repository->metadata.name},
                 {kClaimLabel, volume.claim}};
   protocol::BackupArgs args = ArgsOf(world, volume, settings);
-  if (Carries(world, volume)) {
-    args.manifests_path =
-        protocol::ManifestsPath(job.key.ns, world.backup.status.manifests->stateful_set);
-    job.objects = world.manifests->objects;
-    job.config_maps = world.manifests->config_maps;
-    job.secrets = world.manifests->secrets;
+  const manifests::Bundle* bundle = BundleFor(world, volume.claim);
+  if (bundle != nullptr && bundle->problem.empty()) {
+    args.manifests_path = protocol::ManifestsPath(job.key.ns, bundle->stateful_set);
+    job.objects = bundle->objects;
+    job.config_maps = bundle->config_maps;
+    job.secrets = bundle->secrets;
   }
   job.command_line = protocol::CommandLine(args);
   job.repository = world.repository;

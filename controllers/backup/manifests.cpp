@@ -1,6 +1,7 @@
 #include "controllers/backup/manifests.h"
 
 #include <algorithm>
+#include <set>
 
 namespace holdfast::controllers::backup {
 namespace {
@@ -9,7 +10,15 @@ using crds::ManifestsBackup;
 using crds::RunState;
 using crds::VolumeBackup;
 
-constexpr std::size_t kMostNamed = 64;  // maxItems in the CRD
+// Names of objects in one status: what stands in etcd is bounded. kMostNamed is maxItems in the
+// CRD.
+constexpr std::size_t kMostNamed = 64;
+constexpr std::size_t kFewestNamed = 4;
+constexpr std::size_t kMostNamedInAll = 1024;
+
+std::size_t MostNamed(const crds::BackupStatus& status) {
+  return std::clamp(kMostNamedInAll / status.manifests.size(), kFewestNamed, kMostNamed);
+}
 
 bool IsKnown(const ManifestsBackup& manifests) {
   return manifests.state == RunState::kSucceeded || manifests.state == RunState::kFailed;
@@ -38,61 +47,130 @@ void Take(const protocol::MoverResult& result, ManifestsBackup& manifests) {
   AddMissing(manifests, result.manifests_missing);
 }
 
-}  // namespace
+bool MayHaveMover(const VolumeBackup& volume) { return !IsOver(volume) || !volume.job.empty(); }
 
-void WantManifests(const crds::BackupPolicy& policy, crds::BackupStatus& status) {
-  if (!policy.spec.manifests.include || status.volumes.empty()) return;
-  status.manifests.emplace().stateful_set = policy.spec.target.stateful_set;
+// By its pod, or, of one that a StatefulSet without replicas has left, by its name.
+bool IsOf(const VolumeBackup& volume, const std::string& stateful_set) {
+  const std::string& name = volume.pod.empty() ? volume.claim : volume.pod;
+  const std::string without_ordinal = name.substr(0, name.rfind('-'));
+  return volume.pod.empty() ? without_ordinal.ends_with("-" + stateful_set)
+                            : without_ordinal == stateful_set;
 }
 
-const VolumeBackup* CarrierOf(const crds::BackupStatus& status) {
-  if (!status.manifests || IsKnown(*status.manifests)) return nullptr;
-  const auto volume = std::ranges::find_if(
-      status.volumes, [](const VolumeBackup& v) { return !IsOver(v) || !v.job.empty(); });
-  return volume == status.volumes.end() ? nullptr : &*volume;
+// Those that the mover of `claim` was to keep: as written down, or, when its start was not, as it
+// followed from what was.
+ManifestsBackup* KeptBy(const World& world, const std::string& claim, crds::BackupStatus& status) {
+  for (ManifestsBackup& manifests : status.manifests)
+    if (!IsKnown(manifests) && manifests.claim == claim) return &manifests;
+  const auto carriers = CarriersOf(world.backup.status);
+  for (std::size_t i = 0; i < carriers.size(); ++i) {
+    ManifestsBackup& manifests = status.manifests[i];
+    if (carriers[i] != nullptr && carriers[i]->claim == claim && !IsKnown(manifests) &&
+        manifests.claim.empty())
+      return &manifests;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void WantManifests(const crds::BackupPolicy& policy, const StatefulSets& stateful_sets,
+                   crds::BackupStatus& status) {
+  status.manifests.clear();
+  if (!policy.spec.manifests.include || status.volumes.empty()) return;
+  for (const StatefulSetView* set : stateful_sets)
+    status.manifests.emplace_back().stateful_set = set->key.name;
+  if (status.manifests.size() > kMostVolumes) status.manifests.resize(kMostVolumes);
+}
+
+std::vector<const VolumeBackup*> CarriersOf(const crds::BackupStatus& status) {
+  std::vector<const VolumeBackup*> carriers(status.manifests.size(), nullptr);
+  std::set<std::string> taken;
+  for (const ManifestsBackup& manifests : status.manifests) taken.insert(manifests.claim);
+  const auto assign = [&](bool (*fits)(const VolumeBackup&, const ManifestsBackup&)) {
+    for (std::size_t i = 0; i < carriers.size(); ++i) {
+      const ManifestsBackup& manifests = status.manifests[i];
+      if (carriers[i] != nullptr || IsKnown(manifests)) continue;
+      const auto volume = std::ranges::find_if(status.volumes, [&](const VolumeBackup& v) {
+        const bool free = v.claim == manifests.claim || !taken.contains(v.claim);
+        return MayHaveMover(v) && free && fits(v, manifests);
+      });
+      if (volume == status.volumes.end()) continue;
+      carriers[i] = &*volume;
+      taken.insert(volume->claim);
+    }
+  };
+  assign([](const auto& volume, const auto& manifests) { return volume.claim == manifests.claim; });
+  assign([](const auto& volume, const auto& manifests) {
+    return manifests.claim.empty() && IsOf(volume, manifests.stateful_set);
+  });
+  assign([](const auto&, const auto& manifests) { return manifests.claim.empty(); });
+  return carriers;
+}
+
+const manifests::Bundle* BundleFor(const World& world, const std::string& claim) {
+  const auto found = std::ranges::find(world.manifests, claim, &manifests::Bundle::claim);
+  return found == world.manifests.end() ? nullptr : &*found;
 }
 
 void StartManifests(const World& world, const VolumeBackup& volume, crds::BackupStatus& status) {
-  if (!status.manifests || !world.manifests || world.manifests->claim != volume.claim) return;
-  ManifestsBackup& manifests = *status.manifests;
-  if (!world.manifests->problem.empty()) return Fail(manifests, world.manifests->problem);
-  manifests.claim = volume.claim;
-  manifests.state = RunState::kRunning;
-  manifests.objects = world.manifests->names;
-  manifests.missing = world.manifests->missing;
-  for (std::vector<std::string>* list : {&manifests.objects, &manifests.missing})
-    if (list->size() > kMostNamed) list->resize(kMostNamed);
+  const manifests::Bundle* bundle = BundleFor(world, volume.claim);
+  if (bundle == nullptr) return;
+  const auto found =
+      std::ranges::find(status.manifests, bundle->stateful_set, &ManifestsBackup::stateful_set);
+  if (found == status.manifests.end()) return;
+  if (!bundle->problem.empty()) return Fail(*found, bundle->problem);
+  found->claim = volume.claim;
+  found->state = RunState::kRunning;
+  found->objects = bundle->names;
+  found->missing = bundle->missing;
+  for (std::vector<std::string>* list : {&found->objects, &found->missing})
+    if (list->size() > MostNamed(status)) list->resize(MostNamed(status));
 }
 
 void NoteManifests(const World& world, std::size_t i, crds::BackupStatus& status) {
-  if (!status.manifests || IsKnown(*status.manifests) || !IsOver(status.volumes[i])) return;
-  ManifestsBackup& manifests = *status.manifests;
   const VolumeBackup& volume = status.volumes[i];
+  if (!IsOver(volume)) return;
+  ManifestsBackup* manifests = KeptBy(world, volume.claim, status);
+  if (manifests == nullptr) return;
   const auto& result = world.volumes[i].mover.result;
   if (result && !result->manifests.empty())
-    Take(*result, manifests);
+    Take(*result, *manifests);
   else if (result && !result->manifests_error.empty())
-    Fail(manifests, result->manifests_error);
-  else if (manifests.claim == volume.claim)
-    Fail(manifests, "the mover of claim " + volume.claim + " was to keep them, and failed");
+    Fail(*manifests, result->manifests_error);
+  else if (manifests->claim == volume.claim)
+    Fail(*manifests, "the mover of claim " + volume.claim + " was to keep them, and failed");
 }
 
 void EndManifests(crds::BackupStatus& status) {
-  if (status.manifests && !IsKnown(*status.manifests))
-    Fail(*status.manifests, "no volume had a mover that could keep them");
+  for (ManifestsBackup& manifests : status.manifests)
+    if (!IsKnown(manifests))
+      Fail(manifests,
+           "no volume had a mover that could keep them; each keeps those of one "
+           "StatefulSet");
+}
+
+std::string MissingManifests(const crds::BackupStatus& status) {
+  for (const ManifestsBackup& manifests : status.manifests)
+    if (manifests.state != RunState::kSucceeded)
+      return "the manifests of StatefulSet " + manifests.stateful_set +
+             " were not kept: " + manifests.message;
+  return "";
 }
 
 std::vector<StoredSnapshot> SnapshotsOf(const crds::BackupStatus& status) {
   std::vector<StoredSnapshot> snapshots;
   for (const VolumeBackup& volume : status.volumes)
     if (!volume.snapshot.empty()) snapshots.push_back({volume.claim, volume.snapshot});
-  if (status.manifests && !status.manifests->snapshot.empty() && !status.volumes.empty())
-    snapshots.push_back({status.volumes.front().claim, status.manifests->snapshot});
+  for (std::size_t i = 0; i < status.manifests.size() && !status.volumes.empty(); ++i)
+    if (const std::string& id = status.manifests[i].snapshot; !id.empty())
+      snapshots.push_back({status.volumes[i % status.volumes.size()].claim, id});
   return snapshots;
 }
 
 bool Accepts(const crds::BackupRepository& repository, const crds::BackupStatus& status) {
-  return repository.spec.accepts_secrets || !status.manifests || !status.manifests->secrets;
+  return repository.spec.accepts_secrets ||
+         std::ranges::none_of(status.manifests, &ManifestsBackup::secrets);
 }
 
 }  // namespace holdfast::controllers::backup

@@ -442,24 +442,34 @@ class Observer {
     return LookAtStorage();
   }
 
-  // What the volume whose mover keeps them takes along, once it may be started.
+  // What the volumes whose movers keep them take along, once they may be started.
   Result<void> LookAtManifests() {
     World& world = observed_.world;
-    const crds::VolumeBackup* carrier = CarrierOf(world.backup.status);
-    if (carrier == nullptr || world.policy == nullptr || !MayCopy(world.backup.status)) return {};
-    const bool waits = std::ranges::any_of(world.volumes, [&](const VolumeWorld& seen) {
-      return seen.claim == carrier->claim && Waits(seen);
-    });
-    if (!waits) return {};
-    std::vector<std::string> claims;
-    for (const VolumeWorld& seen : world.volumes) claims.push_back(seen.claim);
+    const crds::BackupStatus& status = world.backup.status;
+    if (world.policy == nullptr || !MayCopy(status)) return {};
+    std::vector<manifests::Wanted> wanted;
+    const auto carriers = CarriersOf(status);
+    for (std::size_t i = 0; i < carriers.size(); ++i) {
+      const std::string& set = status.manifests[i].stateful_set;
+      const bool waits =
+          carriers[i] != nullptr && std::ranges::any_of(world.volumes, [&](const auto& seen) {
+            return seen.claim == carriers[i]->claim && Waits(seen);
+          });
+      if (waits) wanted.push_back({set, carriers[i]->claim, ClaimsOf(set)});
+    }
+    if (wanted.empty()) return {};
     const bool secrets = world.policy->spec.manifests.secrets && world.allowed.secrets &&
                          world.repository->spec.accepts_secrets;
-    TRY(world.manifests,
-        manifests::Collect(context_.api, {Namespace(), world.backup.status.manifests->stateful_set},
-                           std::move(claims), secrets, stop_));
-    world.manifests->claim = carrier->claim;
+    TRY(world.manifests, manifests::Collect(context_.api, Namespace(), wanted, secrets, stop_));
     return {};
+  }
+
+  std::vector<std::string> ClaimsOf(const std::string& stateful_set) const {
+    const World& world = observed_.world;
+    std::vector<std::string> claims;
+    for (const crds::VolumeBackup& volume : world.backup.status.volumes)
+      if (SetNameOf(world, volume) == stateful_set) claims.push_back(volume.claim);
+    return claims;
   }
 
   // What copy methods are chosen by, and what staged claims are made like.

@@ -22,6 +22,7 @@ struct Sources {
 };
 
 struct Bundle {
+  std::string stateful_set;              // whose they are
   std::string claim;                     // of the volume whose mover keeps them
   std::string objects;                   // a JSON list, at most kMostObjects bytes
   std::vector<std::string> config_maps;  // to be mounted, by name
@@ -36,7 +37,7 @@ inline constexpr std::size_t kMostObjects = 200 << 10;
 // ConfigMaps and Secrets: each is a volume of the mover's pod.
 inline constexpr std::size_t kMostMounted = 100;
 
-// What belongs to the StatefulSet, cleaned. Without `claim`.
+// What belongs to the StatefulSet, cleaned. Without `stateful_set` and `claim`.
 Bundle MakeBundle(const Sources& sources);
 
 }  // namespace holdfast::controllers::manifests

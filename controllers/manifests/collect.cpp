@@ -19,36 +19,47 @@ Result<std::vector<Json>> ListAll(const kube::Api& api, const kube::Resource& re
   return objects;
 }
 
-Result<Sources> Read(const kube::Api& api, const kube::ObjectKey& key, std::stop_token stop) {
-  Sources sources;
+Result<void> ReadShared(const kube::Api& api, const std::string& ns, Sources& sources,
+                        std::stop_token stop) {
+  TRY(sources.services, ListAll(api, kube::kServices, ns, stop));
+  TRY(sources.claims, ListAll(api, kube::kPersistentVolumeClaims, ns, stop));
+  return {};
+}
+
+Result<void> ReadOwn(const kube::Api& api, const kube::ObjectKey& key, Sources& sources,
+                     std::stop_token stop) {
+  sources.service_account.reset();
   TRY(sources.stateful_set, api.Get(kube::kStatefulSets, key, stop));
   const Json* pods = Find(sources.stateful_set, {"spec", "template", "spec"});
   const References references = ReferencesOf(pods == nullptr ? Json::object() : *pods);
-  if (!references.service_account.empty()) {
-    auto account = api.Get(kube::kServiceAccounts, {key.ns, references.service_account}, stop);
-    if (!account && !IsAbsent(account.error())) return tl::make_unexpected(account.error());
-    if (account) sources.service_account = *std::move(account);
-  }
-  TRY(sources.services, ListAll(api, kube::kServices, key.ns, stop));
-  TRY(sources.claims, ListAll(api, kube::kPersistentVolumeClaims, key.ns, stop));
-  return sources;
+  if (references.service_account.empty()) return {};
+  auto account = api.Get(kube::kServiceAccounts, {key.ns, references.service_account}, stop);
+  if (!account && !IsAbsent(account.error())) return tl::make_unexpected(account.error());
+  if (account) sources.service_account = *std::move(account);
+  return {};
 }
+
+bool IsProblem(const Error& error) { return error.code == Code::kDenied || IsAbsent(error); }
 
 }  // namespace
 
-Result<Bundle> Collect(const kube::Api& api, const kube::ObjectKey& stateful_set,
-                       std::vector<std::string> backed_up, bool secrets, std::stop_token stop) {
-  auto sources = Read(api, stateful_set, stop);
-  if (!sources) {
-    const Error& error = sources.error();
-    if (error.code != Code::kDenied && !IsAbsent(error)) return tl::make_unexpected(error);
-    Bundle none;
-    none.problem = error.message;
-    return none;
+Result<std::vector<Bundle>> Collect(const kube::Api& api, const std::string& ns,
+                                    const std::vector<Wanted>& wanted, bool secrets,
+                                    std::stop_token stop) {
+  Sources sources;
+  sources.secrets = secrets;
+  const auto shared = ReadShared(api, ns, sources, stop);
+  std::vector<Bundle> bundles;
+  for (const Wanted& one : wanted) {
+    const auto read = shared ? ReadOwn(api, {ns, one.stateful_set}, sources, stop) : shared;
+    if (!read && !IsProblem(read.error())) return tl::make_unexpected(read.error());
+    sources.backed_up = one.backed_up;
+    Bundle& bundle = bundles.emplace_back(read ? MakeBundle(sources) : Bundle());
+    if (!read) bundle.problem = read.error().message;
+    bundle.stateful_set = one.stateful_set;
+    bundle.claim = one.claim;
   }
-  sources->backed_up = std::move(backed_up);
-  sources->secrets = secrets;
-  return MakeBundle(*sources);
+  return bundles;
 }
 
 }  // namespace holdfast::controllers::manifests

@@ -1,6 +1,6 @@
-// Reads the objects of a workload from the API server: the StatefulSet, the ServiceAccount that its
-// pods name, and the Services and claims of its namespace, which are searched. Three requests, four
-// with a ServiceAccount.
+// Reads the objects of workloads from the API server: the Services and claims of their namespace,
+// which are searched, and of each its StatefulSet and the ServiceAccount that its pods name. For
+// one, three requests, four with a ServiceAccount.
 #pragma once
 
 #include <stop_token>
@@ -12,8 +12,16 @@
 
 namespace holdfast::controllers::manifests {
 
-// What may not be read is the bundle's problem, and so is a StatefulSet that is gone.
-Result<Bundle> Collect(const kube::Api& api, const kube::ObjectKey& stateful_set,
-                       std::vector<std::string> backed_up, bool secrets, std::stop_token stop);
+struct Wanted {
+  std::string stateful_set;
+  std::string claim;                   // of the volume whose mover keeps them
+  std::vector<std::string> backed_up;  // claims of the StatefulSet whose volumes the Backup keeps
+};
+
+// One for each, in their order. What may not be read is the bundle's problem, and so is a
+// StatefulSet that is gone.
+Result<std::vector<Bundle>> Collect(const kube::Api& api, const std::string& ns,
+                                    const std::vector<Wanted>& wanted, bool secrets,
+                                    std::stop_token stop);
 
 }  // namespace holdfast::controllers::manifests

@@ -27,13 +27,6 @@ std::optional<Finding> CheckDumps(const Spec& spec, bool enabled) {
       "it, or ask whoever installed Holdfast to set dumps.enabled in the chart's values"};
 }
 
-std::optional<Finding> CheckManifests(const Spec& spec) {
-  if (!spec.manifests.include || !spec.target.selector) return std::nullopt;
-  return Finding{reason::kNotSupported,
-                 "spec.manifests is not supported together with spec.target.selector yet; name one "
-                 "StatefulSet in spec.target.statefulSet, with a policy for each"};
-}
-
 std::optional<Finding> CheckSecrets(const Spec& spec, bool enabled) {
   if (enabled || !spec.manifests.secrets) return std::nullopt;
   return Finding{
@@ -152,8 +145,7 @@ Finding TooManyVolumes(const crds::BackupPolicy& policy, std::size_t volumes) {
 }
 
 std::optional<Finding> CheckPolicy(const crds::BackupPolicy& policy, Allowed allowed) {
-  for (const auto check :
-       {CheckManifests, CheckContinuous, CheckDurations, CheckHookDurations, CheckDumpTimeouts})
+  for (const auto check : {CheckContinuous, CheckDurations, CheckHookDurations, CheckDumpTimeouts})
     if (auto finding = check(policy.spec)) return finding;
   if (auto finding = CheckHooks(policy.spec, allowed.hooks)) return finding;
   if (auto finding = CheckDumps(policy.spec, allowed.dumps)) return finding;

@@ -26,7 +26,7 @@ struct Retention {
   // Backups that are to go, the oldest first, at most kMaxExpired. Their objects go once
   // `snapshots` are gone.
   std::vector<crds::Backup> expired;
-  // Their snapshots, by claim; those of manifests stand with the first.
+  // Their snapshots, by claim; those of manifests stand with one claim each.
   std::map<std::string, std::vector<std::string>> snapshots;
   // Of those, by repository and claim, what was or may have been copied there (the original ids).
   std::map<std::string, std::map<std::string, std::vector<std::string>>> copies;

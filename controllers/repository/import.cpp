@@ -206,11 +206,10 @@ crds::BackupImport ImportOf(const protocol::BackupRecord& record,
     import.volumes.push_back({volume.claim, volume.pod, volume.snapshot,
                               static_cast<std::int64_t>(volume.files),
                               static_cast<std::int64_t>(volume.bytes)});
-  const protocol::RecordedManifests& manifests = record.manifests;
-  if (!manifests.snapshot.empty())
-    import.manifests = crds::ImportedManifests{manifests.stateful_set, manifests.snapshot,
-                                               static_cast<std::int64_t>(manifests.files),
-                                               static_cast<std::int64_t>(manifests.bytes)};
+  for (const protocol::RecordedManifests& manifests : record.manifests)
+    import.manifests.push_back({manifests.stateful_set, manifests.snapshot,
+                                static_cast<std::int64_t>(manifests.files),
+                                static_cast<std::int64_t>(manifests.bytes)});
   return import;
 }
 

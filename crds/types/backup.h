@@ -83,7 +83,7 @@ struct BackupImport {
   std::optional<TimePoint> start_time;
   std::optional<TimePoint> completion_time;
   std::vector<ImportedVolume> volumes;
-  std::optional<ImportedManifests> manifests;
+  std::vector<ImportedManifests> manifests;
 
   template <typename V>
   static void Fields(V&& visit) {
@@ -172,7 +172,8 @@ struct VolumeBackup {
   friend bool operator==(const VolumeBackup&, const VolumeBackup&) = default;
 };
 
-// The manifests of the workload, in a snapshot that the mover of one volume makes beside its own.
+// The manifests of one StatefulSet, in a snapshot that the mover of one volume makes beside its
+// own.
 struct ManifestsBackup {
   std::string stateful_set;
   std::string claim;  // of the volume whose mover makes the snapshot
@@ -259,7 +260,7 @@ struct BackupStatus {
   std::string added;  // "38.0 MiB": bytes_added for people; the ADDED column
   std::optional<std::int64_t> unreadable;
   std::vector<VolumeBackup> volumes;
-  std::optional<ManifestsBackup> manifests;
+  std::vector<ManifestsBackup> manifests;  // one for each StatefulSet
   std::vector<BackupCopy> copies;
   BackupHooks hooks;
 

@@ -14,6 +14,7 @@ namespace holdfast::engine {
 namespace {
 
 using protocol::BackupRecord;
+using protocol::RecordedManifests;
 using protocol::RecordedVolume;
 using repo::Snapshot;
 
@@ -66,7 +67,7 @@ bool AddContent(const Snapshot& snapshot, BackupRecord& record) {
   }
   const auto [folder, name] = Split(path);
   if (path.starts_with(protocol::kManifestsPrefix) && !name.empty())
-    record.manifests = {name, snapshot.id.Hex(), files, bytes};
+    record.manifests = {{name, snapshot.id.Hex(), files, bytes}};
   else if (protocol::IsDump(path) ? !name.empty() : !path.empty() && path.find('/') == path.npos)
     record.volumes = {{path, TagValue(snapshot, "pod"), snapshot.id.Hex(), files, bytes}};
   else
@@ -92,18 +93,24 @@ std::optional<BackupRecord> RecordOf(const Snapshot& snapshot) {
   return record;
 }
 
+// The newer takes the place of that which is of the same thing.
+template <typename Part>
+void Replace(std::vector<Part>&& newer, std::string Part::*name, std::vector<Part>& parts) {
+  for (Part& part : newer) {
+    const auto same = std::ranges::find(parts, part.*name, name);
+    if (same != parts.end())
+      *same = std::move(part);
+    else
+      parts.push_back(std::move(part));
+  }
+}
+
 void Join(BackupRecord& record, BackupRecord&& more) {
   record.start = std::min(record.start, more.start);
   record.end = std::max(record.end, more.end);
   record.expected = std::max(record.expected, more.expected);
-  if (!more.manifests.snapshot.empty()) record.manifests = std::move(more.manifests);
-  if (more.volumes.empty()) return;
-  RecordedVolume& volume = more.volumes.front();
-  const auto same = std::ranges::find(record.volumes, volume.claim, &RecordedVolume::claim);
-  if (same != record.volumes.end())
-    *same = std::move(volume);
-  else
-    record.volumes.push_back(std::move(volume));
+  Replace(std::move(more.manifests), &RecordedManifests::stateful_set, record.manifests);
+  Replace(std::move(more.volumes), &RecordedVolume::claim, record.volumes);
 }
 
 }  // namespace
@@ -127,6 +134,7 @@ std::vector<BackupRecord> RecordsOf(std::span<const Snapshot> snapshots,
   for (auto& [key, record] : found) {
     if (record.volumes.empty()) continue;  // manifests alone are of a run that made no backup
     std::ranges::sort(record.volumes, {}, &RecordedVolume::claim);
+    std::ranges::sort(record.manifests, {}, &RecordedManifests::stateful_set);
     records.push_back(std::move(record));
   }
   std::ranges::stable_sort(records, std::ranges::greater(), &BackupRecord::start);

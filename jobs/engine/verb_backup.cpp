@@ -33,7 +33,11 @@ Result<ArchiveReport> ArchiveManifests(const BackupRequest& request, OpenedSnaps
   options.identity = {request.archive.identity.host, request.manifests_path};
   options.type = request.archive.type;
   options.tags = request.archive.tags;
-  std::erase_if(options.tags, [](const std::string& tag) { return tag.starts_with("pod="); });
+  std::erase_if(options.tags, [](const std::string& tag) {
+    return tag.starts_with("pod=") || tag.starts_with("statefulset=");
+  });
+  options.tags.push_back("statefulset=" +
+                         request.manifests_path.substr(request.manifests_path.rfind('/') + 1));
   if (composed.secrets) options.tags.push_back(kContainsSecrets);
   options.made = std::move(composed.files);
   return UnderLock(opened.session, stop, [&](std::stop_token inner) {

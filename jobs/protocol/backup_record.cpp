@@ -62,12 +62,11 @@ std::string EncodeLine(const BackupRecord& record) {
                {"start", FormatTime(record.start)},
                {"end", FormatTime(record.end)},
                {"volumes", std::move(volumes)}};
-  const RecordedManifests& manifests = record.manifests;
-  if (!manifests.snapshot.empty())
-    line["manifests"] = {{"statefulSet", manifests.stateful_set},
-                         {"snapshot", manifests.snapshot},
-                         {"files", manifests.files},
-                         {"bytes", manifests.bytes}};
+  for (const RecordedManifests& manifests : record.manifests)
+    line["manifests"].push_back({{"statefulSet", manifests.stateful_set},
+                                 {"snapshot", manifests.snapshot},
+                                 {"files", manifests.files},
+                                 {"bytes", manifests.bytes}});
   if (record.expected != 0) line["expected"] = record.expected;
   return DumpJson(line) + "\n";
 }
@@ -86,8 +85,8 @@ std::optional<BackupRecord> DecodeBackupRecord(std::string_view line) {
   record.end = Time(*parsed, "end");
   if (const Json* volumes = Find(*parsed, {"volumes"}); volumes != nullptr && volumes->is_array())
     for (const Json& volume : *volumes) record.volumes.push_back(VolumeIn(volume));
-  if (const Json* manifests = Find(*parsed, {"manifests"}))
-    record.manifests = ManifestsIn(*manifests);
+  if (const Json* all = Find(*parsed, {"manifests"}); all != nullptr && all->is_array())
+    for (const Json& manifests : *all) record.manifests.push_back(ManifestsIn(manifests));
   record.expected = Count(*parsed, "expected");
   return IsWhole(record) ? std::optional(std::move(record)) : std::nullopt;
 }

@@ -5,7 +5,7 @@
 //   {"type":"backup","cluster":"prod","namespace":"shop","name":"nightly-20260801-1200",
 //    "policy":"nightly","statefulSet":"db","backupType":"full","start":"...","end":"...",
 //    "volumes":[{"claim":"data-db-0","pod":"db-0","snapshot":"...","files":12,"bytes":4096}],
-//    "manifests":{"statefulSet":"db","snapshot":"...","files":5,"bytes":3000},"expected":1}
+//    "manifests":[{"statefulSet":"db","snapshot":"...","files":5,"bytes":3000}],"expected":1}
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ struct RecordedVolume {
 // The snapshot of a workload's manifests; of them, the StatefulSet's name is all there is to know.
 struct RecordedManifests {
   std::string stateful_set;
-  std::string snapshot;  // 64 hex digits; empty: the Backup kept none
+  std::string snapshot;  // 64 hex digits
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
 
@@ -49,7 +49,7 @@ struct BackupRecord {
   TimePoint start{};                    // of the first volume
   TimePoint end{};                      // of the last one; where no snapshot tells, `start`
   std::vector<RecordedVolume> volumes;  // by claim
-  RecordedManifests manifests = {};
+  std::vector<RecordedManifests> manifests = {};  // by StatefulSet
   std::uint64_t expected = 0;  // volumes that its run was of; 0: not known
 
   friend bool operator==(const BackupRecord&, const BackupRecord&) = default;

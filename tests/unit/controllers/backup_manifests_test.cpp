@@ -42,6 +42,10 @@ PolicyNamed Keeping(bool secrets = false) {
   });
 }
 
+std::vector<std::string> ArgsOf(const Json& job) {
+  return job["spec"]["template"]["spec"]["containers"][0]["args"].get<std::vector<std::string>>();
+}
+
 class BackupManifestsTest : public ::testing::Test {
  protected:
   BackupManifestsTest() {
@@ -61,9 +65,19 @@ class BackupManifestsTest : public ::testing::Test {
       world_.volumes[i].claim = plan.status.volumes[i].claim;
     return plan;
   }
-  const crds::ManifestsBackup& Kept() const { return *world_.backup.status.manifests; }
-  void Read(const std::string& claim = "data-db-0") {
-    manifests::Bundle& bundle = world_.manifests.emplace();
+  const crds::ManifestsBackup& Kept(std::size_t i = 0) const {
+    return world_.backup.status.manifests.at(i);
+  }
+  // The claims of the movers that keep them; "" for none.
+  std::vector<std::string> Carriers() const {
+    std::vector<std::string> claims;
+    for (const crds::VolumeBackup* volume : CarriersOf(world_.backup.status))
+      claims.push_back(volume == nullptr ? "" : volume->claim);
+    return claims;
+  }
+  void Read(const std::string& claim = "data-db-0", const std::string& set = "db") {
+    manifests::Bundle& bundle = world_.manifests.emplace_back();
+    bundle.stateful_set = set;
     bundle.claim = claim;
     bundle.objects = "[{}]";
     bundle.config_maps = {"conf", "gone"};
@@ -76,7 +90,7 @@ class BackupManifestsTest : public ::testing::Test {
     Settle();
     Read();
     Settle();
-    world_.manifests.reset();
+    world_.manifests.clear();
   }
   protocol::MoverResult& Ends(std::size_t i, MoverPhase phase) {
     VolumeWorld& seen = world_.volumes[i];
@@ -105,15 +119,14 @@ class BackupManifestsTest : public ::testing::Test {
 TEST_F(BackupManifestsTest, NobodyHasThemUnasked) {
   policy_ = PolicyNamed("nightly").Build();
   Settle();
-  EXPECT_FALSE(world_.backup.status.manifests);
-  EXPECT_EQ(CarrierOf(world_.backup.status), nullptr);
+  EXPECT_THAT(world_.backup.status.manifests, IsEmpty());
 }
 
 TEST_F(BackupManifestsTest, AreWantedBeforeAnythingStartsAndKeptByTheFirstVolumesMover) {
   EXPECT_THAT(Settle().start, IsEmpty());
   EXPECT_EQ(Kept().stateful_set, "db");
   EXPECT_EQ(Kept().state, RunState::kPending);
-  EXPECT_EQ(CarrierOf(world_.backup.status)->claim, "data-db-0");
+  EXPECT_THAT(Carriers(), ElementsAre("data-db-0"));
   Read();
   EXPECT_THAT(Settle().start, ElementsAre("data-db-0", "data-db-1"));
   EXPECT_EQ(Kept().claim, "data-db-0");
@@ -190,13 +203,13 @@ TEST_F(BackupManifestsTest, ARunWithoutThemIsNotGood) {
   Settle();
   EXPECT_EQ(Kept().state, RunState::kFailed);
   EXPECT_EQ(world_.backup.status.phase, BackupPhase::kPartiallyFailed);
-  EXPECT_EQ(ReadyMessage(), "the manifests were not kept: no list of objects");
+  EXPECT_EQ(ReadyMessage(), "the manifests of StatefulSet db were not kept: no list of objects");
 }
 
 TEST_F(BackupManifestsTest, WhatMayNotBeReadFailsThemAndNoVolume) {
   Settle();
-  world_.manifests.emplace().claim = "data-db-0";
-  world_.manifests->problem = "list services: forbidden";
+  Read();
+  world_.manifests[0].problem = "list services: forbidden";
   EXPECT_THAT(Settle().start, ElementsAre("data-db-0", "data-db-1"));
   EXPECT_EQ(Kept().message, "list services: forbidden");
   EXPECT_THAT(DumpJson(MoverFor(0)), Not(HasSubstr("manifest")));
@@ -228,7 +241,7 @@ TEST_F(BackupManifestsTest, AFailedMoverThatHasNotIsToldOf) {
 TEST_F(BackupManifestsTest, AVolumeThatCanHaveNoMoverLeavesThemToTheNext) {
   Settle();
   world_.backup.status.volumes[0].state = RunState::kFailed;
-  EXPECT_EQ(CarrierOf(world_.backup.status)->claim, "data-db-1");
+  EXPECT_THAT(Carriers(), ElementsAre("data-db-1"));
   Read("data-db-1");
   Settle();
   EXPECT_EQ(Kept().claim, "data-db-1");
@@ -272,8 +285,7 @@ TEST_F(BackupManifestsTest, APolicyOfDumpsAloneHasThemByItsFirstDump) {
                 .Build();
   world_.allowed.dumps = true;
   Settle();
-  ASSERT_NE(CarrierOf(world_.backup.status), nullptr) << ReadyMessage();
-  EXPECT_EQ(CarrierOf(world_.backup.status)->claim, "dump/shop");
+  EXPECT_THAT(Carriers(), ElementsAre("dump/shop")) << ReadyMessage();
   Read("dump/shop");
   EXPECT_THAT(Settle().start, ElementsAre("dump/shop"));
   const Json pod = MoverFor(0)["spec"]["template"]["spec"];
@@ -287,6 +299,94 @@ TEST_F(BackupManifestsTest, APolicyOfDumpsAloneHasThemByItsFirstDump) {
   EXPECT_GT(others, 0u) << "the dump's own image";
 }
 
+// --- Of several StatefulSets ---
+
+class ManifestsOfSeveralTest : public BackupManifestsTest {
+ protected:
+  // cache and db have a volume each, web has none.
+  ManifestsOfSeveralTest() {
+    cache_.key.name = "cache";
+    web_.key.name = "web";
+    stateful_set_ = StatefulSetOf(2);
+    policy_.spec.target.stateful_set.clear();
+    policy_.spec.target.selector.emplace().match_labels = {{"part", "of-it"}};
+    world_.stateful_sets = {&cache_, &stateful_set_, &web_};
+  }
+  StatefulSetView cache_ = StatefulSetOf(1);
+  StatefulSetView web_ = StatefulSetOf(3, {});
+};
+
+TEST_F(ManifestsOfSeveralTest, EachIsKeptByAMoverOfItsOwnWhereItHasOne) {
+  Settle();
+  ASSERT_EQ(world_.backup.status.manifests.size(), 3u) << ReadyMessage();
+  EXPECT_EQ(Kept(0).stateful_set, "cache");
+  EXPECT_EQ(Kept(2).stateful_set, "web");
+  EXPECT_THAT(Carriers(), ElementsAre("data-cache-0", "data-db-0", "data-db-1"));
+  Read("data-cache-0", "cache");
+  Read("data-db-0", "db");
+  Read("data-db-1", "web");
+  EXPECT_THAT(Settle().start, ElementsAre("data-cache-0", "data-db-0", "data-db-1"));
+  EXPECT_THAT(ArgsOf(MoverFor(0)), Contains("--manifests-as=/shop/manifests/cache"));
+  EXPECT_THAT(ArgsOf(MoverFor(2)), Contains("--manifests-as=/shop/manifests/web"));
+  EXPECT_EQ(Kept(2).claim, "data-db-1");
+  world_.manifests.clear();
+  for (std::size_t i = 0; i < 3; ++i)
+    Ends(i, MoverPhase::kSucceeded).manifests = std::string(64, static_cast<char>('1' + i));
+  Settle();
+  EXPECT_EQ(world_.backup.status.phase, BackupPhase::kSucceeded) << ReadyMessage();
+  EXPECT_EQ(Kept(0).snapshot, std::string(64, '1'));
+  EXPECT_EQ(Kept(2).snapshot, std::string(64, '3'));
+  EXPECT_EQ(SnapshotsOf(world_.backup.status).back(),
+            (StoredSnapshot{"data-db-1", std::string(64, '3')}))
+      << "no Job has all of them to forget";
+}
+
+TEST_F(ManifestsOfSeveralTest, OneThatFindsNoMoverIsNamed) {
+  stateful_set_ = StatefulSetOf(1);
+  Settle();
+  EXPECT_THAT(Carriers(), ElementsAre("data-cache-0", "data-db-0", ""));
+  Read("data-cache-0", "cache");
+  Read("data-db-0", "db");
+  Settle();
+  for (std::size_t i = 0; i < 2; ++i) Ends(i, MoverPhase::kSucceeded).manifests = kOfManifests;
+  Settle();
+  EXPECT_EQ(world_.backup.status.phase, BackupPhase::kPartiallyFailed);
+  EXPECT_EQ(ReadyMessage(),
+            "the manifests of StatefulSet web were not kept: no volume had a mover that could keep "
+            "them; each keeps those of one StatefulSet");
+}
+
+TEST_F(ManifestsOfSeveralTest, AMoverWhoseStartWasNotWrittenDownKeptWhatItWasMadeFor) {
+  Settle();
+  Ends(2, MoverPhase::kSucceeded).manifests = kOfManifests;
+  Settle();
+  EXPECT_EQ(Kept(0).snapshot, "");
+  EXPECT_EQ(Kept(1).snapshot, "");
+  EXPECT_EQ(Kept(2).snapshot, kOfManifests);
+}
+
+TEST_F(ManifestsOfSeveralTest, OneThatFailedLeavesTheOthers) {
+  Settle();
+  Read("data-cache-0", "cache");
+  Read("data-db-0", "db");
+  Read("data-db-1", "web");
+  world_.manifests[1].problem = "get statefulsets db: gone";
+  Settle();
+  for (const std::size_t i : {0, 2}) Ends(i, MoverPhase::kSucceeded).manifests = kOfManifests;
+  Ends(1, MoverPhase::kSucceeded);
+  Settle();
+  EXPECT_EQ(ReadyMessage(),
+            "the manifests of StatefulSet db were not kept: get statefulsets db: gone");
+  EXPECT_EQ(Kept(2).state, RunState::kSucceeded);
+}
+
+TEST_F(ManifestsOfSeveralTest, VolumesOfAStatefulSetWithoutReplicasAreItsOwn) {
+  stateful_set_ = StatefulSetOf(0);
+  world_.claims = {"data-db-0", "data-db-1"};
+  Settle();
+  EXPECT_THAT(Carriers(), ElementsAre("data-cache-0", "data-db-0", "data-db-1"));
+}
+
 // --- What becomes of the snapshot ---
 
 crds::Backup Done(const std::string& name, const std::string& time) {
@@ -295,15 +395,11 @@ crds::Backup Done(const std::string& name, const std::string& time) {
                             .Succeeded(time)
                             .Build();
   backup.status.repository = "offsite";
-  crds::ManifestsBackup& manifests = backup.status.manifests.emplace();
+  crds::ManifestsBackup& manifests = backup.status.manifests.emplace_back();
   manifests.stateful_set = "db";
   manifests.state = RunState::kSucceeded;
   manifests.snapshot = kOfManifests;
   return backup;
-}
-
-std::vector<std::string> ArgsOf(const Json& job) {
-  return job["spec"]["template"]["spec"]["containers"][0]["args"].get<std::vector<std::string>>();
 }
 
 TEST(ManifestsSnapshotTest, IsKeptAndForgottenWithItsBackupByOneJob) {
@@ -346,7 +442,7 @@ TEST(ManifestsSnapshotTest, WithSecretsIsCopiedOnlyToWhereTheyAreAccepted) {
   World world;
   world.now = At("2026-06-02T00:00:00Z");
   world.backup = Done("run", "2026-06-01T00:00:00Z");
-  world.backup.status.manifests->secrets = true;
+  world.backup.status.manifests[0].secrets = true;
   OweCopies(Keeping().With([](auto& p) { p.spec.copy_to = {"second"}; }).Build(),
             world.backup.status);
   const auto source = RepositoryNamed("offsite").Build();
@@ -382,7 +478,7 @@ TEST(ManifestsSnapshotTest, ThatWasNotWrittenDownGoesToo) {
   world.backup = Done("run", "2026-06-01T00:00:00Z");
   world.backup.status.volumes[0].job = "run-data-db-0";
   world.backup.status.volumes[0].snapshot.clear();
-  world.backup.status.manifests->snapshot.clear();
+  world.backup.status.manifests[0].snapshot.clear();
   world.backup.metadata.deletion_timestamp = world.now;
   const auto repository = RepositoryNamed("offsite").Build();
   world.repository = &repository;
@@ -402,7 +498,7 @@ TEST(ManifestsSnapshotTest, IsFoundAgainByAnImport) {
   record.name = "run";
   record.policy = "nightly";
   record.volumes = {{"data-db-0", "db-0", kOfVolume, 12, 4096}};
-  record.manifests = {"db", kOfManifests, 5, 3000};
+  record.manifests = {{"db", kOfManifests, 5, 3000}};
   Settings settings;
   settings.cluster_name = "prod";
   const auto imported = repository::BackupsToImport({record}, RepositoryNamed("offsite").Build(),
@@ -412,17 +508,17 @@ TEST(ManifestsSnapshotTest, IsFoundAgainByAnImport) {
   world.now = At("2026-06-01T12:00:00Z");
   world.backup = imported[0];
   const Plan plan = Decide(world, settings);
-  ASSERT_TRUE(plan.status.manifests);
+  ASSERT_EQ(plan.status.manifests.size(), 1u);
   EXPECT_EQ(SnapshotsOf(plan.status),
             (std::vector<StoredSnapshot>{{"data-db-0", kOfVolume}, {"data-db-0", kOfManifests}}));
-  EXPECT_EQ(plan.status.manifests->files, 5);
+  EXPECT_EQ(plan.status.manifests[0].files, 5);
 }
 
 TEST(ManifestsSnapshotTest, IsRememberedByTheCache) {
   crds::Backup backup = Done("run", "2026-06-01T00:00:00Z");
-  backup.status.manifests->secrets = true;
+  backup.status.manifests[0].secrets = true;
   EXPECT_EQ(SnapshotsOf(Trimmed(backup).status), SnapshotsOf(backup.status));
-  EXPECT_TRUE(Trimmed(backup).status.manifests->secrets);
+  EXPECT_TRUE(Trimmed(backup).status.manifests[0].secrets);
 }
 
 // --- What is read of the API server ---
@@ -434,7 +530,7 @@ class ManifestsReadTest : public ContextTest {
     caches_.Add(Keeping(true).Build());
     caches_.Add(StatefulSetOf(1));
     backup_ = BackupNamed("run").Volume("data-db-0").Build();
-    backup_.status.manifests.emplace().stateful_set = "db";
+    backup_.status.manifests.emplace_back().stateful_set = "db";
     server_.AnswerAll([this](const kube::Request& request) -> Result<kube::Response> {
       return Answer(request.path);
     });
@@ -453,6 +549,8 @@ class ManifestsReadTest : public ContextTest {
       return {
           403, R"({"kind": "Status", "code": 403, "reason": "Forbidden", "message": "no"})", {}};
     if (path == "/apis/apps/v1/namespaces/shop/statefulsets/db") return {200, set_, {}};
+    if (path.find("/statefulsets/") != path.npos)
+      return {404, R"({"kind": "Status", "code": 404, "reason": "NotFound", "message": "no"})", {}};
     if (path == "/api/v1/namespaces/shop/serviceaccounts/db-sa")
       return {200, R"({"metadata": {"name": "db-sa"}})", {}};
     const std::string items = path.ends_with("persistentvolumeclaims")
@@ -470,10 +568,11 @@ class ManifestsReadTest : public ContextTest {
 
 TEST_F(ManifestsReadTest, NothingOfConfigMapsAndSecrets) {
   const World world = Look();
-  ASSERT_TRUE(world.manifests);
-  EXPECT_EQ(world.manifests->claim, "data-db-0");
-  EXPECT_THAT(world.manifests->secrets, ElementsAre("password"));
-  EXPECT_THAT(world.manifests->config_maps, ElementsAre("conf"));
+  ASSERT_EQ(world.manifests.size(), 1u);
+  EXPECT_EQ(world.manifests[0].claim, "data-db-0");
+  EXPECT_EQ(world.manifests[0].stateful_set, "db");
+  EXPECT_THAT(world.manifests[0].secrets, ElementsAre("password"));
+  EXPECT_THAT(world.manifests[0].config_maps, ElementsAre("conf"));
   for (const std::string& line : Asked()) {
     EXPECT_THAT(line, Not(HasSubstr("secrets")));
     EXPECT_THAT(line, Not(HasSubstr("configmaps")));
@@ -490,24 +589,34 @@ TEST_F(ManifestsReadTest, ThreeRequestsAndOneForAnAccount) {
   set_ = R"({"metadata": {"name": "db"}, "spec": {"template": {"spec":
     {"serviceAccountName": "db-sa"}}}})";
   EXPECT_EQ(asked(), with + 1);
-  backup_.status.manifests.reset();
+  backup_.status.manifests.clear();
   EXPECT_EQ(asked(), with - 3);
 }
 
+TEST_F(ManifestsReadTest, OneThatIsGoneIsItsOwnProblemAlone) {
+  backup_.status.volumes.push_back(BackupNamed("x").Volume("data-old-0").Build().status.volumes[0]);
+  backup_.status.manifests.emplace_back().stateful_set = "old";
+  const World world = Look();
+  ASSERT_EQ(world.manifests.size(), 2u);
+  EXPECT_EQ(world.manifests[0].problem, "");
+  EXPECT_THAT(world.manifests[1].problem, HasSubstr("statefulsets shop/old"));
+  EXPECT_EQ(world.manifests[1].claim, "data-old-0");
+}
+
 TEST_F(ManifestsReadTest, NoSecretsWhereTheyAreSwitchedOffOrNotAccepted) {
-  EXPECT_THAT(Look(false).manifests->secrets, IsEmpty());
+  EXPECT_THAT(Look(false).manifests.at(0).secrets, IsEmpty());
   settings_.secrets_enabled = false;
-  EXPECT_THAT(Look().manifests->secrets, IsEmpty());
+  EXPECT_THAT(Look().manifests.at(0).secrets, IsEmpty());
 }
 
 TEST_F(ManifestsReadTest, WhatMayNotBeReadIsTheProblem) {
   forbidden_ = "/services";
-  EXPECT_THAT(Look().manifests->problem, HasSubstr("services"));
+  EXPECT_THAT(Look().manifests.at(0).problem, HasSubstr("services"));
 }
 
 TEST_F(ManifestsReadTest, NothingWhenNobodyAsked) {
-  backup_.status.manifests.reset();
-  EXPECT_FALSE(Look().manifests);
+  backup_.status.manifests.clear();
+  EXPECT_THAT(Look().manifests, IsEmpty());
   EXPECT_THAT(Asked(), Not(Contains(HasSubstr("/services"))));
 }
 

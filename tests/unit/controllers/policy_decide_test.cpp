@@ -263,13 +263,6 @@ crds::BackupPolicy ForLabel(const std::string& value) {
       .Build();
 }
 
-TEST(CheckPolicyTest, ManifestsOfSeveralStatefulSetsAreNotServedYet) {
-  auto policy = ForLabel("shop");
-  EXPECT_EQ(CheckPolicy(policy, {}), std::nullopt);
-  policy.spec.manifests.include = true;
-  EXPECT_EQ(CheckPolicy(policy, {})->reason, reason::kNotSupported);
-}
-
 TEST(CheckTargetTest, ASelectorThatFitsNothingIsNamed) {
   const auto finding = CheckTarget(ForLabel("shop"), {});
   EXPECT_EQ(finding->reason, reason::kStatefulSetNotFound);

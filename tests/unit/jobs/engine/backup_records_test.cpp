@@ -122,10 +122,23 @@ TEST(BackupRecordsTest, ManifestsBelongToTheBackupOfTheirVolumes) {
     const auto records = RecordsOf(snapshots, {});
     ASSERT_THAT(records, SizeIs(1));
     EXPECT_THAT(records[0].volumes, SizeIs(1));
-    EXPECT_EQ(records[0].manifests,
-              (protocol::RecordedManifests{"db", manifests.id.Hex(), 12, 4096}));
+    EXPECT_THAT(records[0].manifests,
+                ElementsAre(protocol::RecordedManifests{"db", manifests.id.Hex(), 12, 4096}));
   }
   EXPECT_THAT(RecordsOf(std::vector{manifests}, {}), IsEmpty()) << "nothing could be restored";
+}
+
+TEST(BackupRecordsTest, EachStatefulSetHasItsManifests) {
+  repo::Snapshot later = OfManifests(), other = OfManifests();
+  later.id = repo::Id::Of(AsBytes(std::string_view("later")));
+  later.time += std::chrono::seconds(1);
+  other.paths = {"/shop/manifests/cache"};
+  const auto records =
+      RecordsOf(std::vector{Snapshot("data-db-0"), OfManifests(), other, later}, {});
+  ASSERT_THAT(records, SizeIs(1));
+  EXPECT_THAT(records[0].manifests,
+              ElementsAre(protocol::RecordedManifests{"cache", other.id.Hex(), 12, 4096},
+                          protocol::RecordedManifests{"db", later.id.Hex(), 12, 4096}));
 }
 
 TEST(BackupRecordsTest, ALineIsReadAsItWasWritten) {

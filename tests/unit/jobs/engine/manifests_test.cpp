@@ -199,6 +199,7 @@ TEST_F(ManifestsVerbTest, ABackupKeepsThemInASnapshotOfTheirOwn) {
   Ran(SnapshotsRequest{{"prod", "/shop/manifests/db"}, ""});
   EXPECT_THAT(out_.str(), HasSubstr("backup=shop/run"));
   EXPECT_THAT(out_.str(), HasSubstr("contains=secrets"));
+  EXPECT_THAT(out_.str(), HasSubstr("statefulset=db"));
   EXPECT_THAT(out_.str(), Not(HasSubstr("pod=db-0")));
 }
 
