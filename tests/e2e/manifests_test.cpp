@@ -97,10 +97,20 @@ class ManifestsTest : public EndToEnd {
     for (const char* pod : {"app-0", "app-1"})
       kubectl_.Shell(pod, "cd /data && hostname >name && dd if=/dev/urandom of=big bs=1M count=2");
   }
-  Json Manifests(const std::string& backup) const {
+  // Of the i-th StatefulSet.
+  Json Manifests(const std::string& backup, std::size_t i = 0) const {
     const Json object = kubectl_.Get("bk", backup);
     const Json* found = Find(object, {"status", "manifests"});
-    return found == nullptr ? Json::object() : *found;
+    return found == nullptr || found->size() <= i ? Json::object() : found->at(i);
+  }
+  // Of all snapshots in the repository, below the namespace.
+  std::vector<std::string> Paths() const {
+    const auto snapshots = ParseJson(Restic({"snapshots", "--json", "--no-lock"}).text).value();
+    std::vector<std::string> paths;
+    for (const Json& left : snapshots)
+      paths.push_back(left["paths"][0].get<std::string>().substr(kubectl_.ns().size() + 2));
+    std::sort(paths.begin(), paths.end());
+    return paths;
   }
   // The files that the guide has edited, as whoever brings this test's workload back would.
   void EditExamples() const {
@@ -205,13 +215,49 @@ TEST_F(ManifestsTest, GoWithTheirBackupAndHaveNoSecretsUnasked) {
   ASSERT_TRUE(WaitForPhase("bk", "second", "Succeeded", seconds(120)));
   ASSERT_TRUE(WaitUntil("the first Backup is forgotten", seconds(120),
                         [&] { return kubectl_.Get("bk", "first").is_null(); }));
-  const auto snapshots = ParseJson(Restic({"snapshots", "--json", "--no-lock"}).text).value();
-  std::vector<std::string> paths;
-  for (const Json& left : snapshots) paths.push_back(left["paths"][0]);
-  std::sort(paths.begin(), paths.end());
-  const std::string ns = "/" + kubectl_.ns();
-  EXPECT_EQ(paths, (std::vector<std::string>{ns + "/data-app-0", ns + "/data-app-1",
-                                             ns + "/manifests/app"}));
+  EXPECT_EQ(Paths(), (std::vector<std::string>{"data-app-0", "data-app-1", "manifests/app"}));
+}
+
+// A StatefulSet with volumes and one without any, both by their label.
+TEST_F(ManifestsTest, EveryStatefulSetOfASelectorHasItsOwn) {
+  ASSERT_NO_FATAL_FAILURE(MakeRepository(""));
+  MakeWorkload();
+  kubectl_.Must({"label", "statefulset", "app", "tier=database"});
+  kubectl_.Apply(R"(apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: front, labels: {tier: database}}
+spec:
+  replicas: 0
+  serviceName: app-front
+  selector: {matchLabels: {app: front}}
+  template:
+    metadata: {labels: {app: front}}
+    spec: {containers: [{name: front, image: localhost/busybox:dev, envFrom: [{configMapRef: {name: app-env}}]}]}
+)");
+  kubectl_.Apply(Example("policy-selector.yaml") + "  suspend: true
+  retention: {
+  keepLast:
+    1}
+");
+  const std::string policy = FindString(ParseJson(kubectl_.Must({"get", "bkp", "-o", "json"})).value()["items"][0],
+                                        {"metadata", "name"});
+  for (const char* name : {"first", "second"}) {
+    kubectl_.Apply(Replaced(BackupYaml(name), "policy: app", "policy: " + policy));
+    ASSERT_TRUE(WaitForPhase("bk", name, "Succeeded", seconds(120)));
+  }
+  EXPECT_EQ(FindString(Manifests("second"), {"statefulSet"}), "app");
+  EXPECT_EQ(FindString(Manifests("second", 1), {"statefulSet"}), "front");
+  EXPECT_EQ(Manifests("second", 1)["objects"],
+            Json::array({"ConfigMap/app-env", "Service/app-front", "StatefulSet/front"}));
+  const Output front = Restic({"dump", "-q", FindString(Manifests("second", 1), {"snapshot"}),
+                               "/" + kubectl_.ns() + "/manifests/front/StatefulSet-front.json"});
+  EXPECT_EQ(FindString(ParseJson(front.text).value_or(Json()), {"metadata", "name"}), "front")
+      << front.text;
+  ASSERT_TRUE(WaitUntil("the first Backup is forgotten", seconds(120),
+                        [&] {
+    return kubectl_.Get("bk", "first").is_null(); }));
+  EXPECT_EQ(Paths(), (std::vector<std::string>{"data-app-0", "data-app-1", "manifests/app",
+                                               "manifests/front"}));
 }
 
 // Whoever may write policies and repositories but not get Secrets does not gain that right by
