@@ -222,10 +222,10 @@ TEST_F(ManifestsTest, GoWithTheirBackupAndHaveNoSecretsUnasked) {
 TEST_F(ManifestsTest, EveryStatefulSetOfASelectorHasItsOwn) {
   ASSERT_NO_FATAL_FAILURE(MakeRepository(""));
   MakeWorkload();
-  kubectl_.Must({"label", "statefulset", "app", "tier=database"});
+  kubectl_.Must({"label", "statefulset", "app", "backup=daily"});
   kubectl_.Apply(R"(apiVersion: apps/v1
 kind: StatefulSet
-metadata: {name: front, labels: {tier: database}}
+metadata: {name: front, labels: {backup: daily}}
 spec:
   replicas: 0
   serviceName: app-front
@@ -234,15 +234,10 @@ spec:
     metadata: {labels: {app: front}}
     spec: {containers: [{name: front, image: localhost/busybox:dev, envFrom: [{configMapRef: {name: app-env}}]}]}
 )");
-  kubectl_.Apply(Example("policy-selector.yaml") + "  suspend: true
-  retention: {
-  keepLast:
-    1}
-");
-  const std::string policy = FindString(ParseJson(kubectl_.Must({"get", "bkp", "-o", "json"})).value()["items"][0],
-                                        {"metadata", "name"});
+  kubectl_.Apply(Replaced(Example("policy-selector.yaml"), "keepDaily: 14", "keepLast: 1") +
+                 "  suspend: true\n");
   for (const char* name : {"first", "second"}) {
-    kubectl_.Apply(Replaced(BackupYaml(name), "policy: app", "policy: " + policy));
+    kubectl_.Apply(Replaced(BackupYaml(name), "policy: app", "policy: daily"));
     ASSERT_TRUE(WaitForPhase("bk", name, "Succeeded", seconds(120)));
   }
   EXPECT_EQ(FindString(Manifests("second"), {"statefulSet"}), "app");
@@ -254,8 +249,7 @@ spec:
   EXPECT_EQ(FindString(ParseJson(front.text).value_or(Json()), {"metadata", "name"}), "front")
       << front.text;
   ASSERT_TRUE(WaitUntil("the first Backup is forgotten", seconds(120),
-                        [&] {
-    return kubectl_.Get("bk", "first").is_null(); }));
+                        [&] { return kubectl_.Get("bk", "first").is_null(); }));
   EXPECT_EQ(Paths(), (std::vector<std::string>{"data-app-0", "data-app-1", "manifests/app",
                                                "manifests/front"}));
 }
