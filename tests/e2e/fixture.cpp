@@ -258,10 +258,14 @@ void EndToEnd::KillOperator() const {
   const Kubectl system(kOperatorNamespace);
   const std::string pod = system.Must({"get", "pods", "-l", "app.kubernetes.io/name=holdfast", "-o",
                                        "jsonpath={.items[0].metadata.name}"});
+  KillProcess("holdfast-operat", pod);
+}
+
+void EndToEnd::KillProcess(const std::string& program, const std::string& pod) {
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const std::string pid = entry.path().filename();
     if (pid.find_first_not_of("0123456789") != pid.npos) continue;
-    if (!ReadFile(entry.path() / "comm").starts_with("holdfast-operat")) continue;
+    if (!ReadFile(entry.path() / "comm").starts_with(program)) continue;
     if (ReadFile(entry.path() / "environ").find("POD_NAME=" + pod) == std::string::npos) continue;
     ASSERT_EQ(kill(std::stoi(pid), SIGKILL), 0);
     return;

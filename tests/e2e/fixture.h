@@ -57,6 +57,9 @@ class EndToEnd : public ::testing::Test {
 
   // SIGKILL for the operator's process, as the kernel would send it.
   void KillOperator() const;
+  // The same for the process of a pod of ours whose name begins with `program` (15 letters at
+  // most).
+  static void KillProcess(const std::string& program, const std::string& pod);
   void WaitForOperator() const;
 
   Store store_;
