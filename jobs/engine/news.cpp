@@ -10,11 +10,12 @@ namespace {
 // The snapshots of a repository, of which only those that are new are read.
 class Snapshots {
  public:
-  explicit Snapshots(Session& session) : session_(session) {}
+  Snapshots(repo::Repository& repository, storage::Backend& storage)
+      : repository_(repository), storage_(storage) {}
 
   Result<void> ReadAll(std::stop_token stop) {
     std::vector<Error> damaged;
-    TRY(auto all, session_.repository().ListSnapshots(stop, &damaged));
+    TRY(auto all, repository_.ListSnapshots(stop, &damaged));
     for (repo::Snapshot& snapshot : all) known_[snapshot.id] = std::move(snapshot);
     return {};
   }
@@ -26,7 +27,7 @@ class Snapshots {
       if (const auto id = repo::Id::Parse(file.name)) listed.insert(*id);
       return {};
     };
-    TRY_VOID(session_.storage().List(storage::FileType::kSnapshot, note, stop));
+    TRY_VOID(storage_.List(storage::FileType::kSnapshot, note, stop));
     std::size_t changes =
         std::erase_if(known_, [&](const auto& known) { return !listed.contains(known.first); });
     for (const repo::Id& id : listed) {
@@ -47,14 +48,15 @@ class Snapshots {
  private:
   // nullopt for one that is damaged, or went meanwhile.
   Result<std::optional<repo::Snapshot>> Read(const repo::Id& id, std::stop_token stop) {
-    auto snapshot = session_.repository().LoadSnapshot(id, stop);
+    auto snapshot = repository_.LoadSnapshot(id, stop);
     if (snapshot) return std::move(*snapshot);
     const Code code = snapshot.error().code;
     if (code == Code::kCorrupt || code == Code::kNotFound) return std::nullopt;
     return tl::make_unexpected(std::move(snapshot).error());
   }
 
-  Session& session_;
+  repo::Repository& repository_;
+  storage::Backend& storage_;
   std::map<repo::Id, std::optional<repo::Snapshot>> known_;
 };
 
@@ -68,10 +70,11 @@ RecordList ListRecords(std::span<const repo::Snapshot> snapshots, const BackupsR
   return list;
 }
 
-Try<bool> AwaitNews(Session& session, const BackupsRequest& request, storage::Sleeper& sleeper,
-                    std::stop_token stop) {
+Result<bool> AwaitNews(repo::Repository& repository, storage::Backend& storage,
+                       const BackupsRequest& request, storage::Sleeper& sleeper,
+                       std::stop_token stop) {
   const auto until = sleeper.Now() + request.patience;
-  Snapshots snapshots(session);
+  Snapshots snapshots(repository, storage);
   TRY_VOID(snapshots.ReadAll(stop));
   for (bool changed = true;;) {
     if (changed &&

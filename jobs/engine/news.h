@@ -7,10 +7,12 @@
 #include <stop_token>
 #include <vector>
 
-#include "jobs/engine/session.h"
-#include "jobs/engine/verbs.h"
+#include "base/error.h"
+#include "jobs/engine/backup_records.h"
 #include "jobs/protocol/backup_record.h"
+#include "jobs/repo/repository.h"
 #include "jobs/repo/snapshot.h"
+#include "jobs/storage/backend.h"
 #include "jobs/storage/sleeper.h"
 
 namespace holdfast::engine {
@@ -23,9 +25,11 @@ struct RecordList {
 // What of these snapshots the request asks for.
 RecordList ListRecords(std::span<const repo::Snapshot> snapshots, const BackupsRequest& request);
 
-// False when request.patience is over and nothing is new. The session has its repository open, and
-// needs no lock. A snapshot that cannot be read is passed over: the listing that follows tells.
-Try<bool> AwaitNews(Session& session, const BackupsRequest& request, storage::Sleeper& sleeper,
-                    std::stop_token stop);
+// False when request.patience is over and nothing is new. `storage` is what the repository lies in.
+// A snapshot that cannot be read is passed over: the listing that follows tells. Cancelled, and the
+// storage's errors.
+Result<bool> AwaitNews(repo::Repository& repository, storage::Backend& storage,
+                       const BackupsRequest& request, storage::Sleeper& sleeper,
+                       std::stop_token stop);
 
 }  // namespace holdfast::engine

@@ -38,7 +38,7 @@ Try<MoverResult> Execute(const BackupsRequest& request, const Surroundings& arou
   TRY(Session session, Session::Open(around.session, LockKind::kNone, stop));
   MoverResult result;
   if (!request.unlike.empty()) {
-    TRY(const bool news, AwaitNews(session, request, storage::SystemSleeper(), stop));
+    TRY(const bool news, AwaitNews(session.repository(), session.storage(), request, storage::SystemSleeper(), stop));
     result.seen = request.unlike;
     if (!news) return result;
   }

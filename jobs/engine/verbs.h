@@ -97,15 +97,7 @@ struct SnapshotsRequest {
 };
 
 // The Backups that Holdfast's snapshots belong to.
-struct BackupsRequest {
-  RecordFilter filter;
-  std::uint64_t newest = 0;  // no more than so many; 0 is all
-  bool complete = false;     // leaves out what may still be under way (DropUnfinished)
-  // Waits until there are others than those of which this is protocol::DigestOf, looking each
-  // `every`, and no longer than `patience`. Empty: does not wait.
-  std::string unlike;
-  std::chrono::seconds every{10};
-  std::chrono::seconds patience{0};
+std::chrono::seconds patience{0};
 };
 
 struct LsRequest {

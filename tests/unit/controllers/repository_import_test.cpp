@@ -96,14 +96,14 @@ TEST_F(ImportTest, ListsOnceForEachWish) {
   world_.repository.status = listed.status;
   EXPECT_EQ(State(), RunState::kSucceeded);
   EXPECT_THAT(listed.status.last_import->message, HasSubstr("1 Backup found"));
-  EXPECT_TRUE(IsImported(world_.repository));
+  EXPECT_TRUE(IsImported(world_.repository, world_.promotions));
   EXPECT_THAT(Settle().remove, SizeIs(1));
   world_.imports.clear();
   const Plan quiet = Settle();
   EXPECT_FALSE(quiet.start_import);
   EXPECT_EQ(quiet.status, world_.repository.status);
   world_.repository.spec.imports->trigger = "again";
-  EXPECT_FALSE(IsImported(world_.repository));
+  EXPECT_FALSE(IsImported(world_.repository, world_.promotions));
   EXPECT_NE(*Settle().start_import, *first.start_import);
 }
 
@@ -111,7 +111,7 @@ TEST_F(ImportTest, WaitsForTheRepository) {
   world_.repository = RepositoryNamed("offsite").NotReadyBecause("no").Build();
   world_.repository.spec.imports.emplace();
   EXPECT_FALSE(Decided().start_import);
-  EXPECT_FALSE(IsImported(world_.repository));
+  EXPECT_FALSE(IsImported(world_.repository, world_.promotions));
 }
 
 TEST_F(ImportTest, WithoutAWishNothingIsLeft) {
@@ -120,7 +120,7 @@ TEST_F(ImportTest, WithoutAWishNothingIsLeft) {
   world_.repository.spec.imports.reset();
   EXPECT_THAT(Settle().remove, SizeIs(1));
   EXPECT_FALSE(world_.repository.status.last_import);
-  EXPECT_TRUE(IsImported(world_.repository));
+  EXPECT_TRUE(IsImported(world_.repository, world_.promotions));
 }
 
 TEST_F(ImportTest, AFailureIsToldAndTriedAgainLater) {
@@ -182,7 +182,9 @@ TEST_F(ImportTest, ALogThatIsGoneIsMadeAnew) {
 }
 
 TEST_F(ImportTest, TheJobAsksForOneClusterAndNamespace) {
-  const Json own = BuildImportJob(world_.repository, "lister", settings_).value();
+  Plan plan;
+  plan.start_import = "lister";
+  const Json own = BuildImportJob(world_, plan, settings_).value();
   EXPECT_EQ(own["metadata"]["labels"][kVerbLabel], kImportVerb);
   const std::vector<std::string> args = own["spec"]["template"]["spec"]["containers"][0]["args"];
   EXPECT_THAT(args, Contains("--cluster=prod"));
@@ -190,11 +192,175 @@ TEST_F(ImportTest, TheJobAsksForOneClusterAndNamespace) {
   EXPECT_THAT(args, Contains("--newest=100"));
   world_.repository.spec.imports->cluster = "old";
   world_.repository.spec.imports->namespace_ = "store";
-  const Json other = BuildImportJob(world_.repository, "lister", settings_).value();
+  const Json other = BuildImportJob(world_, plan, settings_).value();
   const std::vector<std::string> others =
       other["spec"]["template"]["spec"]["containers"][0]["args"];
   EXPECT_THAT(others, Contains("--cluster=old"));
   EXPECT_THAT(others, Contains("--namespace=store"));
+}
+
+// While a Restore follows.
+class FollowedTest : public ImportTest {
+ protected:
+  FollowedTest() { world_.followed = true; }
+  // The Job ends with a list of which this is the digest.
+  Plan List(const std::string& seen, std::size_t records = 1) {
+    Runs(MoverPhase::kSucceeded);
+    Ended(seen, records);
+    Plan plan = Decided();
+    NoteImported(world_, std::vector(records, Record("a", 'a')), 0, plan);
+    world_.repository.status = plan.status;
+    world_.imports.clear();
+    return plan;
+  }
+  void Ended(const std::string& seen, std::size_t records) {
+    world_.imports[0].state.result->seen = seen;
+    world_.imports[0].state.result->snapshots = records;
+  }
+  // One that Decide asked for, which nobody writes down.
+  void Waits(const std::string& name, MoverPhase phase) {
+    MoverRun run;
+    run.job.key = {"shop", name};
+    run.job.complete = phase == MoverPhase::kSucceeded;
+    run.job.broken = phase == MoverPhase::kFailed;
+    run.state.phase = phase;
+    if (run.job.Finished()) run.state.result.emplace();
+    world_.imports = {run};
+  }
+  std::vector<crds::Backup> Gone(const std::vector<BackupRecord>& records,
+                                 const std::vector<crds::Backup>& backups) {
+    Waits("waits", MoverPhase::kSucceeded);
+    Ended("new", records.size());
+    Plan plan;
+    plan.read_import = world_.imports[0];
+    return NoLongerThere(records, world_, plan, backups, settings_);
+  }
+};
+
+TEST_F(FollowedTest, AJobWaitsForNewsAndNothingIsWritten) {
+  EXPECT_EQ(Settle().import_unlike, "") << "the first lists at once";
+  List("seen");
+  const Plan waits = Settle();
+  ASSERT_TRUE(waits.start_import);
+  EXPECT_EQ(waits.import_unlike, "seen");
+  EXPECT_EQ(State(), RunState::kSucceeded);
+  EXPECT_TRUE(IsImported(world_.repository, world_.promotions));
+  EXPECT_EQ(*Settle().start_import, *waits.start_import) << "it may have been killed before";
+  Waits(*waits.start_import, MoverPhase::kRunning);
+  const auto before = world_.repository.status;
+  const Plan quiet = Settle();
+  EXPECT_FALSE(quiet.start_import);
+  EXPECT_THAT(quiet.remove, IsEmpty());
+  EXPECT_EQ(world_.repository.status, before);
+
+  Waits(*waits.start_import, MoverPhase::kSucceeded);
+  Ended("seen", 1);
+  const Plan again = Decided();
+  EXPECT_FALSE(again.read_import) << "nothing came";
+  EXPECT_THAT(again.remove, SizeIs(1)) << "the next one waits";
+
+  Ended("other", 2);
+  ASSERT_TRUE(Decided().read_import);
+  Plan read = Decided();
+  NoteImported(world_, {Record("a", 'a'), Record("b", 'b')}, 0, read);
+  world_.repository.status = read.status;
+  EXPECT_TRUE(IsImported(world_.repository, world_.promotions));
+  const Plan next = Settle();
+  EXPECT_THAT(next.remove, SizeIs(1)) << "the one that was read";
+  EXPECT_EQ(next.import_unlike, "other");
+  EXPECT_NE(*next.start_import, *waits.start_import);
+}
+
+TEST_F(FollowedTest, NobodyWaitsWhenNobodyFollows) {
+  Settle();
+  List("seen");
+  Waits(*Settle().start_import, MoverPhase::kRunning);
+  world_.followed = false;
+  EXPECT_THAT(Settle().remove, SizeIs(1));
+  world_.imports.clear();
+  EXPECT_FALSE(Settle().start_import);
+}
+
+TEST_F(FollowedTest, APromotionListsAtOnce) {
+  Settle();
+  List("seen");
+  Waits(*Settle().start_import, MoverPhase::kRunning);
+  world_.promotions = "uid ";
+  EXPECT_FALSE(IsImported(world_.repository, world_.promotions));
+  const Plan plan = Settle();
+  EXPECT_EQ(plan.import_unlike, "");
+  EXPECT_THAT(plan.remove, SizeIs(1)) << "the one that waits";
+  world_.imports.clear();
+  List("seen");
+  EXPECT_TRUE(IsImported(world_.repository, world_.promotions));
+}
+
+TEST_F(FollowedTest, AWaitThatFailedIsToldAndAllIsListedLater) {
+  Settle();
+  List("seen");
+  Waits(*Settle().start_import, MoverPhase::kFailed);
+  Settle();
+  EXPECT_EQ(State(), RunState::kFailed);
+  EXPECT_FALSE(IsImported(world_.repository, world_.promotions));
+  world_.now += settings_.probe_retry_most;
+  EXPECT_THAT(Settle().remove, SizeIs(1));
+  world_.imports.clear();
+  const Plan plan = Settle();
+  EXPECT_TRUE(plan.start_import);
+  EXPECT_EQ(plan.import_unlike, "");
+  EXPECT_EQ(State(), RunState::kRunning);
+}
+
+TEST_F(FollowedTest, TheJobSaysWhatItWaitsFor) {
+  Plan plan;
+  plan.start_import = "waits";
+  plan.import_unlike = "0123";
+  world_.repository.spec.imports->every = "30s";
+  const Json job = BuildImportJob(world_, plan, settings_).value();
+  const std::vector<std::string> args = job["spec"]["template"]["spec"]["containers"][0]["args"];
+  EXPECT_THAT(args, Contains("--complete"));
+  EXPECT_THAT(args, Contains("--unlike=0123"));
+  EXPECT_THAT(args, Contains("--every=30s"));
+  EXPECT_EQ(job["metadata"]["name"], "waits");
+}
+
+TEST_F(FollowedTest, WhatTheRepositoryHasNoLongerGoes) {
+  world_.repository.spec.imports->cluster = "old";
+  BackupRecord record = Record("a", 'a');
+  record.cluster = "old";
+  const crds::Backup here = Imported({record}).at(0);
+  EXPECT_THAT(Gone({record}, {here}), IsEmpty());
+  EXPECT_THAT(Gone({}, {here}), SizeIs(1));
+  BackupRecord grown = record;
+  grown.volumes.push_back({"data-db-1", "db-1", Id('b'), 1, 1});
+  EXPECT_THAT(Gone({grown}, {here}), SizeIs(1)) << "it was found before it was whole";
+
+  crds::Backup other = here;
+  other.spec.imported->repository = "elsewhere";
+  EXPECT_THAT(Gone({}, {other}), IsEmpty());
+  other = here;
+  other.spec.imported->cluster = "third";
+  EXPECT_THAT(Gone({}, {other}), IsEmpty());
+  other.spec.imported->cluster.clear();
+  EXPECT_THAT(Gone({}, {other}), IsEmpty()) << "of this cluster and namespace: it has an owner";
+  other.spec.imported.reset();
+  EXPECT_THAT(Gone({}, {other}), IsEmpty());
+}
+
+TEST_F(FollowedTest, NothingGoesByAListThatIsNotWhole) {
+  world_.repository.spec.imports->cluster = "old";
+  BackupRecord record = Record("a", 'a');
+  record.cluster = "old";
+  const auto here = Imported({record});
+  Waits("waits", MoverPhase::kSucceeded);
+  Plan plan;
+  plan.read_import = world_.imports[0];
+  plan.read_import->state.result->snapshots = 5;
+  EXPECT_THAT(NoLongerThere({}, world_, plan, here, settings_), IsEmpty());
+  plan.read_import->state.result->snapshots = 0;
+  EXPECT_THAT(NoLongerThere({}, world_, plan, here, settings_), SizeIs(1));
+  plan.read_import->state.phase = MoverPhase::kFailed;
+  EXPECT_THAT(NoLongerThere({}, world_, plan, here, settings_), IsEmpty());
 }
 
 TEST_F(ImportTest, ARecordBecomesAPinnedBackupOfItsPolicy) {

@@ -141,9 +141,49 @@ TEST(BackupRecordsTest, EachStatefulSetHasItsManifests) {
                           protocol::RecordedManifests{"db", later.id.Hex(), 12, 4096}));
 }
 
+// Of a run of two volumes, as far as its snapshots tell.
+repo::Snapshot OfTwo(const std::string& claim, int minutes, const std::string& backup) {
+  repo::Snapshot snapshot = Snapshot(claim, minutes, backup);
+  snapshot.tags.push_back("volumes=2");
+  return snapshot;
+}
+
+TEST(BackupRecordsTest, HalfARunIsLeftOutUntilItIsOver) {
+  std::vector<repo::Snapshot> snapshots = {Snapshot("data-db-0", 0, "old"),
+                                           OfTwo("data-db-0", 10, "half")};
+  const auto finished = [&] {
+    auto records = RecordsOf(snapshots, {});
+    DropUnfinished(records);
+    return Names(records);
+  };
+  EXPECT_THAT(finished(), ElementsAre("shop/old")) << "what does not say its number is whole";
+  snapshots.push_back(OfTwo("data-db-1", 11, "half"));
+  EXPECT_THAT(finished(), ElementsAre("shop/half", "shop/old"));
+  snapshots.pop_back();
+  snapshots.push_back(OfTwo("data-db-0", 20, "next"));
+  EXPECT_THAT(finished(), ElementsAre("shop/half", "shop/old")) << "a newer one has begun";
+  repo::Snapshot other = Snapshot("data-web-0", 30, "other");
+  other.tags[1] = "policy=shop/web";
+  snapshots.push_back(other);
+  EXPECT_THAT(finished(), ElementsAre("shop/other", "shop/half", "shop/old"))
+      << "another policy's says nothing of this one's";
+}
+
+TEST(BackupRecordsTest, TheDigestIsOfTheWholeList) {
+  const auto of = [](std::vector<repo::Snapshot> snapshots) {
+    return protocol::DigestOf(RecordsOf(snapshots, {}));
+  };
+  const auto first = Snapshot("data-db-0"), second = Snapshot("data-db-1", 1);
+  EXPECT_EQ(of({first, second}), of({second, first}));
+  EXPECT_NE(of({first}), of({first, second}));
+  EXPECT_NE(of({first}), of({}));
+  EXPECT_FALSE(of({}).empty());
+}
+
 TEST(BackupRecordsTest, ALineIsReadAsItWasWritten) {
-  const auto records =
-      RecordsOf(std::vector{Snapshot("data-db-0"), Snapshot("data-db-1"), OfManifests()}, {});
+  const auto records = RecordsOf(
+      std::vector{Snapshot("data-db-0"), OfTwo("data-db-1", 0, "run"), OfManifests()}, {});
+  EXPECT_EQ(records.at(0).expected, 2u);
   std::ostringstream out;
   PrintRecords(out, records, true);
   EXPECT_EQ(protocol::BackupRecordsIn("warning: x\n" + out.str() + "{\"verb\":\"backups\"}\n"),

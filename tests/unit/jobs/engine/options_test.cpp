@@ -159,12 +159,29 @@ TEST(OptionsTest, UnderstandsTheOperatorsInitLikeAnother) {
 }
 
 TEST(OptionsTest, UnderstandsTheOperatorsQuestionForBackups) {
-  const Options options = Emitted(protocol::BackupsArgs{Repository(), "prod", "shop", 100});
+  const Options options = Emitted(protocol::BackupsArgs{
+      .repository = Repository(), .cluster = "prod", .ns = "shop", .newest = 100, .unlike = {}});
   ExpectRepository(options);
   const auto request = std::get<engine::BackupsRequest>(options.request);
   EXPECT_EQ(request.filter.cluster, "prod");
   EXPECT_EQ(request.filter.ns, "shop");
   EXPECT_EQ(request.newest, 100u);
+  EXPECT_FALSE(request.complete);
+  EXPECT_EQ(request.unlike, "");
+}
+
+TEST(OptionsTest, UnderstandsTheOperatorsWaitForBackups) {
+  protocol::BackupsArgs args;
+  args.repository = Repository();
+  args.complete = true;
+  args.unlike = "0123abcd";
+  args.every = std::chrono::seconds(30);
+  args.patience = std::chrono::hours(6);
+  const auto request = std::get<engine::BackupsRequest>(Emitted(args).request);
+  EXPECT_TRUE(request.complete);
+  EXPECT_EQ(request.unlike, "0123abcd");
+  EXPECT_EQ(request.every, std::chrono::seconds(30));
+  EXPECT_EQ(request.patience, std::chrono::hours(6));
 }
 
 TEST(OptionsTest, UnderstandsTheOperatorsWatch) {
