@@ -29,12 +29,13 @@ std::string FirstLine(const std::string& text) { return text.substr(0, text.find
 
 }  // namespace
 
-SecondCluster::SecondCluster() : name_(NameBeside()) {
+SecondCluster::SecondCluster(Holdfast holdfast) : name_(NameBeside()) {
   Must({kProgram, "down", "--name", name_});  // of a test that was killed
   Must({kProgram, "up", "--name", name_, "--nodes", "1"});
   kubeconfig_ = FirstLine(Must({kProgram, "kubeconfig", "--name", name_}));
   try {
-    Install();
+    LoadImages();
+    if (holdfast == Holdfast::kInstalled) Install();
   } catch (const std::exception&) {
     RunProgram({kProgram, "down", "--name", name_});
     throw;
@@ -47,10 +48,13 @@ SecondCluster::~SecondCluster() {
   EXPECT_TRUE(down.ok()) << down.text;
 }
 
-void SecondCluster::Install() {
+void SecondCluster::LoadImages() {
   for (const char* image :
        {"build/images/holdfast-operator.tar", "build/images/holdfast-mover.tar", "busybox"})
     Must({kProgram, "load", "--name", name_, image});
+}
+
+void SecondCluster::Install() {
   Must({"helm", "upgrade", "--install", "holdfast", "helm/holdfast", "--kubeconfig", kubeconfig_,
         "--namespace", "holdfast-system", "--create-namespace", "--set",
         std::string("clusterName=") + kName + ",image.tag=dev,moverImage.tag=dev", "--wait",

@@ -14,8 +14,11 @@ namespace holdfast::e2e {
 
 class SecondCluster {
  public:
-  // Throws std::runtime_error, with what the program that failed said.
-  SecondCluster();
+  enum class Holdfast { kInstalled, kAbsent };
+
+  // Throws std::runtime_error, with what the program that failed said. The images are on its node
+  // either way.
+  explicit SecondCluster(Holdfast holdfast = Holdfast::kInstalled);
   // Takes it down; when the test has failed it first tells what is in the namespace last asked for.
   ~SecondCluster();
   SecondCluster(const SecondCluster&) = delete;
@@ -29,6 +32,7 @@ class SecondCluster {
   const std::string& kubeconfig() const { return kubeconfig_; }
 
  private:
+  void LoadImages();
   void Install();
   void TellWhy() const;
 
