@@ -96,10 +96,6 @@ struct SnapshotsRequest {
   std::string tag;
 };
 
-// The Backups that Holdfast's snapshots belong to.
-std::chrono::seconds patience{0};
-};
-
 struct LsRequest {
   std::string snapshot = "latest";
   protocol::Identity identity;

@@ -252,16 +252,6 @@ TEST(RestoreDecideTest, NothingFoundFailsAtOnce) {
             "Backup nightly failed and has no snapshot; name another one. Nothing was written.");
 }
 
-TEST(RestoreDecideTest, FieldsThatAreNotServedAreNamed) {
-  World world = InPlaceWorld();
-  world.restore.spec.mode = crds::RestoreMode::kFollow;
-  const Plan plan = Decide(world, {});
-  ExpectUntouched(plan);
-  EXPECT_EQ(Reason(plan.status), reason::kNotSupported);
-  EXPECT_TRUE(crds::IsTrue(plan.status.conditions, crds::kStalled));
-  EXPECT_EQ(Message(plan.status), "spec.mode: Follow is not served by this version; use Once.");
-}
-
 TEST(RestoreDecideTest, OneThatClaimsNameDoesNothingItself) {
   World world = InPlaceWorld();
   world.restore.spec.target = {};
