@@ -190,6 +190,34 @@ TEST_F(MetricsTest, OfContinuousProtectionTheRecoveryPointIsToldAndItsAge) {
     EXPECT_THAT(Text(), HasSubstr(std::string(line) + "\n"));
 }
 
+TEST_F(MetricsTest, AStandbyTellsHowFarItIsBehind) {
+  AddIndexes(policies_, backups_, restores_, jobs_, pods_);
+  crds::Restore standby;
+  standby.metadata = InShop("standby");
+  standby.spec.mode = crds::RestoreMode::kFollow;
+  standby.spec.source.policy = "db";
+  const auto lines = [&](const std::string& lag) {
+    restores_.Put({"shop", "standby"}, std::make_shared<const crds::Restore>(standby));
+    EXPECT_THAT(Text(), HasSubstr("holdfast_restore_follow_lag_seconds{namespace=\"shop\","
+                                  "restore=\"standby\"} " +
+                                  lag + "\n"));
+  };
+  lines("0");
+  Add(Ended("db", "a", crds::BackupPhase::kSucceeded, "2026-07-01T11:00:00Z"));
+  Add(Ended("db", "b", crds::BackupPhase::kSucceeded, "2026-07-01T11:30:00Z"));
+  Add(Ended("db", "c", crds::BackupPhase::kFailed, "2026-07-01T11:40:00Z"));
+  lines("3600");
+  standby.status.follow.emplace().recovery_point = At("2026-07-01T10:58:30Z");
+  lines("1800");
+  standby.status.follow->recovery_point = At("2026-07-01T11:28:30Z");
+  lines("0");
+  EXPECT_THAT(Text(), HasSubstr("holdfast_restore_follow_recovery_point_age_seconds{namespace="
+                                "\"shop\",restore=\"standby\"} 1890\n"));
+  standby.status.completion_time = now_;
+  restores_.Put({"shop", "standby"}, std::make_shared<const crds::Restore>(standby));
+  EXPECT_THAT(Text(), Not(HasSubstr("restore=\"standby\"")));
+}
+
 TEST_F(MetricsTest, WhatWaitsIsCountedByReason) {
   Add(Nightly());
   Add(RepositoryNamed("offsite").Build());
