@@ -1,5 +1,7 @@
 #include "operator/plugin/cluster_completer.h"
 
+#include <algorithm>
+
 #include "crds/types/backup.h"
 #include "crds/types/backup_policy.h"
 #include "crds/types/backup_repository.h"

@@ -1,10 +1,8 @@
 // ls, cat and download: files of a snapshot, of which only what was asked for is read.
 #include <algorithm>
-#include <filesystem>
+#include <utility>
 
-#include <fcntl.h>
 #include <spdlog/fmt/fmt.h>
-#include <unistd.h>
 
 #include "base/quantity.h"
 #include "operator/plugin/browser.h"

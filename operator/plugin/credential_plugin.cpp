@@ -13,8 +13,6 @@
 
 #include "base/json.h"
 
-extern char** environ;
-
 namespace holdfast::plugin {
 namespace {
 

@@ -1,9 +1,11 @@
 // kubectl-holdfast: what `kubectl holdfast` runs, and, under the name kubectl_complete-holdfast,
 // what kubectl asks for completions. Everything that touches the process itself is in here.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 #include <thread>
 
 #include <poll.h>

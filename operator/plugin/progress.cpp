@@ -135,8 +135,10 @@ std::vector<std::string> Milestones::Next(const crds::Restore& restore) {
     if (step.state == RunState::kRunning)
       Say(step.name + what, lines);
     else if (step.state != RunState::kPending)
-      Say(fmt::format("{} {} after {}", step.name, crds::NameOf(step.state),
-                      Took(step.start_time, step.completion_time, TimePoint{})),
+      Say(fmt::format("{} {}{}", step.name, crds::NameOf(step.state),
+                      step.completion_time
+                          ? " after " + Took(step.start_time, step.completion_time, TimePoint{})
+                          : what),
           lines);
     if (step.name != "Restore") continue;
     for (const crds::VolumeRestore& volume : restore.status.volumes)

@@ -28,12 +28,19 @@ bool IsPlainWord(std::string_view text) {
          });
 }
 
+void EmitText(YAML::Emitter& out, const std::string& text) {
+  if (!IsPlainWord(text)) out << YAML::DoubleQuoted;
+  out << text;
+}
+
 void Emit(YAML::Emitter& out, const Json& value) {
   switch (value.type()) {
     case Json::value_t::object:
       out << YAML::BeginMap;
       for (const auto& [name, member] : value.items()) {
-        out << YAML::Key << name << YAML::Value;
+        out << YAML::Key;
+        EmitText(out, name);
+        out << YAML::Value;
         Emit(out, member);
       }
       out << YAML::EndMap;
@@ -43,12 +50,11 @@ void Emit(YAML::Emitter& out, const Json& value) {
       for (const Json& item : value) Emit(out, item);
       out << YAML::EndSeq;
       return;
-    case Json::value_t::string: {
-      const auto& text = value.get_ref<const std::string&>();
-      if (!IsPlainWord(text)) out << YAML::DoubleQuoted;
-      out << text;
+    case Json::value_t::string:
+      return EmitText(out, value.get_ref<const std::string&>());
+    case Json::value_t::null:
+      out << YAML::Null;
       return;
-    }
     default:
       out << DumpJson(value);
   }

@@ -125,7 +125,7 @@ TEST_F(PluginTest, FromTheFirstBackupToTheWayBack) {
   EXPECT_FALSE(Run({"restore", "sts/app"}).ok()) << "nobody can answer";
   EXPECT_TRUE(Restores().empty());
   const Output restored =
-      RunOnTerminal(Line({"restore", "sts/app", "--as-of", "0s ago"}), {{"Go on? [y/N]", "y\n"}});
+      RunOnTerminal(Line({"restore", "sts/app", "--as-of", "1s ago"}), {{"Go on? [y/N]", "y\n"}});
   EXPECT_TRUE(restored.ok()) << restored.text;
   for (const char* said : {"Backup first", "data-app-0", "stops     pods app-0", "ScaleDown",
                            "\x1b[J", "and verified"})

@@ -425,7 +425,6 @@ TEST_F(CommandsTest, StatusShowsAllOrOne) {
 }
 
 TEST_F(CommandsTest, WhoLacksRightsIsToldWhichRoleHasThem) {
-  fakes::ScriptedTransport transport;
   server_.transport.AnswerAll([](const kube::Request&) -> Result<kube::Response> {
     return kube::Response{
         403, R"({"kind":"Status","reason":"Forbidden","message":"backups is forbidden"})", {}};

@@ -25,7 +25,7 @@ kube::CredentialPlugin Shell(const std::string& script) {
 
 TEST(CredentialPluginTest, GetsItsEnvironmentAndGivesAToken) {
   kube::CredentialPlugin plugin = Shell(
-      R"(printf '{"kind":"ExecCredential","status":{"token":"%s-%s","expirationTimestamp":"2026-08-05T12:00:00Z"}}' "$NAME" "$(printf %s "$KUBERNETES_EXEC_INFO" | tr -d '"{}:,')")");
+      R"sh(printf '{"kind":"ExecCredential","status":{"token":"%s-%s","expirationTimestamp":"2026-08-05T12:00:00Z"}}' "$NAME" "$(printf %s "$KUBERNETES_EXEC_INFO" | tr -d '"{}:,')")sh");
   plugin.environment = {{"NAME", "jane"}};
   plugin.cluster = R"({"server":"s"})";
   const auto credential = RunCredentialPlugin(plugin, false);

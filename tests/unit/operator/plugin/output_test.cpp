@@ -62,7 +62,7 @@ TEST(TableTest, YamlIsReadAsItWasWritten) {
             "lines: \"a\\nb: c\"\n"
             "list:\n  - a: true\n  - x\n"
             "name: mysql-0\n"
-            "nothing: null\n"
+            "nothing: ~\n"
             "number: \"007\"\n"
             "\"yes\": \"yes\"\n");
 }
