@@ -363,7 +363,7 @@ TEST_F(CommandsTest, SnapshotsComeFromBackupsOrFromTheRepository) {
   SnapshotsCommand command;
   command.repository = "offsite";
   ASSERT_TRUE(Run(command));
-  EXPECT_THAT(out_.str(), HasSubstr("bbbbbbbb   1h ago"));
+  EXPECT_THAT(out_.str(), HasSubstr("bbbbbbbb   1h00m ago"));
   EXPECT_THAT(out_.str(), HasSubstr("other"));
 }
 
