@@ -27,6 +27,7 @@ class InterruptionsTest : public EndToEnd {
     Cluster({"s3", "up"});
     kubectl_.Run({"delete", "volumeattachment", kubectl_.ns(), "--ignore-not-found"});
     EndToEnd::TearDown();
+    kubectl_.Run({"delete", "pv", kubectl_.ns(), "--ignore-not-found", "--wait=false"});
   }
 
   // A StatefulSet "app" of one pod whose data is in Backup "good", and lost since.
@@ -123,8 +124,8 @@ class InterruptionsTest : public EndToEnd {
 TEST_F(InterruptionsTest, TheOperatorDiesAtEachStep) {
   ASSERT_NO_FATAL_FAILURE(MakeLostApp(4));
   AttachVolume();
-  Restore("back",
-          Hooks("sleep 60", "echo x >> /tmp/post; until [ -e /tmp/go ]; do sleep 0.2; done"));
+  Restore("back", Hooks("sleep 60",
+                        "echo x >> /dev/shm/post; until [ -e /dev/shm/go ]; do sleep 0.2; done"));
   ASSERT_TRUE(AwaitStep("back", "PreHooks"));
   ASSERT_NO_FATAL_FAILURE(ReplaceOperator());
 
@@ -143,8 +144,8 @@ TEST_F(InterruptionsTest, TheOperatorDiesAtEachStep) {
   ASSERT_TRUE(AwaitStep("back", "PostHooks"));
   ASSERT_NO_FATAL_FAILURE(ReplaceOperator());
   ASSERT_TRUE(WaitUntil("the post hook runs again", seconds(60),
-                        [&] { return kubectl_.Shell("app-0", "cat /tmp/post") == "x\nx\n"; }));
-  kubectl_.Shell("app-0", "touch /tmp/go");
+                        [&] { return kubectl_.Shell("app-0", "cat /dev/shm/post") == "x\nx\n"; }));
+  kubectl_.Shell("app-0", "touch /dev/shm/go");
   ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(90)));
   ExpectGood();
   std::string steps;
@@ -227,12 +228,13 @@ TEST_F(InterruptionsTest, ItIsDeletedAtEachStep) {
   const std::string lost = DataDigest("app-0");
   const std::string pod = FindString(kubectl_.Get("pod", "app-0"), {"metadata", "uid"});
 
-  Restore("early", Hooks("until [ -e /tmp/go ]; do sleep 0.2; done", "echo x >> /tmp/post"));
+  Restore("early",
+          Hooks("until [ -e /dev/shm/go ]; do sleep 0.2; done", "echo x >> /dev/shm/post"));
   ASSERT_TRUE(AwaitStep("early", "PreHooks"));
   Delete("early");
-  kubectl_.Shell("app-0", "touch /tmp/go");
+  kubectl_.Shell("app-0", "touch /dev/shm/go");
   ASSERT_TRUE(AwaitGone("early"));
-  EXPECT_EQ(kubectl_.Shell("app-0", "cat /tmp/post"), "x\n") << "what pre hooks did is undone";
+  EXPECT_EQ(kubectl_.Shell("app-0", "cat /dev/shm/post"), "x\n") << "what pre hooks did is undone";
   EXPECT_EQ(FindString(kubectl_.Get("pod", "app-0"), {"metadata", "uid"}), pod);
 
   AttachVolume();
