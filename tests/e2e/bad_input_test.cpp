@@ -36,12 +36,6 @@ class BadInputTest : public EndToEnd {
     EXPECT_NE(message.find(part), std::string::npos) << kind << "/" << name << ": " << message;
   }
 
-  std::string Replaced(std::string text, const std::string& from, const std::string& to) const {
-    const std::size_t at = text.find(from);
-    EXPECT_NE(at, text.npos) << from;
-    return text.replace(at, from.size(), to);
-  }
-
   std::string restarts_;
 };
 

@@ -80,6 +80,13 @@ Output RunProgram(const std::vector<std::string>& words, const std::string& inpu
   return output;
 }
 
+std::string Replaced(std::string text, const std::string& from, const std::string& to) {
+  EXPECT_NE(text.find(from), text.npos) << from << " in " << text;
+  for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size())
+    text.replace(at, from.size(), to);
+  return text;
+}
+
 Kubectl::Kubectl(std::string ns, std::string kubeconfig)
     : ns_(std::move(ns)), kubeconfig_(std::move(kubeconfig)) {}
 

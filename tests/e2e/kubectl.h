@@ -20,6 +20,9 @@ struct Output {
 // Runs a program with `input` on its standard input.
 Output RunProgram(const std::vector<std::string>& words, const std::string& input = "");
 
+// `text` with `to` wherever it has `from`; a text that has none fails the test.
+std::string Replaced(std::string text, const std::string& from, const std::string& to);
+
 // One namespace of the cluster that a kubeconfig names; without one, that which KUBECONFIG names.
 class Kubectl {
  public:

@@ -8,12 +8,6 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 
-std::string Replaced(std::string text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
-  EXPECT_NE(at, text.npos) << from << " in " << text;
-  return at == text.npos ? text : text.replace(at, from.size(), to);
-}
-
 class ObjectLockTest : public EndToEnd {
  protected:
   // A bucket of its own, the example's repository in it, and the app with a policy.

@@ -43,12 +43,6 @@ class RepositoriesTest : public EndToEnd {
   }
 };
 
-std::string Replaced(std::string text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
-  EXPECT_NE(at, text.npos) << from << " in " << text;
-  return at == text.npos ? text : text.replace(at, from.size(), to);
-}
-
 class ImportTest : public RepositoriesTest {
  protected:
   static constexpr const char* kDelete = R"({"spec":{"deletionPolicy":"Delete"}})";
