@@ -13,7 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "controllers/backup/staging.h"
-#include "tests/builders/kinds.h"
+#include "tests/builders/backup_run.h"
 
 namespace holdfast::controllers::backup {
 
@@ -21,17 +21,11 @@ using namespace builders;  // NOLINT(google-build-using-namespace): they are the
 using crds::CopyMethod;
 using ::testing::ElementsAre;
 
-class StagedRunTest : public ::testing::Test {
+class StagedRunTest : public BackupRunTest {
  protected:
   StagedRunTest() {
     policy_.spec.copy_method = CopyMethod::kSnapshot;
-    world_.now = At("2026-06-01T02:00:00Z");
-    world_.backup = BackupNamed("run").Build();
-    world_.policy = &policy_;
-    world_.repository = &repository_;
-    world_.stateful_sets = {&stateful_set_};
     world_.allowed.hooks = true;
-    world_.free_slots = 4;
     world_.storage.snapshots_served = true;
     world_.storage.snapshot_classes = {VolumeSnapshotClassView{"snap", "csi.example"}};
     world_.storage.storage_classes = {StorageClassView{"fast", "csi.example"}};
@@ -192,10 +186,6 @@ class StagedRunTest : public ::testing::Test {
     Look();
   }
 
-  crds::BackupPolicy policy_ = PolicyNamed("nightly").Build();
-  crds::BackupRepository repository_ = RepositoryNamed("offsite").WithSlots(4).Build();
-  StatefulSetView stateful_set_ = StatefulSetOf(2);
-  World world_;
   std::vector<std::string> did_;
 };
 

@@ -3,7 +3,7 @@
 
 #include "controllers/backup/decide.h"
 #include "controllers/reasons.h"
-#include "tests/builders/kinds.h"
+#include "tests/builders/backup_run.h"
 
 namespace holdfast::controllers::backup {
 namespace {
@@ -15,42 +15,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class BackupDecideTest : public ::testing::Test {
+class BackupDecideTest : public BackupRunTest {
  protected:
-  BackupDecideTest() {
-    world_.now = At("2026-06-01T02:00:00Z");
-    world_.backup = BackupNamed("run").Build();
-    world_.policy = &policy_;
-    world_.repository = &repository_;
-    world_.stateful_sets = {&stateful_set_};
-    world_.free_slots = 4;
-    settings_.progress_period = std::chrono::seconds(3);
-  }
-  Plan Decided() const { return Decide(world_, settings_); }
-  static const crds::Condition& Ready(const Plan& plan) {
-    return *crds::FindCondition(plan.status.conditions, crds::kReady);
-  }
-  // A world in which the volumes are resolved and none has a Job.
-  void Resolved(const std::vector<std::string>& claims) {
-    for (const std::string& claim : claims) {
-      crds::VolumeBackup volume;
-      volume.claim = claim;
-      world_.backup.status.volumes.push_back(volume);
-      VolumeWorld seen;
-      seen.claim = claim;
-      world_.volumes.push_back(seen);
-    }
-  }
-  VolumeWorld& HasJob(std::size_t i, MoverPhase phase) {
-    world_.backup.status.start_time = At("2026-06-01T01:59:00Z");
-    world_.backup.status.phase = BackupPhase::kRunning;
-    VolumeWorld& seen = world_.volumes[i];
-    seen.job.emplace();
-    seen.job->key = {"shop", "run-" + seen.claim};
-    seen.mover.phase = phase;
-    seen.mover.attempts = 1;
-    return seen;
-  }
+  BackupDecideTest() { settings_.progress_period = std::chrono::seconds(3); }
   void Succeeds(std::size_t i, std::uint64_t bytes) {
     protocol::MoverResult result;
     result.snapshot = std::string(64, 'a');
@@ -59,12 +26,6 @@ class BackupDecideTest : public ::testing::Test {
     result.bytes_added = bytes / 2;
     HasJob(i, MoverPhase::kSucceeded).mover.result = result;
   }
-
-  crds::BackupPolicy policy_ = PolicyNamed("nightly").Build();
-  crds::BackupRepository repository_ = RepositoryNamed("offsite").WithSlots(4).Build();
-  StatefulSetView stateful_set_ = StatefulSetOf(2);
-  Settings settings_;
-  World world_;
 };
 
 TEST_F(BackupDecideTest, ResolvesVolumesBeforeItStartsAnything) {

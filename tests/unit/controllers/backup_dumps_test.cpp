@@ -9,7 +9,7 @@
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
-#include "tests/builders/kinds.h"
+#include "tests/builders/backup_run.h"
 
 namespace holdfast::controllers::backup {
 namespace {
@@ -36,42 +36,19 @@ crds::Dump DumpNamed(const std::string& name) {
   return dump;
 }
 
-class BackupDumpsTest : public ::testing::Test {
+class BackupDumpsTest : public BackupRunTest {
  protected:
   BackupDumpsTest() {
     policy_.spec.dumps = {DumpNamed("orders")};
     policy_.spec.copy_method = crds::CopyMethod::kDirect;
-    world_.now = At("2026-06-01T02:00:00Z");
-    world_.backup = BackupNamed("run").Build();
-    world_.policy = &policy_;
-    world_.repository = &repository_;
-    world_.stateful_sets = {&stateful_set_};
-    world_.free_slots = 4;
     world_.allowed = {.hooks = true, .dumps = true};
     settings_.cluster_name = "prod";
     settings_.mover_image = "mover:1";
-  }
-  Plan Decided() const { return Decide(world_, settings_); }
-  static const crds::Condition& Ready(const Plan& plan) {
-    return *crds::FindCondition(plan.status.conditions, crds::kReady);
   }
   std::vector<std::string> Claims() const {
     std::vector<std::string> claims;
     for (const auto& volume : Decided().status.volumes) claims.push_back(volume.claim);
     return claims;
-  }
-  void Resolved(const std::vector<std::string>& claims) {
-    for (const std::string& claim : claims) {
-      world_.backup.status.volumes.emplace_back().claim = claim;
-      world_.volumes.emplace_back().claim = claim;
-    }
-  }
-  void HasJob(std::size_t i, MoverPhase phase) {
-    world_.backup.status.start_time = At("2026-06-01T01:59:00Z");
-    world_.backup.status.phase = BackupPhase::kRunning;
-    world_.volumes[i].job.emplace();
-    world_.volumes[i].job->key = {"shop", "run-dump"};
-    world_.volumes[i].mover.phase = phase;
   }
   Json Job() const {
     Observed observed;
@@ -87,12 +64,6 @@ class BackupDumpsTest : public ::testing::Test {
       if (container["name"] == name) return container;
     return {};
   }
-
-  crds::BackupPolicy policy_ = PolicyNamed("nightly").Build();
-  crds::BackupRepository repository_ = RepositoryNamed("offsite").WithSlots(4).Build();
-  StatefulSetView stateful_set_ = StatefulSetOf(2);
-  Settings settings_;
-  World world_;
 };
 
 TEST_F(BackupDumpsTest, ComeAfterTheVolumes) {

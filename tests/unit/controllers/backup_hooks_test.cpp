@@ -8,7 +8,7 @@
 #include "controllers/backup/decide.h"
 #include "controllers/backup/freeze.h"
 #include "controllers/reasons.h"
-#include "tests/builders/kinds.h"
+#include "tests/builders/backup_run.h"
 
 namespace holdfast::controllers::backup {
 namespace {
@@ -30,18 +30,12 @@ crds::Hook Runs(const std::string& program) {
   return hook;
 }
 
-class BackupHooksTest : public ::testing::Test {
+class BackupHooksTest : public BackupRunTest {
  protected:
   BackupHooksTest() {
     policy_.spec.hooks.pre = {Runs("lock")};
     policy_.spec.hooks.post = {Runs("unlock")};
-    world_.now = At("2026-06-01T02:00:00Z");
-    world_.backup = BackupNamed("run").Build();
-    world_.policy = &policy_;
-    world_.repository = &repository_;
-    world_.stateful_sets = {&stateful_set_};
     world_.allowed.hooks = true;
-    world_.free_slots = 4;
   }
 
   // One look: what is planned becomes the truth.
@@ -126,10 +120,6 @@ class BackupHooksTest : public ::testing::Test {
     ASSERT_THAT(Began(), ElementsAre("copy data-db-0", "copy data-db-1"));
   }
 
-  crds::BackupPolicy policy_ = PolicyNamed("nightly").Build();
-  crds::BackupRepository repository_ = RepositoryNamed("offsite").WithSlots(4).Build();
-  StatefulSetView stateful_set_ = StatefulSetOf(2);
-  World world_;
   std::vector<std::string> began_;
   std::vector<std::string> stopped_;
 };

@@ -15,6 +15,7 @@
 #include "controllers/reasons.h"
 #include "controllers/repository/import.h"
 #include "controllers/trim.h"
+#include "tests/builders/backup_run.h"
 #include "tests/builders/context.h"
 
 namespace holdfast::controllers::backup {
@@ -46,19 +47,14 @@ std::vector<std::string> ArgsOf(const Json& job) {
   return job["spec"]["template"]["spec"]["containers"][0]["args"].get<std::vector<std::string>>();
 }
 
-class BackupManifestsTest : public ::testing::Test {
+class BackupManifestsTest : public BackupRunTest {
  protected:
   BackupManifestsTest() {
     settings_.cluster_name = "prod";
-    world_.now = At("2026-06-01T02:00:00Z");
-    world_.backup = BackupNamed("run").Build();
-    world_.policy = &policy_;
-    world_.repository = &repository_;
-    world_.stateful_sets = {&stateful_set_};
-    world_.free_slots = 4;
+    policy_ = Keeping().Build();
   }
   Plan Settle() {
-    Plan plan = Decide(world_, settings_);
+    Plan plan = Decided();
     world_.backup.status = plan.status;
     world_.volumes.resize(plan.status.volumes.size());
     for (std::size_t i = 0; i < world_.volumes.size(); ++i)
@@ -93,10 +89,7 @@ class BackupManifestsTest : public ::testing::Test {
     world_.manifests.clear();
   }
   protocol::MoverResult& Ends(std::size_t i, MoverPhase phase) {
-    VolumeWorld& seen = world_.volumes[i];
-    seen.job.emplace().key = {"shop", JobNameFor(world_.backup, seen.claim)};
-    seen.mover.phase = phase;
-    protocol::MoverResult& result = seen.mover.result.emplace();
+    protocol::MoverResult& result = HasJob(i, phase).mover.result.emplace();
     if (phase == MoverPhase::kSucceeded) result.snapshot = kOfVolume;
     return result;
   }
@@ -108,12 +101,6 @@ class BackupManifestsTest : public ::testing::Test {
     observed.world = world_;
     return BuildJob(observed, world_.backup.status.volumes[i], settings_).value();
   }
-
-  crds::BackupPolicy policy_ = Keeping().Build();
-  crds::BackupRepository repository_ = RepositoryNamed("offsite").WithSlots(4).Build();
-  StatefulSetView stateful_set_ = StatefulSetOf(2);
-  Settings settings_;
-  World world_;
 };
 
 TEST_F(BackupManifestsTest, NobodyHasThemUnasked) {
