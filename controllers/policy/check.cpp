@@ -168,9 +168,7 @@ std::optional<Finding> CheckTarget(const crds::BackupPolicy& policy, const State
                                              (found.size() == 1 ? " does" : " do") + " not have; " +
                                              (found.size() == 1 ? "it has: " : "they have: ") +
                                              Joined({templates.begin(), templates.end()})};
-  std::size_t volumes = policy.spec.dumps.size();
-  for (const StatefulSetView* set : found)
-    volumes += static_cast<std::size_t>(set->replicas) * TemplatesOf(policy, *set).size();
+  const std::size_t volumes = policy.spec.dumps.size() + CountVolumes(policy, found);
   if (volumes > kMostVolumes) return TooManyVolumes(policy, volumes);
   return std::nullopt;
 }
@@ -211,6 +209,14 @@ std::vector<std::string> TemplatesOf(const crds::BackupPolicy& policy,
       return std::ranges::find(target.volume_claims, name) == target.volume_claims.end();
     });
   return templates;
+}
+
+std::size_t CountVolumes(const crds::BackupPolicy& policy, const StatefulSets& stateful_sets) {
+  std::size_t volumes = 0;
+  for (const StatefulSetView* set : stateful_sets)
+    volumes +=
+        static_cast<std::size_t>(std::max(0, set->replicas)) * TemplatesOf(policy, *set).size();
+  return volumes;
 }
 
 std::string SeedOf(const crds::BackupPolicy& policy, const crds::Schedule& schedule) {

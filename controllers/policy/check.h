@@ -54,6 +54,9 @@ std::string NameTargets(const crds::BackupPolicy& policy, const StatefulSets& fo
 std::vector<std::string> TemplatesOf(const crds::BackupPolicy& policy,
                                      const StatefulSetView& stateful_set);
 
+// The volumes of these StatefulSets that the policy protects, as they are scaled now.
+std::size_t CountVolumes(const crds::BackupPolicy& policy, const StatefulSets& stateful_sets);
+
 // What H and the jitter of a schedule depend on.
 std::string SeedOf(const crds::BackupPolicy& policy, const crds::Schedule& schedule);
 

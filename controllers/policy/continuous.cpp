@@ -109,13 +109,9 @@ void NoteSaved(const World& world, ContinuousStatus& status) {
 }
 
 bool IsUnsettled(const World& world) {
-  std::size_t volumes = 0;
-  for (const StatefulSetView* set : world.stateful_sets) {
-    if (set->ready_replicas < set->replicas) return true;
-    volumes += static_cast<std::size_t>(std::max(0, set->replicas)) *
-               TemplatesOf(world.policy, *set).size();
-  }
-  return world.mounts.size() < volumes;
+  return std::ranges::any_of(world.stateful_sets,
+                             [](const auto* set) { return set->ready_replicas < set->replicas; }) ||
+         world.mounts.size() < CountVolumes(world.policy, world.stateful_sets);
 }
 
 // --- One volume ---

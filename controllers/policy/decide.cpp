@@ -108,17 +108,9 @@ std::optional<Finding> CheckRepositoryReady(const World& world) {
                                                   (ready == nullptr ? "" : ": " + ready->message)};
 }
 
-std::int64_t VolumesOf(const World& world) {
-  std::size_t volumes = 0;
-  for (const StatefulSetView* set : world.stateful_sets)
-    volumes += TemplatesOf(world.policy, *set).size() *
-               static_cast<std::size_t>(std::max(0, set->replicas));
-  return static_cast<std::int64_t>(volumes);
-}
-
 std::string ReadyText(const World& world) {
   return "protects " +
-         VolumesAndDumps(static_cast<std::size_t>(VolumesOf(world)),
+         VolumesAndDumps(CountVolumes(world.policy, world.stateful_sets),
                          world.policy.spec.dumps.size()) +
          " of " + NameTargets(world.policy, world.stateful_sets);
 }
@@ -266,7 +258,7 @@ Plan Decide(const World& world) {
                      {world.policy.metadata.generation, stall->reason, stall->message}, world.now);
     return plan;
   }
-  plan.status.volumes = VolumesOf(world);
+  plan.status.volumes = static_cast<std::int64_t>(CountVolumes(world.policy, world.stateful_sets));
   const std::string watch_failure = TendWatchers(world, plan);
   const std::string waiting = ScheduleRuns(world, plan);
   const std::string forget_failure = ApplyRetention(world, plan);
