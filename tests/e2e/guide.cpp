@@ -31,10 +31,4 @@ std::string CommandsAfter(const std::string& page, const std::string& heading) {
   return commands;
 }
 
-std::string Replaced(std::string text, const std::string& from, const std::string& to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size())
-    text.replace(at, from.size(), to);
-  return text;
-}
-
 }  // namespace holdfast::e2e

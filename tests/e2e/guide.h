@@ -14,6 +14,4 @@ void WriteTextFile(const std::filesystem::path& path, const std::string& content
 // All that docs/guide/<page> has to be typed from `heading` on: its blocks marked `sh`.
 std::string CommandsAfter(const std::string& page, const std::string& heading);
 
-std::string Replaced(std::string text, const std::string& from, const std::string& to);
-
 }  // namespace holdfast::e2e

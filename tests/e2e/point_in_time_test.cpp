@@ -15,12 +15,6 @@ using std::chrono::seconds;
 constexpr int kRows = 12;
 constexpr int kLastKept = 7;
 
-std::string Replaced(std::string text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
-  EXPECT_NE(at, text.npos) << from << " in " << text;
-  return at == text.npos ? text : text.replace(at, from.size(), to);
-}
-
 class PointInTimeTest : public EndToEnd {
  protected:
   void SetUp() override {

@@ -10,13 +10,6 @@ using std::chrono::seconds;
 // So slow that a test can step in while a volume is filled.
 constexpr const char* kSlow = "{downloadPerSecond: 4Mi}";
 
-std::string Replaced(std::string text, const std::string& from, const std::string& to) {
-  EXPECT_NE(text.find(from), text.npos) << from << " in " << text;
-  for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size())
-    text.replace(at, from.size(), to);
-  return text;
-}
-
 class PopulatorTest : public PopulatorScene {};
 
 // examples/populate-claim.yaml, and what a claim has to wait for.
