@@ -19,7 +19,7 @@
 // gets its size back at once: its data is what it was. Otherwise it stays at 0 replicas, so that no
 // database starts on half a volume and no such volume passes for a good one; the condition and an
 // event on the StatefulSet say how to go on. The next Restore of the same StatefulSet then scales
-// it to the size it had before the first.
+// it to the size it had before the first; unless that was deleted, for nothing else knows the size.
 //
 // A StatefulSet that somebody (GitOps, mostly) scales up while its volumes are being written is
 // scaled down again, with an event that says who it was and how to pause them (fights.h). A volume

@@ -42,13 +42,20 @@ std::string Shortcomings(const Draft& d) {
 }
 
 std::string StaysDown(const Draft& d, const std::string& spoiled) {
-  const std::string size = std::to_string(d.plan.status.original_replicas.value_or(0));
   return "StatefulSet " + d.SetName() + " stays at 0 replicas, because the restore wrote to " +
-         spoiled +
-         " and did not finish. To go on, put the cause right and create another Restore, which "
-         "also scales it back to " +
-         size + "; or, if you know better: kubectl scale statefulset " + d.SetName() +
-         " --replicas=" + size + ".";
+         spoiled + " and did not finish.";
+}
+
+std::string ScaleCommand(const Draft& d) {
+  return "kubectl scale statefulset " + d.SetName() +
+         " --replicas=" + std::to_string(d.plan.status.original_replicas.value_or(0));
+}
+
+std::string HowToGoOn(const Draft& d) {
+  return " To go on, put the cause right and create another Restore, which also scales it back "
+         "to " +
+         std::to_string(d.plan.status.original_replicas.value_or(0)) +
+         "; or, if you know better: " + ScaleCommand(d) + ".";
 }
 
 // The claims that may be neither what they were nor what the snapshot is, as "a, b"; with one of
@@ -67,7 +74,10 @@ std::string HalfWritten(const Draft& d) {
 
 void LeaveDown(Draft& d, const std::string& spoiled) {
   const std::string message = "Restore " + d.restore.metadata.name +
-                              " was deleted before it was over. " + StaysDown(d, spoiled);
+                              " was deleted before it was over, and the size that it had found "
+                              "with it. " +
+                              StaysDown(d, spoiled) +
+                              " To go on, create another Restore, and then: " + ScaleCommand(d);
   d.Announce(kube::EventType::kWarning, reason::kLeftScaledDown, message);
   d.Announce(kube::EventType::kWarning, reason::kLeftScaledDown, message, true);
 }
@@ -163,9 +173,9 @@ void GiveUp(Draft& d, const char* why, std::string message) {
   }
   d.BeginStep(kScaleUpStep, "left at 0 replicas");
   d.FindStep(kScaleUpStep)->state = RunState::kSkipped;
-  message += " " + StaysDown(d, spoiled);
-  d.Condemn(why, message);
-  d.Announce(kube::EventType::kWarning, reason::kLeftScaledDown, StaysDown(d, spoiled), true);
+  const std::string stays = StaysDown(d, spoiled) + HowToGoOn(d);
+  d.Condemn(why, message + " " + stays);
+  d.Announce(kube::EventType::kWarning, reason::kLeftScaledDown, stays, true);
 }
 
 void FailUp(Draft& d, const char* why, const std::string& what) {

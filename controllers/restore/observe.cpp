@@ -221,10 +221,8 @@ class Observer {
                                                  .not_older_than = ""},
                                                 DecodeAttachment, stop_);
     // Without the right to ask (namespaced installations), Kubernetes alone waits for it.
-    if (!listed) {
-      if (listed.error().code == Code::kDenied) return {};
-      return tl::make_unexpected(listed.error());
-    }
+    if (!listed && listed.error().code == Code::kDenied) return {};
+    if (!listed) return tl::make_unexpected(listed.error());
     for (auto& [name, claim] : world_.claims)
       for (const AttachmentView& attachment : *listed)
         if (attachment.attached && attachment.volume == claim.volume)

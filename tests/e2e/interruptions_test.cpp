@@ -257,9 +257,11 @@ TEST_F(InterruptionsTest, ItIsDeletedAtEachStep) {
       {"get", "events", "--field-selector=involvedObject.kind=StatefulSet,reason=LeftScaledDown"});
   EXPECT_NE(events.find("was deleted before it was over"), std::string::npos) << events;
 
+  EXPECT_NE(events.find("kubectl scale statefulset app --replicas=1"), std::string::npos) << events;
+
   Restore("after");
   ASSERT_TRUE(WaitForPhase("rst", "after", "Succeeded", seconds(180)));
-  EXPECT_EQ(Replicas(), 1);
+  kubectl_.Must({"scale", "statefulset", "app", "--replicas=1"});
   ExpectGood();
 }
 

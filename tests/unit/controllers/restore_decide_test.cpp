@@ -558,8 +558,11 @@ TEST_F(RestoreMoversTest, DeletedWhileWritingLeavesTheStatefulSetAtZeroAndSaysSo
   EXPECT_EQ(plan.status, world().restore.status);
   ASSERT_EQ(plan.events.size(), 2u);
   EXPECT_TRUE(plan.events[1].on_set);
-  EXPECT_THAT(plan.events[1].message, HasSubstr("Restore back was deleted before it was over. "
-                                                "StatefulSet pg stays at 0 replicas"));
+  EXPECT_EQ(plan.events[1].message,
+            "Restore back was deleted before it was over, and the size that it had found with it. "
+            "StatefulSet pg stays at 0 replicas, because the restore wrote to data-pg-0, data-pg-1 "
+            "and did not finish. To go on, create another Restore, and then: kubectl scale "
+            "statefulset pg --replicas=2");
 }
 
 TEST_F(RestoreMoversTest, DeletedBeforeAMoverBeganScalesBackOnceTheMoversAreGone) {
