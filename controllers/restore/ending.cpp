@@ -61,13 +61,16 @@ std::string HowToGoOn(const Draft& d) {
 // The claims that may be neither what they were nor what the snapshot is, as "a, b"; with one of
 // them, also those that are restored already: the volumes of a StatefulSet belong together.
 std::string HalfWritten(const Draft& d) {
+  // What movers wrote that have gone since, their successors do not tell.
+  const bool again = std::ranges::any_of(d.plan.status.steps,
+                                         [](const auto& step) { return step.name == kAgainStep; });
   std::string claims;
   for (const VolumeRestore& volume : d.plan.status.volumes) {
     const auto mover = d.world.movers.find(volume.claim);
     const bool written = mover != d.world.movers.end()
                              ? MayHaveWritten(mover->second)
                              : volume.state == RunState::kRunning || Ended(volume);
-    if (written) claims += (claims.empty() ? "" : ", ") + volume.claim;
+    if (written || again) claims += (claims.empty() ? "" : ", ") + volume.claim;
   }
   return claims;
 }

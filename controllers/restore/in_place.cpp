@@ -85,6 +85,7 @@ bool Settled(const Draft& d) {
 // Stored before it is done: from then on it was not somebody else.
 void BeginScaleUp(Draft& d, std::int64_t wanted) {
   d.EndStep(kRestoreStep);
+  if (d.FindStep(kAgainStep) != nullptr) d.EndStep(kAgainStep);
   d.plan.status.phase = RestorePhase::kScalingUp;
   d.BeginStep(kScaleUpStep, "to " + Replicas(wanted));
   d.Progressing(reason::kScalingUp, "The volumes are restored; StatefulSet " + d.SetName() +
@@ -160,6 +161,7 @@ bool FindsTampering(Draft& d) {
       const bool mounts = std::ranges::find(pod.claims, volume.claim) != pod.claims.end();
       if (!mounts || !IsWritten(d, volume)) continue;
       Spoil(volume, pod);
+      d.BeginStep(kAgainStep, "claim " + volume.claim);
       d.Announce(kube::EventType::kWarning, reason::kRestoredAgain,
                  "Claim " + volume.claim + ": " + volume.message + ".");
       any = true;

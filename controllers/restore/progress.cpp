@@ -74,7 +74,9 @@ void RecordVolumes(const World& world, crds::RestoreStatus& status) {
   const bool maps_owners = !owners.uids.empty() || !owners.gids.empty();
   for (crds::VolumeRestore& volume : status.volumes) {
     const auto mover = world.movers.find(volume.claim);
-    if (!Ended(volume) && mover != world.movers.end())
+    // What is to be restored once more has nothing to record until its mover begins anew.
+    const bool spoiled = volume.state == crds::RunState::kSkipped;
+    if (!Ended(volume) && !spoiled && mover != world.movers.end())
       RecordVolume(mover->second, maps_owners, volume);
   }
 }

@@ -261,6 +261,26 @@ TEST_F(TamperingTest, AVolumeOnWhichAPodWasStartedIsRestoredOnceMore) {
   EXPECT_THAT(Look().start, ElementsAre("data-pg-0"));
 }
 
+TEST_F(TamperingTest, WhatWasWrittenIsNotForgottenWithItsMover) {
+  Finish("data-pg-0");
+  PodIsStarted("0");
+  Look();
+  Look();
+  world_.movers.erase("data-pg-0");
+  world_.pods.clear();
+  ASSERT_THAT(Look().start, ElementsAre("data-pg-0"));
+  // The successor ends before it writes anything; the other has ended well.
+  Finish("data-pg-1");
+  Mover& mover = world_.movers.at("data-pg-0");
+  mover.job.broken = true;
+  mover.job.failed = 1;
+  mover.state.phase = MoverPhase::kFailed;
+  mover.state.result.emplace().exit = protocol::ExitCode::kWrongPassword;
+  const Plan plan = Look();
+  EXPECT_EQ(plan.status.phase, crds::RestorePhase::kFailed);
+  EXPECT_FALSE(plan.scale) << "half of the first attempt may still be there";
+}
+
 TEST_F(TamperingTest, ItIsNotWholeWhileOneHasToBeRestoredOnceMore) {
   Finish("data-pg-0");
   Finish("data-pg-1");
