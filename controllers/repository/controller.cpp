@@ -162,8 +162,9 @@ Result<void> RepositoryController::MakeDrill(const World& world, const Plan& pla
 
   TRY(const Json claim, ClaimOf(drill, ns, stop));
   std::uint64_t bytes = 0;
-  for (const repository::Sample& sample : repository::SamplesIn(context_.caches, world.repository))
-    if (sample.policy == drill.policy && sample.claim == drill.claim) bytes = sample.bytes;
+  if (claim.is_null())  // else it is as large as that
+    for (const auto& sample : repository::SamplesIn(context_.caches, world.repository))
+      if (sample.policy == drill.policy && sample.claim == drill.claim) bytes = sample.bytes;
   const Json scratch = repository::ScratchClaim(
       world.repository, drill, FindString(*made, {"metadata", "uid"}), claim, bytes);
   const auto created = context_.api.Create(kube::kPersistentVolumeClaims, ns, scratch, stop);
