@@ -74,6 +74,11 @@ std::optional<Finding> CheckShared(const crds::BackupRepository& repository,
   return std::nullopt;
 }
 
+Remover RemoverOf(const crds::BackupRepository& repository, bool are_copies) {
+  if (!repository.spec.shared) return Remover::kJob;
+  return are_copies ? Remover::kNobody : Remover::kGateway;
+}
+
 Result<void> RemoveShared(kube::Transport* gateway, const std::string& ns,
                           const std::vector<std::string>& snapshots, std::stop_token stop) {
   if (gateway == nullptr) return Fail(Code::kNotSupported, "no gateway is installed");

@@ -32,6 +32,12 @@ std::optional<Finding> CheckShared(const crds::BackupRepository& repository,
                                    const crds::BackupRepository* definition,
                                    const GatewaySettings& gateway);
 
+// Who removes snapshots from a repository: a mover's Job; from a shared one, where movers may not,
+// the gateway on the operator's word. Which snapshots there are copies of others only a mover can
+// tell, so those in a shared one nobody removes.
+enum class Remover { kJob, kGateway, kNobody };
+Remover RemoverOf(const crds::BackupRepository& repository, bool are_copies);
+
 // Removes snapshots from the repository of `ns`, by the operator's own token: nobody else's may.
 // Those that are gone already are no error. NotSupported without a gateway; Invalid for what is no
 // id of 64 hex digits; Denied, Unavailable or Timeout as it answers.

@@ -191,7 +191,7 @@ Result<void> BackupController::Forget(const backup::DeletionWorld& world,
   TRY_VOID(Stop(plan.retry, stop));
   for (const auto& [where, snapshots] : plan.start) {
     const bool copies = !where.copies_in.empty();
-    const bool by_gateway = !copies && world.repository->spec.shared;
+    const bool by_gateway = backup::RemoverAt(world, where) == Remover::kGateway;
     Audit("snapshots.remove", "a deleted Backup takes its snapshots along",
           ReferenceTo(world.backup),
           {{"repository", copies ? where.copies_in : world.repository->metadata.name},

@@ -24,12 +24,8 @@ void AddCopies(const DeletionWorld& world, Snapshots& snapshots) {
   for (const crds::BackupCopy& copy : world.backup.status.copies)
     for (const auto& [where, ids] : own)
       if (copy.attempts > 0 && world.copies.contains(copy.repository) &&
-          !world.copies.at(copy.repository)->spec.shared)
+          RemoverOf(*world.copies.at(copy.repository), true) != Remover::kNobody)
         snapshots[{where.claim, copy.repository}] = ids;
-}
-
-const crds::BackupRepository& RepositoryOf(const DeletionWorld& world, const Whereabouts& where) {
-  return where.copies_in.empty() ? *world.repository : *world.copies.at(where.copies_in);
 }
 
 // Those in the status, and those of movers whose end was not recorded any more.
@@ -75,6 +71,10 @@ std::string NameAll(const Snapshots& snapshots) {
   return text;
 }
 
+const crds::BackupRepository& RepositoryOf(const DeletionWorld& world, const Whereabouts& where) {
+  return where.copies_in.empty() ? *world.repository : *world.copies.at(where.copies_in);
+}
+
 DeletionPlan Release(const Snapshots& left, const std::string& why) {
   DeletionPlan plan;
   plan.release = true;
@@ -101,7 +101,8 @@ DeletionPlan DecideDeletion(const DeletionWorld& world) {
   std::string why = "the repository is not ready";
   for (auto it = left.begin(); !still && it != left.end();) {
     const crds::BackupRepository& repository = RepositoryOf(world, it->first);
-    if (repository.spec.shared && IsReady(repository) && !late) {
+    const Remover remover = RemoverAt(world, it->first);
+    if (remover == Remover::kGateway && IsReady(repository) && !late) {
       // By the gateway, before the object goes.
       plan.start[it->first] = it->second;
       it = left.erase(it);
@@ -109,7 +110,7 @@ DeletionPlan DecideDeletion(const DeletionWorld& world) {
     }
     const MoverRun* forget = FindRun(world.forgets, ForgetJobName(world.backup, it->first));
     const bool done = forget != nullptr && forget->state.phase == MoverPhase::kSucceeded;
-    if (forget == nullptr && IsReady(repository) && !repository.spec.shared)
+    if (forget == nullptr && IsReady(repository) && remover == Remover::kJob)
       plan.start[it->first] = it->second;
     if (forget != nullptr && !forget->state.message.empty()) why = forget->state.message;
     if (forget != nullptr && forget->state.phase == MoverPhase::kFailed && !forget->job.deleting)
@@ -123,6 +124,10 @@ DeletionPlan DecideDeletion(const DeletionWorld& world) {
   if (late) return Release(left, why);
   plan.requeue = RequeueAt(world.now + kLookAgain);
   return plan;
+}
+
+Remover RemoverAt(const DeletionWorld& world, const Whereabouts& where) {
+  return RemoverOf(RepositoryOf(world, where), !where.copies_in.empty());
 }
 
 std::string ForgetJobName(const crds::Backup& backup, const Whereabouts& where) {

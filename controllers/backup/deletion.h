@@ -16,6 +16,7 @@
 #include "controllers/mover_state.h"
 #include "controllers/reconciler.h"
 #include "controllers/settings.h"
+#include "controllers/shared.h"
 #include "crds/types/backup.h"
 #include "crds/types/backup_repository.h"
 
@@ -52,6 +53,9 @@ struct DeletionPlan {
 };
 
 DeletionPlan DecideDeletion(const DeletionWorld& world);
+
+// Of snapshots that are to be forgotten there.
+Remover RemoverAt(const DeletionWorld& world, const Whereabouts& where);
 
 // The Job that removes one claim's snapshots. It belongs to the repository: what belongs to the
 // Backup may be removed before it has done its work.

@@ -10,6 +10,7 @@
 #include "controllers/policy/recovery.h"
 #include "controllers/policy/runs.h"
 #include "controllers/reasons.h"
+#include "controllers/shared.h"
 #include "controllers/target.h"
 
 namespace holdfast::controllers::policy {
@@ -123,9 +124,8 @@ std::string JobNameFor(const World& world, const ForgetStart& start) {
   return JobName(world.policy.metadata.name + "-" + start.claim, suffix);
 }
 
-// What is to be forgotten, each by a Job of its own. A repository that does not exist any more has
-// nothing that could be forgotten; copies in one that is shared cannot be, since only the operator
-// may remove there, and only a mover can tell which snapshots they are.
+// What is to be forgotten, each by itself. A repository that does not exist any more has nothing
+// that could be.
 std::vector<ForgetStart> ForgetsOf(const World& world, const Retention& retention) {
   std::vector<ForgetStart> forgets;
   const auto add = [&](const auto& snapshots_by_claim, const std::string& repository) {
@@ -138,7 +138,7 @@ std::vector<ForgetStart> ForgetsOf(const World& world, const Retention& retentio
   add(retention.snapshots, "");
   for (const auto& [repository, snapshots] : retention.copies)
     if (const auto found = world.copies.find(repository);
-        found != world.copies.end() && !found->second->spec.shared)
+        found != world.copies.end() && RemoverOf(*found->second, true) != Remover::kNobody)
       add(snapshots, repository);
   return forgets;
 }
@@ -170,7 +170,7 @@ std::string ApplyRetention(const World& world, Plan& plan) {
   bool all_done = true;
   for (const ForgetStart& start : ForgetsOf(world, retention)) {
     const bool may_start = UnfinishedBackup(world) == nullptr && !plan.create;
-    if (start.copies_in.empty() && world.repository->spec.shared) {
+    if (start.copies_in.empty() && RemoverOf(*world.repository, false) == Remover::kGateway) {
       // By the gateway at once, without a Job.
       if (may_start) plan.forget_shared.push_back(start);
       if (!may_start) all_done = false;
