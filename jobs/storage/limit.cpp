@@ -26,7 +26,7 @@ void Pace::Charge(std::uint64_t bytes) {
 }
 
 Limit::Limit(std::unique_ptr<Backend> inner, Limits limits, Sleeper& sleeper)
-    : inner_(std::move(inner)),
+    : Decorator(std::move(inner)),
       up_(limits.upload_per_second, sleeper),
       down_(limits.download_per_second, sleeper) {}
 
@@ -52,44 +52,6 @@ Result<void> Limit::LoadInto(const Handle& handle, std::uint64_t offset,
                              std::span<std::uint8_t> into, std::stop_token stop) {
   TRY_VOID(down_.Take(into.size(), stop));
   return inner_->LoadInto(handle, offset, into, stop);
-}
-
-Result<FileInfo> Limit::Stat(const Handle& handle, std::stop_token stop) {
-  return inner_->Stat(handle, stop);
-}
-
-Result<void> Limit::List(FileType type, const std::function<Result<void>(const FileInfo&)>& visit,
-                         std::stop_token stop) {
-  return inner_->List(type, visit, stop);
-}
-
-Result<void> Limit::Remove(const Handle& handle, std::stop_token stop) {
-  return inner_->Remove(handle, stop);
-}
-
-Result<std::uint64_t> Limit::RemoveLeftovers(std::stop_token stop) {
-  return inner_->RemoveLeftovers(stop);
-}
-
-Result<std::optional<TimePoint>> Limit::RetainedUntil(const Handle& handle, std::stop_token stop) {
-  return inner_->RetainedUntil(handle, stop);
-}
-
-Result<void> Limit::Retain(const Handle& handle, TimePoint until, std::stop_token stop) {
-  return inner_->Retain(handle, until, stop);
-}
-
-Result<void> Limit::ListVersions(const std::function<Result<void>(const ObjectVersion&)>& visit,
-                                 std::stop_token stop) {
-  return inner_->ListVersions(visit, stop);
-}
-
-Result<void> Limit::RemoveVersion(const ObjectVersion& version, std::stop_token stop) {
-  return inner_->RemoveVersion(version, stop);
-}
-
-Result<void> Limit::RestoreVersion(const ObjectVersion& version, std::stop_token stop) {
-  return inner_->RestoreVersion(version, stop);
 }
 
 }  // namespace holdfast::storage

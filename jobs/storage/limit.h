@@ -4,7 +4,7 @@
 #include <memory>
 #include <mutex>
 
-#include "jobs/storage/backend.h"
+#include "jobs/storage/decorator.h"
 #include "jobs/storage/sleeper.h"
 
 namespace holdfast::storage {
@@ -35,7 +35,7 @@ class Pace {
   Sleeper::Time paid_until_;  // guarded by mutex_
 };
 
-class Limit final : public Backend {
+class Limit final : public Decorator {
  public:
   // `sleeper` must outlive it.
   Limit(std::unique_ptr<Backend> inner, Limits limits, Sleeper& sleeper = SystemSleeper());
@@ -46,25 +46,8 @@ class Limit final : public Backend {
                      std::stop_token stop) override;
   Result<void> LoadInto(const Handle& handle, std::uint64_t offset, std::span<std::uint8_t> into,
                         std::stop_token stop) override;
-  Result<FileInfo> Stat(const Handle& handle, std::stop_token stop) override;
-  Result<void> List(FileType type, const std::function<Result<void>(const FileInfo&)>& visit,
-                    std::stop_token stop) override;
-  Result<void> Remove(const Handle& handle, std::stop_token stop) override;
-  Result<std::uint64_t> RemoveLeftovers(std::stop_token stop) override;
-  std::optional<std::chrono::seconds> RetentionPeriod() const override {
-    return inner_->RetentionPeriod();
-  }
-  Result<std::optional<TimePoint>> RetainedUntil(const Handle& handle,
-                                                 std::stop_token stop) override;
-  Result<void> Retain(const Handle& handle, TimePoint until, std::stop_token stop) override;
-  Result<void> ListVersions(const std::function<Result<void>(const ObjectVersion&)>& visit,
-                            std::stop_token stop) override;
-  Result<void> RemoveVersion(const ObjectVersion& version, std::stop_token stop) override;
-  Result<void> RestoreVersion(const ObjectVersion& version, std::stop_token stop) override;
-  std::string Location() const override { return inner_->Location(); }
 
  private:
-  const std::unique_ptr<Backend> inner_;
   Pace up_;
   Pace down_;
 };

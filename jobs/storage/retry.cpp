@@ -27,7 +27,7 @@ bool IsWorthRepeating(const Error& error) { return IsRetryable(error) && error.c
 }  // namespace
 
 Retry::Retry(std::unique_ptr<Backend> inner, RetryOptions options, Sleeper& sleeper)
-    : inner_(std::move(inner)), options_(options), sleeper_(sleeper) {}
+    : Decorator(std::move(inner)), options_(options), sleeper_(sleeper) {}
 
 // The error itself when no further attempt is allowed, Cancelled when stopped meanwhile.
 Result<void> Retry::WaitBefore(int attempt, Sleeper::Time start, const Error& error,

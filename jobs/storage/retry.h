@@ -4,7 +4,7 @@
 #include <chrono>
 #include <memory>
 
-#include "jobs/storage/backend.h"
+#include "jobs/storage/decorator.h"
 #include "jobs/storage/sleeper.h"
 
 namespace holdfast::storage {
@@ -23,7 +23,7 @@ struct RetryOptions {
 
 // Only errors that IsRetryable, and not kNoPlace. The last error is returned, with the number of
 // attempts.
-class Retry final : public Backend {
+class Retry final : public Decorator {
  public:
   // `sleeper` must outlive it.
   explicit Retry(std::unique_ptr<Backend> inner, RetryOptions options = {},
@@ -44,9 +44,6 @@ class Retry final : public Backend {
                     std::stop_token stop) override;
   Result<void> Remove(const Handle& handle, std::stop_token stop) override;
   Result<std::uint64_t> RemoveLeftovers(std::stop_token stop) override;
-  std::optional<std::chrono::seconds> RetentionPeriod() const override {
-    return inner_->RetentionPeriod();
-  }
   Result<std::optional<TimePoint>> RetainedUntil(const Handle& handle,
                                                  std::stop_token stop) override;
   Result<void> Retain(const Handle& handle, TimePoint until, std::stop_token stop) override;
@@ -54,7 +51,6 @@ class Retry final : public Backend {
                             std::stop_token stop) override;
   Result<void> RemoveVersion(const ObjectVersion& version, std::stop_token stop) override;
   Result<void> RestoreVersion(const ObjectVersion& version, std::stop_token stop) override;
-  std::string Location() const override { return inner_->Location(); }
 
  private:
   template <typename Attempt>
@@ -62,7 +58,6 @@ class Retry final : public Backend {
   Result<void> WaitBefore(int attempt, Sleeper::Time start, const Error& error,
                           const std::stop_token& stop);
 
-  const std::unique_ptr<Backend> inner_;
   const RetryOptions options_;
   Sleeper& sleeper_;
 };

@@ -40,7 +40,7 @@ std::string Describe(const Handle& handle) { return PathOf(handle).value_or(hand
 
 }  // namespace
 
-Trace::Trace(std::unique_ptr<Backend> inner) : inner_(std::move(inner)) {}
+Trace::Trace(std::unique_ptr<Backend> inner) : Decorator(std::move(inner)) {}
 
 Result<void> Trace::Save(const Handle& handle, ByteView data, std::stop_token stop) {
   const Call call("save", Describe(handle));

@@ -3,11 +3,11 @@
 
 #include <memory>
 
-#include "jobs/storage/backend.h"
+#include "jobs/storage/decorator.h"
 
 namespace holdfast::storage {
 
-class Trace final : public Backend {
+class Trace final : public Decorator {
  public:
   explicit Trace(std::unique_ptr<Backend> inner);
 
@@ -22,9 +22,6 @@ class Trace final : public Backend {
                     std::stop_token stop) override;
   Result<void> Remove(const Handle& handle, std::stop_token stop) override;
   Result<std::uint64_t> RemoveLeftovers(std::stop_token stop) override;
-  std::optional<std::chrono::seconds> RetentionPeriod() const override {
-    return inner_->RetentionPeriod();
-  }
   Result<std::optional<TimePoint>> RetainedUntil(const Handle& handle,
                                                  std::stop_token stop) override;
   Result<void> Retain(const Handle& handle, TimePoint until, std::stop_token stop) override;
@@ -32,10 +29,6 @@ class Trace final : public Backend {
                             std::stop_token stop) override;
   Result<void> RemoveVersion(const ObjectVersion& version, std::stop_token stop) override;
   Result<void> RestoreVersion(const ObjectVersion& version, std::stop_token stop) override;
-  std::string Location() const override { return inner_->Location(); }
-
- private:
-  const std::unique_ptr<Backend> inner_;
 };
 
 }  // namespace holdfast::storage
