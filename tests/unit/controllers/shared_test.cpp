@@ -88,6 +88,14 @@ TEST_F(SharedTest, WhyItMayNot) {
   EXPECT_THAT(Refused(nullptr).second, HasSubstr("gateway.enabled"));
 }
 
+TEST_F(SharedTest, SnapshotsAreRemovedByTheGatewayAloneAndCopiesByNobody) {
+  EXPECT_EQ(RemoverOf(repository_, false), Remover::kGateway);
+  EXPECT_EQ(RemoverOf(repository_, true), Remover::kNobody);
+  repository_.spec.shared.reset();
+  EXPECT_EQ(RemoverOf(repository_, false), Remover::kJob);
+  EXPECT_EQ(RemoverOf(repository_, true), Remover::kJob);
+}
+
 TEST_F(SharedTest, TheStatusSaysSoAndNothingIsStarted) {
   repository::World world;
   world.repository = repository_;
