@@ -213,6 +213,15 @@ crds::BackupImport ImportOf(const protocol::BackupRecord& record,
   return import;
 }
 
+// It sleeps, most of the time.
+crds::ResourceRequirements WaitingResources() {
+  crds::ResourceRequirements resources;
+  resources.requests["cpu"].text = "10m";
+  resources.requests["memory"].text = "32Mi";
+  resources.limits["memory"].text = "256Mi";
+  return resources;
+}
+
 // Whether it came by what spec.import asks for now.
 bool IsOfWish(const crds::BackupImport& import, const crds::BackupRepository& repository,
               const Settings& settings) {
@@ -323,6 +332,8 @@ Result<Json> BuildImportJob(const World& world, const Plan& plan, const Settings
   job.command_line = protocol::CommandLine(args);
   job.repository = &repository;
   job.mover = repository.spec.mover;
+  if (!args.unlike.empty() && job.mover.resources == crds::ResourceRequirements())
+    job.mover.resources = WaitingResources();
   job.retries = kRetries;
   job.deadline = args.unlike.empty() ? kDeadline : kPatience + kDeadline;
   return BuildMoverJob(job, settings);

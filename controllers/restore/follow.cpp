@@ -22,6 +22,8 @@ constexpr std::size_t kNameDigits = 8;
 // Of the children that are over, to look at; failed ones among them make the pauses longer.
 constexpr std::size_t kKept = 4;
 constexpr std::chrono::minutes kFirstPause{1};
+// A standby is promoted without a last look at a repository that takes longer to answer.
+constexpr std::chrono::minutes kSearchPatience{2};
 
 constexpr const char* kFollowVerb = "follow";
 
@@ -372,10 +374,18 @@ class Decision {
 
   void Promote() {
     BeginStep(kCatchUpStep, "");
-    if (!world_.searched.empty()) return WaitForSearch();
+    if (!world_.searched.empty() && world_.now < SearchedUntil()) {
+      WaitForSearch();
+      plan_.requeue = RequeueAt(SearchedUntil());
+      return;
+    }
     if (!GivesUpOnNewer() && Restorable()) return;
     if (!HoldsOne()) return Rest();
     MarkPromoted();
+  }
+
+  TimePoint SearchedUntil() {
+    return FindStep(kCatchUpStep)->start_time.value_or(world_.now) + kSearchPatience;
   }
 
   bool GivesUpOnNewer() {
@@ -393,8 +403,9 @@ class Decision {
   void MarkPromoted() {
     EndStep(kCatchUpStep);
     std::string& note = FindStep(kCatchUpStep)->message;
-    if (!world_.unsearchable.empty())
-      note += std::string(note.empty() ? "" : " ") + "BackupRepository " + world_.unsearchable +
+    const std::string& blind = world_.searched.empty() ? world_.unsearchable : world_.searched;
+    if (!blind.empty())
+      note += std::string(note.empty() ? "" : " ") + "BackupRepository " + blind +
               " could not be searched for newer Backups.";
     Held().promoted_time = world_.now;
     Held().restoring.clear();

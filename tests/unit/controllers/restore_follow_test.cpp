@@ -382,6 +382,17 @@ TEST_F(PromotionTest, GoesOnWithoutAStoreThatIsAway) {
   EXPECT_THAT(Message(Status()), HasSubstr("offsite could not be searched"));
 }
 
+TEST_F(PromotionTest, ASearchIsNotAwaitedForEver) {
+  Follow("a");
+  world_.restore.spec.promote = true;
+  world_.searched = "offsite";
+  EXPECT_EQ(Pass().requeue, RequeueAt(world_.now + 2min));
+  world_.now += 2min;
+  Pass();
+  EXPECT_TRUE(Held().promoted_time);
+  EXPECT_THAT(Message(Status()), HasSubstr("offsite could not be searched"));
+}
+
 TEST_F(PromotionTest, ANewerBackupThatCannotBeHadIsGivenUp) {
   Follow("a");
   BackUp("b");
