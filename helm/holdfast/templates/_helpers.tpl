@@ -143,7 +143,7 @@ yes
   resources: [backups]
   verbs: [get, list, watch, create, patch, delete]
 # A restore in place keeps a finalizer until the StatefulSet has its size back. A repository's drills
-# are Restores, made and removed; each takes its scratch claim along.
+# are Restores, made and removed; each takes its scratch claim along. So are those of a Restore that follows.
 - apiGroups: [holdfast.dev]
   resources: [restores]
   verbs: [get, list, watch, create, patch, delete]
