@@ -8,7 +8,9 @@
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
 #include "controllers/restore/child.h"
+#include "controllers/restore/ending.h"
 #include "controllers/restore/resolve.h"
+#include "controllers/restore/steps.h"
 
 namespace holdfast::controllers::restore {
 namespace {

@@ -15,10 +15,10 @@ struct Origin {
 };
 
 struct Found {
-  std::string backup;
+  std::string backup;  // empty for sources without one
   std::string repository;
   std::vector<Origin> origins;
-  std::string note;
+  std::string note;  // as in Resolution
 };
 
 // A message names so many; a list of a thousand claims would be longer than a condition may be.

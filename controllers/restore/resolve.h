@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "controllers/restore/origins.h"
 #include "controllers/restore/world.h"
 
 namespace holdfast::controllers::restore {
@@ -21,20 +22,6 @@ struct Problem {
   std::string message;
 
   friend bool operator==(const Problem&, const Problem&) = default;
-};
-
-// One volume of the source.
-struct Origin {
-  std::string claim;  // empty when the source does not say
-  std::string pod;
-  std::string snapshot;
-};
-
-struct Found {
-  std::string backup;  // empty for sources without one
-  std::string repository;
-  std::vector<Origin> origins;
-  std::string note;  // as in Resolution
 };
 
 // What the source has, whatever the target is.
