@@ -286,6 +286,20 @@ void DecideImport(const World& world, const Settings& settings, Plan& plan) {
   Import(world, settings, plan).Decide();
 }
 
+namespace {
+
+bool IsPromoted(const crds::Restore& restore) {
+  return restore.spec.mode == crds::RestoreMode::kFollow && restore.spec.promote;
+}
+
+std::string Joined(const std::set<std::string>& uids) {
+  std::string text;
+  for (const std::string& uid : uids) text += uid + " ";
+  return text;
+}
+
+}  // namespace
+
 bool IsImported(const crds::BackupRepository& repository, const std::string& promotions) {
   return !repository.spec.imports ||
          IsDone(repository, repository.status, WishOf(repository, promotions));
@@ -301,12 +315,16 @@ std::string Promotions(const Caches& caches, const std::string& ns, const std::s
   std::set<std::string> uids;
   if (!also.empty()) uids.insert(also);
   caches.restores.ForEach([&](const kube::ObjectKey& key, const auto& restore) {
-    if (key.ns == ns && restore->spec.mode == crds::RestoreMode::kFollow && restore->spec.promote)
-      uids.insert(restore->metadata.uid);
+    if (key.ns == ns && IsPromoted(*restore)) uids.insert(restore->metadata.uid);
   });
-  std::string text;
-  for (const std::string& uid : uids) text += uid + " ";
-  return text;
+  return Joined(uids);
+}
+
+std::string Promotions(std::span<const crds::Restore> restores) {
+  std::set<std::string> uids;
+  for (const crds::Restore& restore : restores)
+    if (IsPromoted(restore)) uids.insert(restore.metadata.uid);
+  return Joined(uids);
 }
 
 Result<Json> BuildImportJob(const World& world, const Plan& plan, const Settings& settings) {

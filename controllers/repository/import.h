@@ -15,6 +15,7 @@
 #pragma once
 
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,8 @@ bool IsImported(const crds::BackupRepository& repository, const std::string& pro
 // one wants to know all there is.
 // `also` is the uid of one that is known to be, though the cache may not show it yet; or empty.
 std::string Promotions(const Caches& caches, const std::string& ns, const std::string& also = "");
+// The same of the Restores of one namespace.
+std::string Promotions(std::span<const crds::Restore> restores);
 
 // Whether that could not be found out, and is tried again later.
 bool ImportFailed(const crds::BackupRepository& repository, const std::string& promotions);

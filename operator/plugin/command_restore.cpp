@@ -36,8 +36,10 @@ Result<crds::RestoreSource> ReadSource(const Session& session, const RestoreComm
   for (crds::Backup& backup : backups)
     if (backup.spec.policy == source.policy) world.backups.push_back(std::move(backup));
   TRY(const auto repositories, ListObjects<crds::BackupRepository>(session));
+  TRY(const auto restores, ListObjects<crds::Restore>(session));
+  const std::string promotions = controllers::repository::Promotions(restores);
   for (const crds::BackupRepository& repository : repositories)
-    if (!controllers::repository::IsImported(repository))
+    if (!controllers::repository::IsImported(repository, promotions))
       world.importing = repository.metadata.name;
   return source;
 }

@@ -119,7 +119,9 @@ class Completion {
       } else if (word.starts_with('-')) {
         pending_ = Pending(app_, verb_, word);
       } else if (verb_ == nullptr) {
-        verb_ = app_.get_subcommand_no_throw(word);
+        const auto named = app_.get_subcommands(
+            [&](const CLI::App* verb) { return verb->get_name() == word; });
+        if (!named.empty()) verb_ = named.front();
       } else {
         positional_.push_back(word);
       }
