@@ -83,15 +83,16 @@ TEST_F(BadInputTest, CronAndTimeZone) {
   EXPECT_NE(FindString(kubectl_.Get("bkp", "app"), {"status", "nextRun"}), "");
 }
 
-TEST_F(BadInputTest, UnservedFieldsSayNotSupported) {
+// Every field is served; what a cluster's own settings do not offer is said.
+TEST_F(BadInputTest, WhatIsNotOfferedSaysNotSupported) {
   kubectl_.Apply(R"(
 apiVersion: holdfast.dev/v1alpha1
-kind: Restore
-metadata: {name: standby}
-spec: {source: {policy: app}, target: {statefulSet: app}, mode: Follow}
+kind: BackupRepository
+metadata: {name: shared}
+spec: {shared: {namespace: nobodys, name: shared}}
 )");
-  ASSERT_TRUE(WaitForReason("rst", "standby", "Stalled", "True", "NotSupported", seconds(60)));
-  ExpectMessage("rst", "standby", "spec.mode");
+  ASSERT_TRUE(WaitForReason("bkr", "shared", "Stalled", "True", "NotSupported", seconds(60)));
+  ExpectMessage("bkr", "shared", "spec.shared");
 }
 
 TEST_F(BadInputTest, ASelectorThatFitsNothingHealsWhenALabelIsSet) {
