@@ -42,22 +42,27 @@ class PointInTimeTest : public EndToEnd {
   std::string Sql(const std::string& statement) const {
     return Shell("psql -U postgres -d shop -v ON_ERROR_STOP=1 -qAtc \"" + statement + "\"");
   }
+  std::string SqlValue(const std::string& statement) const {
+    const std::string text = Sql(statement);
+    return text.substr(0, text.find('\n'));
+  }
   std::string Rows() const { return Sql("SELECT min(id), max(id), count(*) FROM accounts"); }
 
-  // The time at which a transaction was committed, as the WAL has it: to the microsecond.
-  std::string CommitTime(const std::string& transaction) const {
+  // The time at which a transaction was committed, as the WAL has it from a position on: to the
+  // microsecond.
+  std::string CommitTime(const std::string& transaction, const std::string& position) const {
     // It ends with an error at the end of the WAL, always.
-    std::istringstream lines(
-        Shell("first=$(ls $PGDATA/pg_wal | grep -E '^[0-9A-F]{24}$' | sort | head -n 1); "
-              "pg_waldump --path=$PGDATA/pg_wal --rmgr=Transaction --xid=" +
-              transaction + " $first 2>/dev/null || true"));
+    const std::string text =
+        Shell("pg_waldump --path=$PGDATA/pg_wal --rmgr=Transaction --xid=" + transaction +
+              " --start=" + position + " 2>&1 || true");
+    std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
       const std::size_t at = line.find("COMMIT ");
       if (at == line.npos) continue;
       const std::size_t begin = at + 7;
       return line.substr(begin, line.find(" UTC", begin) - begin) + "+00";
     }
-    ADD_FAILURE() << "the WAL has no commit of transaction " << transaction;
+    ADD_FAILURE() << "the WAL has no commit of transaction " << transaction << ": " << text;
     return "";
   }
 
@@ -69,7 +74,7 @@ class PointInTimeTest : public EndToEnd {
   }
 
   bool WalIsSaved() const {
-    const std::string last = Sql("SELECT pg_walfile_name(pg_switch_wal())").substr(0, 24) + ".gz";
+    const std::string last = SqlValue("SELECT pg_walfile_name(pg_switch_wal())") + ".gz";
     return WaitUntil("WAL " + last + " is in a backup", seconds(180), [&] {
       const Json policy = kubectl_.Get("bkp", "postgres-wal");
       const std::string good = FindString(policy, {"status", "lastSuccess", "backup"});
@@ -86,9 +91,10 @@ class PointInTimeTest : public EndToEnd {
 TEST_F(PointInTimeTest, ToTheTransactionAndWithBothVolumesLost) {
   std::string times[kRows + 1];
   for (int id = 1; id <= kRows; ++id) {
-    const std::string transaction = Sql("INSERT INTO accounts VALUES (" + std::to_string(id) +
-                                        ", 'row') RETURNING pg_current_xact_id()");
-    times[id] = CommitTime(transaction.substr(0, transaction.find('\n')));
+    const std::string position = SqlValue("SELECT pg_current_wal_insert_lsn()");
+    const std::string transaction = SqlValue("INSERT INTO accounts VALUES (" + std::to_string(id) +
+                                             ", 'row') RETURNING pg_current_xact_id()");
+    times[id] = CommitTime(transaction, position);
     ASSERT_FALSE(HasFailure());
   }
   ASSERT_LT(times[kLastKept], times[kLastKept + 1]);
@@ -149,8 +155,8 @@ TEST_F(PointInTimeTest, OneThatCannotBeReachedTouchesOrPromisesNothing) {
       "file=$(psql -U postgres -qAtc 'SELECT pg_walfile_name(pg_current_wal_insert_lsn())'); "
       "echo another | gzip >/var/lib/postgresql/wal/$file.gz; echo -n $file.gz");
   const std::string uid = FindString(kubectl_.Get("pod", "postgres-0"), {"metadata", "uid"});
-  const std::string now = Sql("SELECT to_char(now() AT TIME ZONE 'utc', 'YYYY-MM-DD HH24:MI:SS')");
-  std::string yaml = RestoreTo(now.substr(0, now.find('\n')) + "+00");
+  std::string yaml = RestoreTo(
+      SqlValue("SELECT to_char(now() AT TIME ZONE 'utc', 'YYYY-MM-DD HH24:MI:SS')") + "+00");
   yaml = Replaced(yaml, "timeout, \"110\"", "timeout, \"5\"");
   kubectl_.Apply(yaml);
   ASSERT_TRUE(WaitForPhase("rst", "postgres-at-a-time", "Failed", seconds(180)));

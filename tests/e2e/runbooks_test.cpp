@@ -320,6 +320,7 @@ TEST_F(LeakedCredentialsTest, LeakedCredentials) {
   std::string repository = RepositoryYaml();
   const std::string secret = "    credentialsSecret:";
   repository.insert(repository.find(secret), "    objectLock: {mode: Governance, period: 30d}\n");
+  repository += "  prune: {schedule: \"0 4 1 1 *\"}\n";
   kubectl_.Apply(repository);
   kubectl_.Apply(StatefulSetYaml(1));
   kubectl_.Apply(PolicyYaml());
