@@ -6,6 +6,7 @@ namespace holdfast {
 namespace {
 
 constexpr const char* kOneSnapshot = "Snapshot id, its first digits, or latest";
+constexpr const char* kStripPath = "Paths begin at what was backed up, without the path to it";
 
 // By Period; "last" counts snapshots, "within" alone is any snapshot.
 constexpr std::array<const char*, kPeriods> kKeepNames = {"last",   "hourly",  "daily",
@@ -290,6 +291,7 @@ void AddLists(CLI::App& app, Typed& typed) {
   ls.add_option("snapshot", typed.ls.snapshot, kOneSnapshot)->required();
   ls.add_option("path", typed.ls.path, "Directory in the snapshot to start at");
   ls.add_flag("!--no-recurse", typed.ls.recurse, "Not what is in the directories below it");
+  ls.add_flag("--strip-path", typed.ls.strip_path, kStripPath);
   ls.add_flag("-l,--long", typed.ls.long_format, "Modes, owners, sizes and times too");
 
   CLI::App& dump =
@@ -297,6 +299,7 @@ void AddLists(CLI::App& app, Typed& typed) {
   AddIdentity(dump, typed);
   dump.add_option("snapshot", typed.dump.snapshot, kOneSnapshot)->required();
   dump.add_option("path", typed.dump.path, "File or directory in the snapshot")->required();
+  dump.add_flag("--strip-path", typed.dump.strip_path, kStripPath);
   dump.add_option("-a,--archive", typed.archive, "tar: an archive also of a single file")
       ->check(CLI::IsMember({"tar"}));
 

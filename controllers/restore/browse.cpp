@@ -123,11 +123,14 @@ class Browsing {
     plan_.status.phase = RestorePhase::kBrowsing;
     const std::string command =
         "kubectl -n " + restore_.metadata.namespace_ + " exec " + pod + " -- holdfast-mover ";
-    std::string message = "Pod " + pod + " reads BackupRepository " + plan_.status.repository +
-                          " and stays for " + restore_.spec.target.browse->period +
-                          ". See what there "
-                          "is with: " +
-                          command + "snapshots; and with ls and dump instead of snapshots.";
+    std::string message =
+        "Pod " + pod + " reads BackupRepository " + plan_.status.repository + " and stays for " +
+        restore_.spec.target.browse->period +
+        ". See what there "
+        "is with: " +
+        command +
+        "snapshots; and with \"ls --strip-path SNAPSHOT /\" and \"dump --strip-path "
+        "SNAPSHOT /FILE\" instead of snapshots.";
     if (const auto resolution = Resolve(world_); resolution && !resolution->volumes.empty())
       message += " The source's snapshots: " + Named(resolution->volumes) + ".";
     crds::SetReady(plan_.status.conditions, Verdict(reason::kBrowsing, message), world_.now);

@@ -4,6 +4,7 @@
 
 #include "jobs/engine/directory.h"
 #include "jobs/engine/restorer.h"
+#include "jobs/engine/tree_walk.h"
 
 namespace holdfast::engine {
 namespace {
@@ -30,6 +31,18 @@ Result<std::string> ContentRoot(repo::Repository& repository, const repo::Snapsh
     if (!last) tree = *level.nodes.front().subtree;
   }
   return snapshot.paths.front();
+}
+
+Result<repo::Snapshot> FromContentRoot(repo::Repository& repository, repo::Snapshot snapshot,
+                                       std::stop_token stop) {
+  TRY(const std::string root, ContentRoot(repository, snapshot, stop));
+  TRY(repo::Node node, FindNode(repository, snapshot.tree, root, stop));
+  if (node.type != repo::NodeType::kDir) {
+    TRY(node, FindNode(repository, snapshot.tree, root.substr(0, root.rfind('/') + 1), stop));
+  }
+  if (!node.subtree) return Fail(Code::kCorrupt, "the directory has no tree; run check");
+  snapshot.tree = *node.subtree;
+  return snapshot;
 }
 
 }  // namespace holdfast::engine

@@ -22,4 +22,10 @@ namespace holdfast::engine {
 Result<std::string> ContentRoot(repo::Repository& repository, const repo::Snapshot& snapshot,
                                 std::stop_token stop);
 
+// `snapshot` with a tree in which paths begin at its content root, as people name them who know the
+// volume. A content that is no directory, as a block device's, is the one file in it. Errors of the
+// repository.
+Result<repo::Snapshot> FromContentRoot(repo::Repository& repository, repo::Snapshot snapshot,
+                                       std::stop_token stop);
+
 }  // namespace holdfast::engine

@@ -1,3 +1,4 @@
+#include "jobs/engine/content_root.h"
 #include "jobs/engine/dumper.h"
 #include "jobs/engine/verb.h"
 
@@ -11,6 +12,10 @@ Try<MoverResult> Execute(const DumpRequest& request, const Surroundings& around,
   TRY(OpenedSnapshot opened,
       OpenOne(around, request.snapshot, request.identity, std::nullopt, stop));
   result.snapshot = opened.snapshot.id.Hex();
+  if (request.strip_path) {
+    TRY(opened.snapshot,
+        FromContentRoot(opened.session.repository(), std::move(opened.snapshot), stop));
+  }
   const auto sink = [&](ByteView bytes) -> Result<void> {
     const std::string_view text = AsText(bytes);
     if (around.out.write(text.data(), static_cast<std::streamsize>(text.size()))) return {};

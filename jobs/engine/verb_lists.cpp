@@ -1,3 +1,4 @@
+#include "jobs/engine/content_root.h"
 #include "jobs/engine/listing.h"
 #include "jobs/engine/news.h"
 #include "jobs/engine/selection.h"
@@ -38,7 +39,8 @@ Try<MoverResult> Execute(const BackupsRequest& request, const Surroundings& arou
   TRY(Session session, Session::Open(around.session, LockKind::kNone, stop));
   MoverResult result;
   if (!request.unlike.empty()) {
-    TRY(const bool news, AwaitNews(session.repository(), session.storage(), request, storage::SystemSleeper(), stop));
+    TRY(const bool news, AwaitNews(session.repository(), session.storage(), request,
+                                   storage::SystemSleeper(), stop));
     result.seen = request.unlike;
     if (!news) return result;
   }
@@ -60,6 +62,10 @@ Try<MoverResult> Execute(const LsRequest& request, const Surroundings& around,
   TRY(OpenedSnapshot opened,
       OpenOne(around, request.snapshot, request.identity, std::nullopt, stop));
   result.snapshot = opened.snapshot.id.Hex();
+  if (request.strip_path) {
+    TRY(opened.snapshot,
+        FromContentRoot(opened.session.repository(), std::move(opened.snapshot), stop));
+  }
   TRY(const ProblemList damaged,
       PrintTree(around.out, opened.session.repository(), opened.snapshot, request.path,
                 {request.long_format, around.json, request.recurse}, stop));

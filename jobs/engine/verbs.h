@@ -101,7 +101,8 @@ struct LsRequest {
   protocol::Identity identity;
   std::string path = "/";
   bool long_format = false;
-  bool recurse = true;  // into the directories below `path`
+  bool recurse = true;      // into the directories below `path`
+  bool strip_path = false;  // paths begin at the content root (content_root.h)
 };
 
 struct FindRequest {
@@ -112,8 +113,9 @@ struct FindRequest {
 struct DumpRequest {
   std::string snapshot = "latest";
   protocol::Identity identity;
-  std::string path;      // in the snapshot
-  bool archive = false;  // tar also for a file
+  std::string path;         // in the snapshot
+  bool archive = false;     // tar also for a file
+  bool strip_path = false;  // paths begin at the content root (content_root.h)
 };
 
 struct DiffRequest {

@@ -54,8 +54,8 @@ Result<std::vector<std::string>> Entries(const Session& session, const std::stri
   if (found.volumes.size() != 1) return std::vector<std::string>();
   TRY(const auto browser, Browser::Running(session, found.repository));
   if (!browser) return std::vector<std::string>();
-  TRY(const std::string output,
-      browser->Output({"ls", "--json", "--no-recurse", found.volumes.front().snapshot, directory}));
+  TRY(const std::string output, browser->Output({"ls", "--json", "--no-recurse", "--strip-path",
+                                                 found.volumes.front().snapshot, directory}));
   std::vector<std::string> entries;
   for (std::size_t at = 0; at < output.size();) {
     const std::size_t end = std::min(output.find('\n', at), output.size());

@@ -54,7 +54,8 @@ struct Target {
 // `path` itself is the only entry of the listing when it is no directory.
 Result<Target> LookAt(const Browser& browser, const std::string& snapshot,
                       const std::string& path) {
-  TRY(const auto entries, Entries(browser, {"ls", "--json", "--no-recurse", snapshot, path}));
+  TRY(const auto entries,
+      Entries(browser, {"ls", "--json", "--no-recurse", "--strip-path", snapshot, path}));
   if (entries.size() != 1 || FindString(entries[0], {"path"}) != path) return Target{true, 0};
   return Target{false, static_cast<std::uint64_t>(FindInt(entries[0], {"size"}).value_or(0))};
 }
@@ -83,7 +84,8 @@ Result<void> Fetch(const Session& session, const Chosen& chosen, const std::stri
     if (step != std::exchange(shown, step)) session.screen.Live({Meter(done, total)});
     return {};
   };
-  const auto fetched = chosen.browser.Run({"dump", "--quiet", chosen.snapshot, path}, counted);
+  const auto fetched =
+      chosen.browser.Run({"dump", "--quiet", "--strip-path", chosen.snapshot, path}, counted);
   session.screen.ClearLive();
   return fetched;
 }
@@ -92,7 +94,7 @@ Result<void> Fetch(const Session& session, const Chosen& chosen, const std::stri
 
 Result<void> Run(const Session& session, const LsCommand& command) {
   TRY(const Chosen chosen, Choose(session, command.source));
-  std::vector<std::string> words = {"ls", "--quiet"};
+  std::vector<std::string> words = {"ls", "--quiet", "--strip-path"};
   if (!command.recursive) words.push_back("--no-recurse");
   const std::string path = FromRoot(command.path);
   if (session.output == OutputFormat::kJson || session.output == OutputFormat::kYaml) {
@@ -114,7 +116,7 @@ Result<void> Run(const Session& session, const CatCommand& command) {
     return Fail(Code::kInvalid, path +
                                     " is a directory; see what is in it with ls, or fetch it "
                                     "with download");
-  return chosen.browser.Run({"dump", "--quiet", chosen.snapshot, path},
+  return chosen.browser.Run({"dump", "--quiet", "--strip-path", chosen.snapshot, path},
                             [&](std::string_view bytes) { return session.screen.Write(bytes); });
 }
 
@@ -123,7 +125,7 @@ Result<void> Run(const Session& session, const DownloadCommand& command) {
   TRY(const Chosen chosen, Choose(session, command.source));
   TRY(const Target target, LookAt(chosen.browser, chosen.snapshot, path));
   if (command.to == "-")
-    return chosen.browser.Run({"dump", "--quiet", chosen.snapshot, path},
+    return chosen.browser.Run({"dump", "--quiet", "--strip-path", chosen.snapshot, path},
                               [&](std::string_view bytes) { return session.screen.Write(bytes); });
   const std::string to =
       command.to.empty() ? LastName(path) + (target.directory ? ".tar" : "") : command.to;

@@ -81,6 +81,23 @@ TEST_F(ContentRootTest, OursSayItThemselves) {
             "/shop/data-0");
 }
 
+TEST_F(ContentRootTest, WithoutThePathTheTreeBeginsWithTheContent) {
+  const auto tree_of = [&](const repo::Id& tree, const std::string& path) {
+    repo::Snapshot snapshot;
+    snapshot.tree = tree;
+    snapshot.paths = {path};
+    snapshot.program_version = "holdfast 0.1.0";
+    return FromContentRoot(*repository_, snapshot, {})->tree;
+  };
+  const repo::Id content = Save(File("a"));
+  EXPECT_EQ(tree_of(Save(Folder("shop", Save(Folder("data-0", content)))), "/shop/data-0"),
+            content);
+  const repo::Id device = Save(File("data-0"));
+  EXPECT_EQ(tree_of(Save(Folder("shop", device)), "/shop/data-0"), device)
+      << "a file is in its folder";
+  EXPECT_EQ(tree_of(device, "/data-0"), device);
+}
+
 TEST_F(ContentRootTest, ATreeThatIsLostIsNotGuessedAt) {
   EXPECT_NE(RootOfSnapshot(repo::Id{}, {"/data"}), "/");
 }

@@ -105,6 +105,11 @@ TEST(OptionsTest, ChecksOfSnapshotsAndListingsOfOneDirectory) {
   EXPECT_FALSE(
       std::get<engine::LsRequest>(ParseLine({"ls", "--no-recurse", "latest"})->request).recurse);
   EXPECT_TRUE(std::get<engine::LsRequest>(ParseLine({"ls", "latest"})->request).recurse);
+  EXPECT_TRUE(
+      std::get<engine::LsRequest>(ParseLine({"ls", "--strip-path", "latest"})->request).strip_path);
+  EXPECT_TRUE(
+      std::get<engine::DumpRequest>(ParseLine({"dump", "--strip-path", "latest", "/a"})->request)
+          .strip_path);
 }
 
 // Of the gateway: no password file, and a token, in both places.

@@ -41,7 +41,8 @@ class Server {
   }
 
   void Put(const std::string& collection, Json object) {
-    objects[collection + "/" + FindString(object, {"metadata", "name"})] = std::move(object);
+    const std::string path = collection + "/" + FindString(object, {"metadata", "name"});
+    objects[path] = std::move(object);
   }
 
   fakes::ScriptedTransport transport;
@@ -249,7 +250,8 @@ TEST_F(CommandsTest, NothingIsAskedThatCannotBeDone) {
 }
 
 TEST_F(CommandsTest, FilesAreReadInAPodThatGoesAgain) {
-  executor_.outputs = {{"ls --quiet --no-recurse " + kSnapshot + " /etc", "/etc/my.cnf\n"}};
+  executor_.outputs = {
+      {"ls --quiet --strip-path --no-recurse " + kSnapshot + " /etc", "/etc/my.cnf\n"}};
   LsCommand command;
   command.source.what = "sts/db";
   command.path = "etc";
@@ -257,7 +259,8 @@ TEST_F(CommandsTest, FilesAreReadInAPodThatGoesAgain) {
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_EQ(out_.str(), "/etc/my.cnf\n");
   EXPECT_THAT(executor_.commands,
-              ElementsAre("reader: holdfast-mover ls --quiet --no-recurse " + kSnapshot + " /etc"));
+              ElementsAre("reader: holdfast-mover ls --quiet --strip-path --no-recurse " +
+                          kSnapshot + " /etc"));
   EXPECT_THAT(server_.deleted, ElementsAre(kCollection + "restores/browse-abcde"));
 }
 
