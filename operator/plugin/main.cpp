@@ -106,6 +106,14 @@ struct Client {
   std::unique_ptr<kube::Executor> executor;
 };
 
+Error WithKubeconfigAdvice(Error error) {
+  if (error.code == Code::kInvalid)
+    error.message +=
+        "\nAnother file is named with --kubeconfig or KUBECONFIG, another context with --context. "
+        "See what kubectl has with: kubectl config get-contexts";
+  return error;
+}
+
 Result<std::string> NamespaceOf(const Options& options, Client& client) {
   if (!options.ns.empty()) return options.ns;
   TRY(const kube::ClientConfig config, client.source.Current());
@@ -116,9 +124,10 @@ Result<void> WithSession(const Options& options, Screen& screen, std::stop_token
                          const std::function<Result<void>(const Session&)>& work) {
   const SystemClock clock;
   Client client(options, clock);
-  TRY(const auto transport, MakeRenewingTransport(client.source));
+  const auto transport = MakeRenewingTransport(client.source);
+  if (!transport) return tl::make_unexpected(WithKubeconfigAdvice(transport.error()));
   TRY(const std::string ns, NamespaceOf(options, client));
-  const kube::Api api(*transport);
+  const kube::Api api(**transport);
   const Session session{api, *client.executor,       clock,          screen,      LocalZone(),
                         ns,  options.all_namespaces, options.output, options.yes, std::move(stop)};
   return work(session);

@@ -13,13 +13,22 @@ class RenewingTransport final : public kube::Transport {
 
   Result<kube::Response> Send(const kube::Request& request, std::stop_token stop) override {
     TRY(const auto transport, Current());
-    return transport->Send(request, std::move(stop));
+    auto response = transport->Send(request, std::move(stop));
+    // Who has several clusters wants to know which one does not answer.
+    if (!response && response.error().code == Code::kUnavailable)
+      return tl::make_unexpected(WithContext(Server(), std::move(response).error()));
+    return response;
   }
   Result<kube::Response> Stream(const kube::Request& request,
                                 const std::function<Result<void>(std::string_view)>& on_bytes,
                                 std::stop_token stop) override {
     TRY(const auto transport, Current());
     return transport->Stream(request, on_bytes, std::move(stop));
+  }
+
+  std::string Server() {
+    const std::lock_guard lock(mutex_);
+    return server_;
   }
 
   // Requests under way keep theirs.
@@ -29,6 +38,7 @@ class RenewingTransport final : public kube::Transport {
     if (made_ != nullptr && generation_ == source_.generation()) return made_;
     TRY(made_, make_(config));
     generation_ = source_.generation();
+    server_ = config.server;
     return made_;
   }
 
@@ -38,6 +48,7 @@ class RenewingTransport final : public kube::Transport {
   std::mutex mutex_;
   std::shared_ptr<kube::Transport> made_;
   int generation_ = 0;
+  std::string server_;
 };
 
 }  // namespace

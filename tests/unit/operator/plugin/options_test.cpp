@@ -8,6 +8,7 @@
 namespace holdfast::plugin {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -66,14 +67,14 @@ TEST(PluginOptionsTest, CommonOptionsStandAnywhere) {
 
 TEST(PluginOptionsTest, MistakesSayWhatToWrite) {
   const std::pair<std::vector<std::string>, const char*> cases[] = {
-      {{}, "--help"},
+      {{"-n", "shop", "frob"}, "there is no command \"frob\""},
       {{"restor", "sts/x"}, "there is no command \"restor\"; there are status, backup, restore"},
       {{"restore"}, "kubectl holdfast restore --help"},
       {{"restore", "sts/x", "--as-of", "now", "--previous", "1"}, "excludes"},
       {{"restore", "sts/x", "--previous", "-1"}, "--previous"},
       {{"backup", "sts/x", "--type", "Half"}, "Half"},
-      {{"status", "-o", "xml"}, "xml"},
-      {{"cat", "bk/x"}, "path"},
+      {{"status", "-o", "xml"}, "\"xml\" is none of wide, json and yaml"},
+      {{"cat", "bk/x"}, "PATH is missing: A file in the volume"},
       {{"completion", "fish"}, "fish"},
   };
   for (const auto& [words, says] : cases) {
@@ -86,7 +87,15 @@ TEST(PluginOptionsTest, MistakesSayWhatToWrite) {
 
 TEST(PluginOptionsTest, HelpVersionAndCompletionArePrinted) {
   EXPECT_THAT(ParseOptions({"--help"})->print_only, HasSubstr("download"));
-  EXPECT_THAT(ParseOptions({"restore", "--help"})->print_only, HasSubstr("--as-of"));
+  EXPECT_THAT(ParseOptions({})->print_only, HasSubstr("download"));
+  EXPECT_THAT(ParseOptions({"-n", "shop"})->print_only, HasSubstr("download"));
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"restore", "--help"},
+                                                {"restore", "sts/x", "-h"},
+                                                {"help", "restore"}})
+    EXPECT_THAT(ParseOptions(words)->print_only,
+                AllOf(HasSubstr("Usage: kubectl holdfast restore [OPTIONS] OBJECT\n"),
+                      HasSubstr("--as-of TIME "), HasSubstr("--wait, --no-wait "),
+                      HasSubstr("restore sts/mysql --as-of \"yesterday 14:00\"")));
   EXPECT_THAT(ParseOptions({"--version"})->print_only, HasSubstr("kubectl-holdfast "));
   EXPECT_THAT(ParseOptions({"completion", "bash"})->print_only, HasSubstr("complete -F"));
   EXPECT_THAT(ParseOptions({"completion", "zsh"})->print_only, HasSubstr("compdef"));
