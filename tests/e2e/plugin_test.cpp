@@ -110,7 +110,10 @@ TEST_F(PluginTest, FromTheFirstBackupToTheWayBack) {
   EXPECT_FALSE(Run({"download", "sts/app", "/big", "--to", big.string()}).ok())
       << "not over what is there";
   Must({"download", "sts/app", "/a dir", "--to", (folder_ / "dir.tar").string()});
-  EXPECT_EQ(RunProgram({"tar", "-xOf", (folder_ / "dir.tar").string(), "deep/name"}).text,
+  // GNU tar does not know hdrcharset, by which names are bytes.
+  EXPECT_EQ(RunProgram({"tar", "--warning=no-unknown-keyword", "-xOf",
+                        (folder_ / "dir.tar").string(), "deep/name"})
+                .text,
             "app-0\n");
   EXPECT_TRUE(Restores().empty()) << "each went with its command";
 

@@ -89,9 +89,9 @@ TEST(PluginOptionsTest, HelpVersionAndCompletionArePrinted) {
   EXPECT_THAT(ParseOptions({"--help"})->print_only, HasSubstr("download"));
   EXPECT_THAT(ParseOptions({})->print_only, HasSubstr("download"));
   EXPECT_THAT(ParseOptions({"-n", "shop"})->print_only, HasSubstr("download"));
-  for (const std::vector<std::string>& words : {std::vector<std::string>{"restore", "--help"},
-                                                {"restore", "sts/x", "-h"},
-                                                {"help", "restore"}})
+  const std::vector<std::vector<std::string>> asked = {
+      {"restore", "--help"}, {"restore", "sts/x", "-h"}, {"help", "restore"}};
+  for (const std::vector<std::string>& words : asked)
     EXPECT_THAT(ParseOptions(words)->print_only,
                 AllOf(HasSubstr("Usage: kubectl holdfast restore [OPTIONS] OBJECT\n"),
                       HasSubstr("--as-of TIME "), HasSubstr("--wait, --no-wait "),
