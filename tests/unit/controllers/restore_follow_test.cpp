@@ -7,6 +7,7 @@
 #include "controllers/reasons.h"
 #include "controllers/restore/follow.h"
 #include "controllers/restore/rivals.h"
+#include "controllers/restore/steps.h"
 #include "tests/builders/kinds.h"
 
 namespace holdfast::controllers::restore {
