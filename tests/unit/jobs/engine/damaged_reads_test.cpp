@@ -67,7 +67,7 @@ class DamagedReadsTest : public testing::Test {
 TEST_F(DamagedReadsTest, LsShowsTheRest) {
   Damage(TreeAt(after_, "/b"));
   std::ostringstream out;
-  const ProblemList damaged = PrintTree(out, *repository_, after_, "/", false, false, {}).value();
+  const ProblemList damaged = PrintTree(out, *repository_, after_, "/", TreeFormat{}, {}).value();
   EXPECT_EQ(out.str(), "/a\n/a/a1\n/a/a2\n/b\n/c\n/c/c1\n");
   EXPECT_THAT(damaged.first(), ElementsAre(HasSubstr("/b: ")));
 }

@@ -285,7 +285,7 @@ TEST_F(BombTest, AListingStops) {
   ExpectStops(
       [&] { return std::chrono::steady_clock::now() - start > std::chrono::milliseconds(50); },
       [&](std::stop_token stop) -> Result<void> {
-        TRY_VOID(PrintTree(nowhere, *repository_, snapshot, "/", true, false, stop));
+        TRY_VOID(PrintTree(nowhere, *repository_, snapshot, "/", {.long_format = true}, stop));
         return {};
       });
 }
