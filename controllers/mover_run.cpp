@@ -67,16 +67,20 @@ std::vector<PodView> PodsOf(const Caches& caches, const JobView& job) {
   return pods;
 }
 
+MoverState StateOrWhyNone(const Context& context, const JobView& job,
+                          const std::vector<PodView>& pods, std::stop_token stop) {
+  MoverState state = StateOfMover(job, pods);
+  if (!LacksPod(job, pods, context.clock.Now())) return state;
+  const std::string why = WhyNoPod(context, job, std::move(stop));
+  if (why.empty()) return state;
+  state.reason = reason::kPodRefused;
+  state.message = "Job " + job.key.name + " cannot make its pod: " + why;
+  return state;
+}
+
 MoverState LookAtMover(const Context& context, const JobView& job, std::stop_token stop) {
   const std::vector<PodView> cached = PodsOf(context.caches, job);
-  MoverState state = StateOfMover(job, cached);
-  if (LacksPod(job, cached, context.clock.Now())) {
-    const std::string why = WhyNoPod(context, job, stop);
-    if (why.empty()) return state;
-    state.reason = reason::kPodRefused;
-    state.message = "Job " + job.key.name + " cannot make its pod: " + why;
-    return state;
-  }
+  MoverState state = StateOrWhyNone(context, job, cached, stop);
   if (!MayBeBehind(job, cached, state)) return state;
   const auto live = LivePods(context, job, std::move(stop));
   return live ? StateOfMover(job, *live) : MoverState{};

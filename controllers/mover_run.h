@@ -12,6 +12,10 @@ namespace holdfast::controllers {
 // The pods of a mover's Job that the cache has.
 std::vector<PodView> PodsOf(const Caches& caches, const JobView& job);
 
+// As its Job and all of the Job's pods tell. Why a Job makes no pod is asked for.
+MoverState StateOrWhyNone(const Context& context, const JobView& job,
+                          const std::vector<PodView>& pods, std::stop_token stop);
+
 // Jobs and pods come by two watches, of which either may be behind: a Job that has ended before its
 // pod is seen to have ended would count as one that left no result. Then the pods are asked for.
 // Waiting while they cannot be. Why a Job makes no pod is asked for as well.

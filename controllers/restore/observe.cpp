@@ -4,6 +4,7 @@
 
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
+#include "controllers/mover_run.h"
 #include "controllers/repository/import.h"
 #include "controllers/restore/browse.h"
 #include "controllers/restore/decide.h"
@@ -175,7 +176,7 @@ class Observer {
     });
     const std::vector<PodView> own(others, pods.end());
     pods.erase(others, pods.end());
-    mover.state = StateOfMover(mover.job, own);
+    mover.state = StateOrWhyNone(context_, mover.job, own, stop_);
     if (mover.state.phase != MoverPhase::kRunning) return;
     const kube::LogOptions options{.container = kMoverContainer};
     // A log that cannot be read costs a number in the status, no more.

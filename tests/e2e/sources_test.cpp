@@ -29,31 +29,29 @@ class SourcesTest : public EndToEnd {
     kubectl_.Apply("apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: " + name +
                    "}\nspec:\n" + spec);
   }
-  // A pod that has each claim at /<claim>.
+  // A pod for each claim, with its name, that has it at /data: their volumes are on any node.
   void Look(const std::vector<std::string>& claims, const std::string& user = "1000") const {
-    std::string volumes, mounts;
-    for (const std::string& claim : claims) {
-      volumes += "{name: " + claim + ", persistentVolumeClaim: {claimName: " + claim + "}}, ";
-      mounts += "{name: " + claim + ", mountPath: /" + claim + "}, ";
-    }
-    kubectl_.Apply(R"(apiVersion: v1
+    for (const std::string& claim : claims)
+      kubectl_.Apply(R"(apiVersion: v1
 kind: Pod
-metadata: {name: look}
+metadata: {name: )" + claim +
+                     R"(}
 spec:
   terminationGracePeriodSeconds: 0
   securityContext: {runAsNonRoot: true, runAsUser: )" +
-                   user + ", runAsGroup: " + user + R"(, seccompProfile: {type: RuntimeDefault}}
-  volumes: [)" + volumes +
-                   R"(]
+                     user + ", runAsGroup: " + user + R"(, seccompProfile: {type: RuntimeDefault}}
+  volumes: [{name: data, persistentVolumeClaim: {claimName: )" +
+                     claim + R"(}}]
   containers:
     - name: look
       image: localhost/busybox:dev
       imagePullPolicy: IfNotPresent
       command: [sleep, infinity]
       securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-      volumeMounts: [)" +
-                   mounts + "]\n");
-    kubectl_.Must({"wait", "pod/look", "--for=condition=Ready", "--timeout=120s"});
+      volumeMounts: [{name: data, mountPath: /data}]
+)");
+    for (const std::string& claim : claims)
+      kubectl_.Must({"wait", "pod/" + claim, "--for=condition=Ready", "--timeout=120s"});
   }
 };
 
@@ -87,8 +85,7 @@ TEST_F(SourcesTest, ByBackupPolicyTimePreviousSnapshotAndIdentity) {
   for (const auto& source : sources) ASSERT_TRUE(Restored(source[0])) << source[1];
   Look(claims);
   for (const auto& source : sources)
-    EXPECT_EQ(kubectl_.Shell("look", "cat /" + source[0] + "/version"), source[2] + "\n")
-        << source[1];
+    EXPECT_EQ(kubectl_.Shell(source[0], "cat /data/version"), source[2] + "\n") << source[1];
 }
 
 // Repositories as those programs write them, by stock restic: K8up's host is the namespace and its
@@ -148,11 +145,11 @@ TEST_F(SourcesTest, RepositoriesOfK8upVolSyncAndRestic) {
   }
   Look(claims);
   for (const std::string& program : programs) {
-    const std::string claim = "/from-" + program;
-    EXPECT_EQ(kubectl_.Shell("look", "cat " + claim + "/note " + claim + "/pgdata/PG_VERSION"),
+    const std::string pod = "from-" + program;
+    EXPECT_EQ(kubectl_.Shell(pod, "cat /data/note /data/pgdata/PG_VERSION"),
               "of " + program + "\nof " + program + "\n");
-    EXPECT_EQ(kubectl_.Shell("look", "ls " + claim + " | grep -v lost+found"), "note\npgdata\n");
-    EXPECT_EQ(kubectl_.Shell("look", "stat -c %u:%g " + claim + "/note"), "1000:1000\n");
+    EXPECT_EQ(kubectl_.Shell(pod, "ls /data | grep -v lost+found"), "note\npgdata\n");
+    EXPECT_EQ(kubectl_.Shell(pod, "stat -c %u:%g /data/note"), "1000:1000\n");
   }
 
   // In place too: K8up's path names the claim, VolSync's does not, so it is said which it is.
@@ -250,11 +247,11 @@ TEST_F(SourcesTest, OwnersBecomeOthersWhereTheMoverMayAndElseItIsSaid) {
   EXPECT_NE(Message("somebody-else").find("only where the mover is root"), std::string::npos)
       << Message("somebody-else");
   Look({"app-other-user", "itself"}, "2000");
-  for (const std::string claim : {"/app-other-user", "/itself"}) {
-    EXPECT_EQ(kubectl_.Shell("look", "stat -c %u:%g " + claim + "/big " + claim + "/'a dir/deep'"),
+  for (const std::string pod : {"app-other-user", "itself"}) {
+    EXPECT_EQ(kubectl_.Shell(pod, "stat -c %u:%g /data/big '/data/a dir/deep'"),
               "2000:2000\n2000:2000\n")
-        << claim;
-    EXPECT_EQ(kubectl_.Shell("look", "cat " + claim + "/'a dir/deep/name'"), "app-0\n");
+        << pod;
+    EXPECT_EQ(kubectl_.Shell(pod, "cat '/data/a dir/deep/name'"), "app-0\n");
   }
 }
 
