@@ -32,13 +32,15 @@ std::string WishOf(const crds::BackupRepository& repository, const std::string& 
   return ShortHash(promotions.empty() ? text : text + "/" + promotions, kHashDigits);
 }
 
-// The Job that lists at once; and the one that waits until the list is another than `seen`.
+// The Job that lists at once; and the one that waits until the list is another than `seen`, which
+// is another for another spec (every, Secrets, resources), since it would wait on with the old one.
 std::string ImportJobName(const crds::BackupRepository& repository, const std::string& wish) {
   return JobName(repository.metadata.name, "import-" + wish);
 }
 std::string WaitingJobName(const crds::BackupRepository& repository, const std::string& wish,
                            const std::string& seen) {
-  return JobName(repository.metadata.name, "import-" + wish + "-" + ShortHash(seen, kSeenDigits));
+  const std::string what = seen + "/" + std::to_string(repository.metadata.generation);
+  return JobName(repository.metadata.name, "import-" + wish + "-" + ShortHash(what, kSeenDigits));
 }
 
 // status.importSeen is "<wish>-<digest>". The digest, when it is of this wish; empty for none.

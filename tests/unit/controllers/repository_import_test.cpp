@@ -281,6 +281,21 @@ TEST_F(FollowedTest, NobodyWaitsWhenNobodyFollows) {
   EXPECT_FALSE(Settle().start_import);
 }
 
+TEST_F(FollowedTest, WhoWaitsWaitsByTheSpecOfNow) {
+  Settle();
+  List("seen");
+  const std::string before = *Settle().start_import;
+  Waits(before, MoverPhase::kRunning);
+  world_.repository.spec.imports->every = "1m";
+  ++world_.repository.metadata.generation;
+  EXPECT_THAT(Settle().remove, SizeIs(1));
+  world_.imports.clear();
+  const Plan plan = Settle();
+  ASSERT_TRUE(plan.start_import);
+  EXPECT_NE(*plan.start_import, before);
+  EXPECT_EQ(plan.import_unlike, "seen") << "it is not listed again for that";
+}
+
 TEST_F(FollowedTest, APromotionListsAtOnce) {
   Settle();
   List("seen");
