@@ -345,6 +345,11 @@ class Decision {
 
   // Nothing to do.
   void Rest() {
+    if (HoldsOne() && !world_.policy && !world_.unsearchable.empty())
+      return Wait(reason::kRepositoryNotReady,
+                  Holding() + ". BackupRepository " + world_.unsearchable +
+                      " cannot be searched for newer Backups; its conditions and "
+                      "status.lastImport say why.");
     if (HoldsOne()) return Ready(reason::kFollowing, Holding() + ", and follows the next.");
     if (!world_.searched.empty()) return WaitForSearch();
     const std::string& policy = restore_.spec.source.policy;

@@ -33,7 +33,7 @@ struct FollowWorld {
   std::optional<StatefulSetView> set;   // live
   std::string earlier;                  // another Restore that follows into the same target
   // BackupRepositories of the namespace whose Backups are to be imported: one that is being
-  // searched, and one that cannot be. Empty for none.
+  // searched, and one that cannot be (at a promotion: and has not been since). Empty for none.
   std::string searched;
   std::string unsearchable;
 };

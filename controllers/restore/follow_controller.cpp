@@ -85,9 +85,10 @@ class Observer {
     const std::string promotions = repository::Promotions(
         caches_, Namespace(), restore.spec.promote ? restore.metadata.uid : "");
     caches_.repositories.ForEach([&](const kube::ObjectKey& key, const auto& found) {
-      if (key.ns != Namespace() || repository::IsImported(*found, promotions)) return;
-      const bool can = crds::IsTrue(found->status.conditions, crds::kReady) &&
-                       !repository::ImportFailed(*found, promotions);
+      if (key.ns != Namespace() || !found->spec.imports) return;
+      const bool ready = crds::IsTrue(found->status.conditions, crds::kReady);
+      if (repository::IsImported(*found, promotions) && (ready || restore.spec.promote)) return;
+      const bool can = ready && !repository::ImportFailed(*found, promotions);
       (can ? world_.searched : world_.unsearchable) = key.name;
     });
   }

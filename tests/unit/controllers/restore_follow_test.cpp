@@ -201,6 +201,21 @@ TEST_F(FollowTest, WithoutPolicyOrStatefulSetItSaysSo) {
   EXPECT_TRUE(crds::IsTrue(Status().conditions, crds::kStalled));
 }
 
+TEST_F(FollowTest, WhoCannotLookForNewsDoesNotCallItselfCurrent) {
+  Follow("a");
+  world_.unsearchable = "offsite";
+  Pass();
+  EXPECT_EQ(Reason(Status()), reason::kFollowing) << "the policy is here, and so is its news";
+  world_.policy = false;
+  Pass();
+  EXPECT_EQ(Reason(Status()), reason::kRepositoryNotReady);
+  EXPECT_FALSE(crds::IsTrue(Status().conditions, crds::kReady));
+  EXPECT_THAT(Message(Status()), HasSubstr("Holds Backup a"));
+  world_.unsearchable.clear();
+  Pass();
+  EXPECT_EQ(Reason(Status()), reason::kFollowing);
+}
+
 TEST_F(FollowTest, WhatRunsIsNotOverwrittenAndComparedAnewAfterwards) {
   Follow("a");
   world_.set->replicas = 3;
