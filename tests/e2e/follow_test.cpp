@@ -127,6 +127,8 @@ TEST_F(FollowTest, AStandbyInAnotherNamespaceReadsAndWritesWhatChangedAndIsPromo
 
   std::string content;
   for (const char* backup : {"second", "third"}) {
+    // Who waits for news is killed on the way.
+    standby.Must({"delete", "pod", "-l", "holdfast.dev/verb=import", "--now", "--wait=false"});
     kubectl_ = source;
     kubectl_.Shell("app-0", std::string("echo ") + backup + " > /data/empty; rm -rf '/data/a dir'");
     content = DataDigest("app-0") + DataDigest("app-1");

@@ -101,7 +101,8 @@ TEST_F(MigrationTest, OnlyTheLastIncrementMovesWhileTheWorkloadIsAway) {
   std::cout << "downtime of a volume of 65 MiB: " << took(begun, up) << " s, of which "
             << took(begun, saved) << " s were the end of its pod and the last backup, and "
             << took(saved, up) << " s its last restore and start; " << read
-            << " bytes were fetched, " << written << " written" << std::endl;
+            << " bytes were fetched, " << written
+            << " written; steps: " << there.Get("rst", "move")["status"]["steps"] << std::endl;
 }
 
 }  // namespace
