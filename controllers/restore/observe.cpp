@@ -209,10 +209,10 @@ class Observer {
     return LookAtAttachments();
   }
 
-  // Which nodes have the volumes. Only between the last pod and the first mover.
+  // Which nodes have the volumes. Only between the scaling down and the first mover; not by
+  // status.replicas, which lags behind pods that have gone.
   Result<void> LookAtAttachments() {
-    if (!world_.set || !Status().original_replicas || world_.set->replicas > 0 || !SomeWait() ||
-        world_.set->current_replicas > 0)
+    if (!world_.set || !Status().original_replicas || world_.set->replicas > 0 || !SomeWait())
       return {};
     const auto listed = ListAll<AttachmentView>(context_.api, kube::kVolumeAttachments,
                                                 {.ns = "",
