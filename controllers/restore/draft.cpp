@@ -95,11 +95,14 @@ std::string Volumes(std::size_t count) {
   return std::to_string(count) + (count == 1 ? " volume" : " volumes");
 }
 
-std::string Sentence(std::string text) {
-  if (text.empty()) return text;
-  if (text.front() >= 'a' && text.front() <= 'z') text.front() += 'A' - 'a';
-  if (text.back() != '.') text += '.';
+std::string Stopped(std::string text) {
+  if (!text.empty() && text.back() != '.') text += '.';
   return text;
+}
+
+std::string Sentence(std::string text) {
+  if (!text.empty() && text.front() >= 'a' && text.front() <= 'z') text.front() += 'A' - 'a';
+  return Stopped(std::move(text));
 }
 
 }  // namespace holdfast::controllers::restore

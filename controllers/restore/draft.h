@@ -50,7 +50,9 @@ struct Draft {
 // "1 replica", "3 volumes"
 std::string Replicas(std::int64_t count);
 std::string Volumes(std::size_t count);
-// With a capital and a full stop.
+// With a full stop.
+std::string Stopped(std::string text);
+// With a capital, too.
 std::string Sentence(std::string text);
 
 }  // namespace holdfast::controllers::restore

@@ -85,7 +85,8 @@ std::string Failures(const Draft& d) {
   std::string text;
   for (const VolumeRestore& volume : d.plan.status.volumes)
     if (volume.state == RunState::kFailed)
-      text += " Claim " + volume.claim + " failed: " + Sentence(volume.message);
+      text += " Claim " + volume.claim +
+              " failed: " + Stopped(volume.message);  // it may begin with a path
   return text;
 }
 

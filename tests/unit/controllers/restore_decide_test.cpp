@@ -449,7 +449,7 @@ TEST_F(RestoreMoversTest, AFailedMoverIsNotTheEndWhileAnotherWrites) {
   const Plan plan = Decide();
   EXPECT_EQ(plan.status.phase, RestorePhase::kRestoring);
   EXPECT_EQ(Message(plan.status),
-            "Restoring 2 volumes from Backup nightly. Claim data-pg-0 failed: Pack 12 is damaged.");
+            "Restoring 2 volumes from Backup nightly. Claim data-pg-0 failed: pack 12 is damaged.");
 }
 
 TEST_F(RestoreMoversTest, AHalfWrittenVolumeKeepsTheStatefulSetAtZero) {
@@ -461,7 +461,7 @@ TEST_F(RestoreMoversTest, AHalfWrittenVolumeKeepsTheStatefulSetAtZero) {
   EXPECT_EQ(Reason(plan.status), "Corrupt");
   EXPECT_EQ(
       Message(plan.status),
-      "Claim data-pg-0 failed: Pack 12 is damaged. StatefulSet pg stays at 0 replicas, because "
+      "Claim data-pg-0 failed: pack 12 is damaged. StatefulSet pg stays at 0 replicas, because "
       "the restore wrote to data-pg-0, data-pg-1 and did not finish. To go on, put the cause "
       "right and create another Restore, which also scales it back to 2; or, if you know "
       "better: kubectl scale statefulset pg --replicas=2.");
