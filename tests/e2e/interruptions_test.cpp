@@ -1,82 +1,29 @@
-// A restore in place, interrupted at each of its steps: by the death of the operator, of movers, of
-// the store; by a volume that is full, by its own deletion, and by somebody who scales the
-// StatefulSet up. It carries on, or gives the size back; a half-written volume is never run on.
-// (Every single write of the operator: tests/integration/faults. A lost node: lost_node_test.cpp.)
+// A restore in place, interrupted at each of its steps: by the death of the operator, by its own
+// deletion, by pods that mount the claim, and by somebody who scales the StatefulSet up. It carries
+// on, or gives the size back; a half-written volume is never run on.
+// (Movers, the store and the volume: interruptions_long_test.cpp. Every single write of the
+// operator: tests/integration/faults. A lost node: lost_node_test.cpp.)
 #include <algorithm>
-#include <cstdlib>
 
-#include "tests/e2e/fixture.h"
+#include "tests/e2e/interruption_scene.h"
 
 namespace holdfast::e2e {
 namespace {
 
 using std::chrono::seconds;
 
-// Slow enough that the interruption falls into the middle, fast enough to wait for.
-constexpr const char* kSlow = "{uploadPerSecond: 32Mi, downloadPerSecond: 4Mi}";
-
-Output Cluster(std::vector<std::string> words) {
-  words.insert(words.begin(), "tests/cluster/cluster");
-  words.insert(words.end(), {"--name", std::getenv("HOLDFAST_TEST_CLUSTER")});
-  return RunProgram(words);
-}
-
-class InterruptionsTest : public EndToEnd {
+class InterruptionsTest : public InterruptionScene {
  protected:
   void TearDown() override {
-    Cluster({"s3", "up"});
     kubectl_.Run({"delete", "volumeattachment", kubectl_.ns(), "--ignore-not-found"});
-    EndToEnd::TearDown();
-    kubectl_.Run({"delete", "pv", kubectl_.ns(), "--ignore-not-found", "--wait=false"});
+    InterruptionScene::TearDown();
   }
 
-  // A StatefulSet "app" of one pod whose data is in Backup "good", and lost since.
-  void MakeLostApp(int megabytes) {
-    ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, megabytes, kSlow));
-    good_ = DataDigest("app-0");
-    kubectl_.Apply(BackupYaml("good"));
-    ASSERT_TRUE(WaitForPhase("bk", "good", "Succeeded", seconds(120)));
-    kubectl_.Shell("app-0", "rm -rf /data/*; echo lost > /data/lost");
-  }
-
-  void Restore(const std::string& name, const std::string& more = "") const {
-    kubectl_.Apply("apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: " + name +
-                   "}\nspec:\n  source: {backup: good}\n  target: {statefulSet: app}\n"
-                   "  deleteExtra: true\n" +
-                   more);
-  }
   // A restore with one hook before and one after, each a line of sh.
   static std::string Hooks(const std::string& pre, const std::string& post) {
     return "  hooks:\n    pre: [{command: [sh, -c, '" + pre +
            "'], timeout: 2m, onError: Continue}]\n    post: [{command: [sh, -c, '" + post +
            "'], timeout: 2m}]\n";
-  }
-
-  Json Step(const std::string& restore, const std::string& name) const {
-    const Json object = kubectl_.Get("rst", restore);
-    const Json* steps = Find(object, {"status", "steps"});
-    if (steps != nullptr)
-      for (const Json& step : *steps)
-        if (FindString(step, {"name"}) == name) return step;
-    return {};
-  }
-  bool AwaitStep(const std::string& restore, const std::string& name) const {
-    return WaitUntil("step " + name + " of " + restore + " runs", seconds(90),
-                     [&] { return FindString(Step(restore, name), {"state"}) == "Running"; });
-  }
-  std::int64_t Replicas() const {
-    return FindInt(kubectl_.Get("sts", "app"), {"spec", "replicas"}).value_or(-1);
-  }
-  void Delete(const std::string& restore) const {
-    kubectl_.Must({"delete", "rst", restore, "--wait=false"});
-  }
-  bool AwaitGone(const std::string& restore) const {
-    return WaitUntil("Restore " + restore + " is gone", seconds(90),
-                     [&] { return kubectl_.Get("rst", restore).is_null(); });
-  }
-  void ExpectGood() const {
-    kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
-    EXPECT_EQ(DataDigest("app-0"), good_);
   }
 
   // Kubernetes believes that the volume is attached somewhere still: WaitDetached lasts.
@@ -100,30 +47,9 @@ class InterruptionsTest : public EndToEnd {
                "--grace-period=0"});
     WaitForOperator();
   }
-
-  // The mover's pod, once it writes, of at least the `attempt`th attempt.
-  std::string AwaitMover(const std::string& restore, std::int64_t attempt) const {
-    std::string pod;
-    WaitUntil("attempt " + std::to_string(attempt) + " of " + restore + " writes", seconds(120),
-              [&] {
-                const Json object = kubectl_.Get("rst", restore);
-                const Json* volumes = Find(object, {"status", "volumes"});
-                if (volumes == nullptr || volumes->empty()) return false;
-                const Json& volume = volumes->front();
-                pod = FindString(volume, {"pod"});
-                return FindString(volume, {"state"}) == "Running" &&
-                       !FindString(volume, {"progress"}).empty() &&
-                       FindInt(volume, {"attempts"}).value_or(0) >= attempt;
-              });
-    return pod;
-  }
-
-  std::string good_;
 };
 
-// DISABLED_, here and below: they fail still. Attachments of volumes are not asked for while
-// status.replicas of the StatefulSet lags behind its pods, so that WaitDetached may not wait.
-TEST_F(InterruptionsTest, DISABLED_TheOperatorDiesAtEachStep) {
+TEST_F(InterruptionsTest, TheOperatorDiesAtEachStep) {
   ASSERT_NO_FATAL_FAILURE(MakeLostApp(4));
   AttachVolume();
   Restore("back", Hooks("sleep 60",
@@ -160,73 +86,7 @@ TEST_F(InterruptionsTest, DISABLED_TheOperatorDiesAtEachStep) {
   EXPECT_EQ(Find(kubectl_.Get("rst", "back"), {"metadata", "finalizers"}), nullptr);
 }
 
-TEST_F(InterruptionsTest, MoversDieAndTheStoreIsAway) {
-  ASSERT_NO_FATAL_FAILURE(MakeLostApp(64));
-  Restore("back");
-  const std::string first = AwaitMover("back", 1);
-  ASSERT_NO_FATAL_FAILURE(KillProcess("holdfast-mover", first));
-  const std::string second = AwaitMover("back", 2);
-  ASSERT_NE(second, first);
-  kubectl_.Must({"delete", "pod", second, "--wait=false"});
-  ASSERT_TRUE(WaitUntil("another mover writes", seconds(120), [&] {
-    const std::string pod = AwaitMover("back", 2);
-    return !pod.empty() && pod != second;
-  }));
-  const std::string third = AwaitMover("back", 2);
-  EXPECT_EQ(Replicas(), 0);
-
-  ASSERT_TRUE(Cluster({"s3", "down"}).ok());
-  ASSERT_TRUE(WaitUntil("the mover finds the store away", seconds(60), [&] {
-    return kubectl_.Run({"logs", third}).text.find("trying again") != std::string::npos;
-  }));
-  EXPECT_EQ(FindString(kubectl_.Get("rst", "back"), {"status", "phase"}), "Restoring");
-  ASSERT_TRUE(Cluster({"s3", "up"}).ok());
-  ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(180)));
-  ExpectGood();
-}
-
-// A claim that is smaller than the data; then one that is not. (The first is not gone before the
-// pod of the failed mover is; a hard link counts like its file.)
-TEST_F(InterruptionsTest, DISABLED_TheVolumeIsFull) {
-  ASSERT_NO_FATAL_FAILURE(MakeLostApp(24));
-  const std::string node = FindString(kubectl_.Get("pod", "app-0"), {"spec", "nodeName"});
-  const Output folder = Cluster({"node", "add-volume", node, kubectl_.ns(), "16m"});
-  ASSERT_TRUE(folder.ok()) << folder.text;
-  kubectl_.Must({"scale", "statefulset/app", "--replicas=0"});
-  kubectl_.Must({"delete", "pvc", "data-app-0", "--timeout=60s"});
-  kubectl_.Apply("apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: " + kubectl_.ns() +
-                 "}\nspec:\n  capacity: {storage: 16Mi}\n  accessModes: [ReadWriteOnce]\n"
-                 "  storageClassName: small\n  persistentVolumeReclaimPolicy: Retain\n"
-                 "  hostPath: {path: " +
-                 folder.text.substr(0, folder.text.find('\n')) +
-                 "}\n  nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: [{key: "
-                 "kubernetes.io/hostname, operator: In, values: [" +
-                 node +
-                 "]}]}]}}\n---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: "
-                 "data-app-0}\nspec: {accessModes: [ReadWriteOnce], storageClassName: small, "
-                 "volumeName: " +
-                 kubectl_.ns() + ", resources: {requests: {storage: 16Mi}}}\n");
-  kubectl_.Must({"scale", "statefulset/app", "--replicas=1"});
-  kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
-
-  Restore("too-large", "  retries: 0\n");
-  ASSERT_TRUE(WaitForPhase("rst", "too-large", "Failed", seconds(120)));
-  const std::string message = ConditionMessage("rst", "too-large", "Ready");
-  for (const char* part : {"Claim data-app-0 failed", "the volume has 16.0 MiB", "24.0 MiB",
-                           "StatefulSet app stays at 0 replicas"})
-    EXPECT_NE(message.find(part), std::string::npos) << message;
-  EXPECT_EQ(Replicas(), 0);
-
-  kubectl_.Must({"delete", "pvc", "data-app-0", "--timeout=60s"});
-  kubectl_.Must({"delete", "pv", kubectl_.ns()});
-  Restore("again");
-  ASSERT_TRUE(WaitForPhase("rst", "again", "Succeeded", seconds(180)));
-  EXPECT_EQ(Replicas(), 1) << "the size from before the first";
-  EXPECT_FALSE(Step("again", "CreateClaims").is_null());
-  ExpectGood();
-}
-
-TEST_F(InterruptionsTest, DISABLED_ItIsDeletedAtEachStep) {
+TEST_F(InterruptionsTest, ItIsDeletedAtEachStep) {
   ASSERT_NO_FATAL_FAILURE(MakeLostApp(24));
   const std::string lost = DataDigest("app-0");
   const std::string pod = FindString(kubectl_.Get("pod", "app-0"), {"metadata", "uid"});
@@ -268,10 +128,9 @@ TEST_F(InterruptionsTest, DISABLED_ItIsDeletedAtEachStep) {
   ExpectGood();
 }
 
-// (Kubernetes records no field manager for a second scaling by way of the subresource.)
 // Each start of the pod leaves a mark in its volume: one that nobody wanted must not be in what is
 // restored.
-TEST_F(InterruptionsTest, DISABLED_SomebodyScalesUp) {
+TEST_F(InterruptionsTest, SomebodyScalesUp) {
   std::string set = StatefulSetYaml(1);
   const std::string sleeps = "command: [sleep, infinity]";
   set.replace(set.find(sleeps), sleeps.size(),
@@ -295,7 +154,7 @@ TEST_F(InterruptionsTest, DISABLED_SomebodyScalesUp) {
   Restore("back");
   ASSERT_FALSE(AwaitMover("back", 1).empty());
   for (int fight = 0; fight < 3; ++fight) {
-    kubectl_.Must({"patch", "statefulset", "app", "--subresource=scale", "--type=merge",
+    kubectl_.Must({"patch", "statefulset", "app", "--type=merge",
                    "--field-manager=argocd-controller", "-p", R"({"spec":{"replicas":1}})"});
     ASSERT_TRUE(WaitUntil("it is scaled down again", seconds(30), [&] { return Replicas() == 0; }));
   }
