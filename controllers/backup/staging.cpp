@@ -1,6 +1,7 @@
 #include "controllers/backup/staging.h"
 
 #include <algorithm>
+#include <vector>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -174,6 +175,26 @@ void FollowStagedClaim(const World& world, const VolumeWorld& seen, VolumeBackup
   }
 }
 
+std::optional<Finding> ChooseOfEach(const World& world, Plan& plan) {
+  for (std::size_t i = 0; i < world.volumes.size(); ++i) {
+    VolumeBackup& volume = plan.status.volumes[i];
+    if (volume.copy_method || protocol::IsDump(volume.claim)) continue;
+    // One that is missing fails when its turn comes.
+    Choice choice;
+    if (world.volumes[i].claim_exists) {
+      auto chosen = ChooseCopyMethod(world.policy->spec, world.volumes[i].source, world.storage);
+      if (!chosen) return chosen.error();
+      choice = *std::move(chosen);
+    }
+    volume.copy_method = choice.method;
+    volume.copy_reason = std::move(choice.reason);
+    volume.volume_snapshot_class = std::move(choice.snapshot_class);
+    if (choice.method == CopyMethod::kSnapshot)
+      volume.volume_snapshot = JobNameFor(world.backup, volume.claim);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 bool IsStaged(const VolumeBackup& volume) {
@@ -191,25 +212,15 @@ bool HasStaged(const BackupStatus& status) {
          });
 }
 
+// All or none: until all can be read as the policy asks, each is chosen anew by what it asks then,
+// and those of a group together.
 std::optional<Finding> ChooseCopyMethods(const World& world, Plan& plan) {
   if (world.policy == nullptr || world.free_slots <= 0) return std::nullopt;
-  for (std::size_t i = 0; i < world.volumes.size(); ++i) {
-    VolumeBackup& volume = plan.status.volumes[i];
-    if (volume.copy_method || protocol::IsDump(volume.claim)) continue;
-    // One that is missing fails when its turn comes.
-    Choice choice;
-    if (world.volumes[i].claim_exists) {
-      auto chosen = ChooseCopyMethod(world.policy->spec, world.volumes[i].source, world.storage);
-      if (!chosen) return chosen.error();
-      choice = *std::move(chosen);
-    }
-    volume.copy_method = choice.method;
-    volume.copy_reason = std::move(choice.reason);
-    volume.volume_snapshot_class = std::move(choice.snapshot_class);
-    if (choice.method == CopyMethod::kSnapshot)
-      volume.volume_snapshot = JobNameFor(world.backup, volume.claim);
-  }
-  return ChooseGroups(world, plan);
+  const std::vector<VolumeBackup> before = plan.status.volumes;
+  auto finding = ChooseOfEach(world, plan);
+  if (!finding) finding = ChooseGroups(world, plan);
+  if (finding) plan.status.volumes = before;
+  return finding;
 }
 
 bool IsStored(const World& world, const Plan& plan) {

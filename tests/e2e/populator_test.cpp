@@ -22,8 +22,7 @@ TEST_F(PopulatorTest, AClaimHasTheDataThatItNamesOrWaits) {
 
   const std::string before = ContentDigest("app-0");
   ASSERT_NO_FATAL_FAILURE(BackUp("app-manual"));
-  const std::string then =
-      FindString(kubectl_.Get("bk", "app-manual"), {"status", "completionTime"});
+  const std::string then = FindString(kubectl_.Get("bk", "app-manual"), {"status", "startTime"});
   kubectl_.Shell("app-0", "rm -rf '/data/a dir' && echo changed > /data/empty");
   ASSERT_NO_FATAL_FAILURE(BackUp("later"));
   EXPECT_TRUE(AwaitBound("early", seconds(60))) << "it heals by itself";
