@@ -406,19 +406,32 @@ Result<Snapshot> Repository::FindSnapshot(std::string_view name, std::stop_token
   return ReadSnapshot(*found, stop);
 }
 
+// Those that are not there any more were removed by somebody, unless they are listed still.
 Result<std::vector<Snapshot>> Repository::ListSnapshots(std::stop_token stop,
                                                         std::vector<Error>* damaged) {
   TRY(const auto files, ListFiles(FileType::kSnapshot, stop));
   std::vector<Snapshot> snapshots;
+  std::vector<std::pair<Id, Error>> absent;
   std::mutex mutex;
   const auto read = [&](std::size_t i, std::stop_token each) -> Result<void> {
     Result<Snapshot> snapshot = ReadSnapshot(files[i], each);
     const std::lock_guard lock(mutex);
-    if (!snapshot) return PassOver(std::move(snapshot).error(), damaged);
-    snapshots.push_back(*std::move(snapshot));
+    if (snapshot)
+      snapshots.push_back(*std::move(snapshot));
+    else if (IsAbsent(snapshot.error()))
+      absent.emplace_back(files[i].id, std::move(snapshot).error());
+    else
+      return PassOver(std::move(snapshot).error(), damaged);
     return {};
   };
   TRY_VOID(InParallel(options_.loaders, files.size(), read, stop));
+  std::vector<FileEntry> still;
+  if (!absent.empty()) {
+    TRY(still, ListFiles(FileType::kSnapshot, stop));
+  }
+  for (auto& [id, error] : absent)
+    if (std::ranges::find(still, id, &FileEntry::id) != still.end())
+      TRY_VOID(PassOver(std::move(error), damaged));
   const auto when = [](const Snapshot& snapshot) { return std::pair(snapshot.time, snapshot.id); };
   std::ranges::sort(snapshots, {}, when);
   return snapshots;

@@ -2,9 +2,11 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -35,6 +37,7 @@ class Recording final : public storage::Backend {
   Result<Bytes> Load(const Handle& handle, std::uint64_t offset, std::uint64_t length,
                      std::stop_token stop) override {
     ++loads_;
+    if (handle == lost_) return Fail(Code::kNotFound, "the object does not exist");
     return memory_.Load(handle, offset, length, stop);
   }
   Result<storage::FileInfo> Stat(const Handle& handle, std::stop_token stop) override {
@@ -43,7 +46,10 @@ class Recording final : public storage::Backend {
   Result<void> List(FileType type,
                     const std::function<Result<void>(const storage::FileInfo&)>& visit,
                     std::stop_token stop) override {
-    return memory_.List(type, visit, stop);
+    TRY_VOID(memory_.List(type, visit, stop));
+    if (const auto gone = std::exchange(goes_once_listed_, std::nullopt))
+      return memory_.Remove(*gone, stop);
+    return {};
   }
   Result<void> Remove(const Handle& handle, std::stop_token stop) override {
     return memory_.Remove(handle, stop);
@@ -55,6 +61,8 @@ class Recording final : public storage::Backend {
     return saved_;
   }
   int loads() const { return loads_; }
+  void RemoveOnceListed(const Handle& handle) { goes_once_listed_ = handle; }
+  void Lose(const Handle& handle) { lost_ = handle; }  // it is listed all the same
   void FailSavesAfter(int count) {
     const std::lock_guard lock(mutex_);
     fail_saves_after_ = count;
@@ -70,6 +78,8 @@ class Recording final : public storage::Backend {
   std::mutex mutex_;
   std::vector<Handle> saved_;
   std::atomic<int> loads_ = 0;
+  std::optional<Handle> goes_once_listed_;
+  std::optional<Handle> lost_;
   int fail_saves_after_ = -1;
   bool fail_ = false;
 };
@@ -453,6 +463,28 @@ TEST_F(RepositoryTest, SnapshotsAreFoundByNameAndByAge) {
     ambiguous = ambiguous || (!found && found.error().code == Code::kInvalid);
   }
   EXPECT_TRUE(ambiguous);
+}
+
+TEST_F(RepositoryTest, ASnapshotThatIsRemovedMeanwhileIsNotListedAndOneThatIsLostIsTold) {
+  const auto repository = Init();
+  std::vector<Id> ids;
+  for (int i = 0; i < 3; ++i) {
+    Snapshot snapshot;
+    snapshot.time = TimePoint(std::chrono::hours(i));
+    snapshot.tree = Id::Random();
+    ids.push_back(repository->SaveSnapshot(snapshot, {}).value());
+  }
+  storage_.RemoveOnceListed({FileType::kSnapshot, ids[0].Hex()});
+  const auto left = repository->ListSnapshots({});
+  ASSERT_TRUE(left) << left.error().message;
+  ASSERT_EQ(left->size(), 2U);
+  EXPECT_EQ(left->front().id, ids[1]);
+
+  storage_.Lose({FileType::kSnapshot, ids[1].Hex()});
+  EXPECT_EQ(repository->ListSnapshots({}).error().code, Code::kNotFound);
+  std::vector<Error> damaged;
+  EXPECT_EQ(repository->ListSnapshots({}, &damaged)->size(), 1U);
+  EXPECT_EQ(damaged.size(), 1U);
 }
 
 TEST(Snapshot, ComesBackAndIsSpelledAsRestic) {
