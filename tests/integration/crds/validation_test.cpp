@@ -82,8 +82,8 @@ TEST_F(ValidationTest, ExamplesAreAccepted) {
   for (const auto& file : FilesIn("examples")) {
     std::string text = ReadText(file);
     if (text.find("kind: Namespace") != text.npos) continue;
-    for (const std::string from :
-         {"namespace: shop\n", "namespace: shop-standby\n", "namespace: holdfast-system\n"})
+    for (const std::string from : {"namespace: shop\n", "namespace: shop-copy\n",
+                                   "namespace: shop-standby\n", "namespace: holdfast-system\n"})
       for (std::size_t at; (at = text.find(from)) != text.npos;)
         text.replace(at, from.size(), "namespace: " + kubectl().ns() + "\n");
     const auto output =

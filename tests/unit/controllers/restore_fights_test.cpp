@@ -137,7 +137,7 @@ INSTANTIATE_TEST_SUITE_P(
              "is over; HorizontalPodAutoscaler web manages its size, which this pauses until the "
              "Restore is over: kubectl -n shop patch hpa web --type=merge -p "
              R"('{"spec":{"behavior":{"scaleUp":{"selectPolicy":"Disabled"}}}}')"}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& told) { return std::string(told.param.name); });
 
 TEST(FightsTest, KedaIsKnownByItsAutoscalersName) {
   const Json object = {
