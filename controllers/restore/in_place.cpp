@@ -70,6 +70,12 @@ bool IsWritten(const Draft& d, const VolumeRestore& volume) {
          (volume.state != RunState::kSkipped && d.world.movers.contains(volume.claim));
 }
 
+// A pod that had ended before the mover was started, and is still there: it wrote nothing since.
+bool EndedBefore(const Draft& d, const PodView& pod, const VolumeRestore& volume) {
+  const auto mover = d.world.movers.find(volume.claim);
+  return pod.Finished() && mover != d.world.movers.end() && pod.created < mover->second.job.created;
+}
+
 void Spoil(VolumeRestore& volume, const PodView& pod) {
   volume.state = RunState::kSkipped;
   volume.progress.clear();
@@ -159,7 +165,7 @@ bool FindsTampering(Draft& d) {
     if (pod.owner.uid != d.world.set->uid || pod.node.empty()) continue;
     for (VolumeRestore& volume : d.plan.status.volumes) {
       const bool mounts = std::ranges::find(pod.claims, volume.claim) != pod.claims.end();
-      if (!mounts || !IsWritten(d, volume)) continue;
+      if (!mounts || !IsWritten(d, volume) || EndedBefore(d, pod, volume)) continue;
       Spoil(volume, pod);
       d.BeginStep(kAgainStep, "claim " + volume.claim);
       d.Announce(kube::EventType::kWarning, reason::kRestoredAgain,

@@ -236,6 +236,19 @@ TEST_F(TamperingTest, APodThatWasNeverOnANodeChangedNothing) {
   EXPECT_EQ(StateOf(0), RunState::kRunning);
 }
 
+// Its containers have stopped, but the object stays a moment longer.
+TEST_F(TamperingTest, APodThatHadEndedBeforeTheMoverBeganChangedNothing) {
+  PodIsStarted("0");
+  world_.pods.back().phase = "Succeeded";
+  world_.pods.back().created = world_.now;
+  world_.movers.at("data-pg-0").job.created = world_.now + seconds(1);
+  Look();
+  EXPECT_EQ(StateOf(0), RunState::kRunning);
+  world_.movers.at("data-pg-0").job.created = world_.pods.back().created;
+  Look();
+  EXPECT_EQ(StateOf(0), RunState::kSkipped) << "in the same second nobody knows";
+}
+
 TEST_F(TamperingTest, AVolumeOnWhichAPodWasStartedIsRestoredOnceMore) {
   Finish("data-pg-0");
   PodIsStarted("0");
