@@ -38,7 +38,7 @@ std::string Shortcomings(const Draft& d) {
     if (step.name == kResolveStep && !step.message.empty()) text += " " + step.message;
   for (const VolumeRestore& volume : d.plan.status.volumes)
     if (!volume.message.empty()) text += " Claim " + volume.claim + ": " + Sentence(volume.message);
-  return text;
+  return text + FailuresOfHooks(d.plan.status.hooks);
 }
 
 std::string StaysDown(const Draft& d, const std::string& spoiled) {

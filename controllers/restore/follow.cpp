@@ -295,7 +295,7 @@ class Decision {
     if (ended_.empty() || ended_.front()->status.phase != RestorePhase::kFailed ||
         ended_.front()->spec.source.backup != backup)
       return std::nullopt;
-    auto pause = kFirstPause / 2;
+    std::chrono::seconds pause = std::chrono::seconds(kFirstPause) / 2;
     for (const Restore* child : ended_) {
       if (child->status.phase != RestorePhase::kFailed) break;
       pause *= 2;

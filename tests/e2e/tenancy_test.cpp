@@ -300,8 +300,11 @@ TEST_F(TenancyTest, WhatIsBluesIsNeitherReadNorChanged) {
   EXPECT_EQ(kubectl_.Must({"get", "bk", "-o", "name"}), "backup.holdfast.dev/of-red\n")
       << "nothing was imported";
   WaitForReason("bkr", "by-secret", "Ready", "False", "Usage", seconds(120));
-  EXPECT_NE(ConditionMessage("bkr", "by-secret", "Ready").find("There is no password"),
-            std::string::npos);
+  // Between two tries it says that it tries.
+  EXPECT_TRUE(WaitUntil("the missing password is told", seconds(120), [&] {
+    return ConditionMessage("bkr", "by-secret", "Ready").find("There is no password") !=
+           std::string::npos;
+  }));
   WaitForReason("bkr", "blues-place", "Ready", "False", "WrongPassword", seconds(120));
   WaitForReason("bkr", "expanding", "Ready", "True", "Reachable", seconds(120));
   WaitForReason("bkp", "elsewhere", "Ready", "False", "StatefulSetNotFound", seconds(60));

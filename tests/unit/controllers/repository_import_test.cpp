@@ -230,7 +230,9 @@ class FollowedTest : public ImportTest {
   std::vector<crds::Backup> Gone(const std::vector<BackupRecord>& records,
                                  const std::vector<crds::Backup>& backups) {
     Waits("waits", MoverPhase::kSucceeded);
-    Ended("new", records.size());
+    std::size_t snapshots = 0;
+    for (const BackupRecord& record : records) snapshots += record.volumes.size();
+    Ended("new", snapshots);
     Plan plan;
     plan.read_import = world_.imports[0];
     return NoLongerThere(records, world_, plan, backups, settings_);
