@@ -85,6 +85,7 @@ TEST_F(ForeignLayoutsTest, OfPlainResticByPathAndFromWithin) {
   MoverSucceeds(RestoreOf("db2", "/srv/db"));
   EXPECT_THAT(TreeComparer::CompareContent(volume, target_), IsEmpty());
   std::filesystem::remove_all(target_);
+  std::filesystem::create_directory(root + "/data");
   ResticWithin(root, "/", {"backup", "--host=db3", "/srv/db", "/data"});
   MoverSucceeds({"restore", "latest", "--host=db3", "--strip-path", "--target=" + target_});
   EXPECT_THAT(TreeComparer::Compare(volume, target_ + "/srv/db"), IsEmpty())
