@@ -258,19 +258,24 @@ void EndToEnd::KillOperator() const {
   const Kubectl system(kOperatorNamespace);
   const std::string pod = system.Must({"get", "pods", "-l", "app.kubernetes.io/name=holdfast", "-o",
                                        "jsonpath={.items[0].metadata.name}"});
-  KillProcess("holdfast-operat", pod);
+  // One that was killed just now is on its way up again.
+  ASSERT_TRUE(WaitUntil("the operator runs", std::chrono::seconds(60),
+                        [&] { return Killed("holdfast-operat", pod); }));
 }
 
 void EndToEnd::KillProcess(const std::string& program, const std::string& pod) {
+  ASSERT_TRUE(Killed(program, pod)) << "no process of pod " << pod;
+}
+
+bool EndToEnd::Killed(const std::string& program, const std::string& pod) {
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const std::string pid = entry.path().filename();
     if (pid.find_first_not_of("0123456789") != pid.npos) continue;
     if (!ReadFile(entry.path() / "comm").starts_with(program)) continue;
     if (ReadFile(entry.path() / "environ").find("POD_NAME=" + pod) == std::string::npos) continue;
-    ASSERT_EQ(kill(std::stoi(pid), SIGKILL), 0);
-    return;
+    return kill(std::stoi(pid), SIGKILL) == 0;
   }
-  FAIL() << "no process of pod " << pod;
+  return false;
 }
 
 void EndToEnd::WaitForOperator() const {

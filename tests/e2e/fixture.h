@@ -60,6 +60,8 @@ class EndToEnd : public ::testing::Test {
   // The same for the process of a pod of ours whose name begins with `program` (15 letters at
   // most).
   static void KillProcess(const std::string& program, const std::string& pod);
+  // False when there is none.
+  static bool Killed(const std::string& program, const std::string& pod);
   void WaitForOperator() const;
 
   Store store_;
