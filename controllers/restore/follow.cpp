@@ -8,6 +8,7 @@
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
 #include "controllers/restore/child.h"
+#include "controllers/restore/draft.h"
 #include "controllers/restore/ending.h"
 #include "controllers/restore/resolve.h"
 #include "controllers/restore/steps.h"
@@ -36,13 +37,9 @@ bool Older(const Restore& a, const Restore& b) {
          std::tie(b.metadata.creation_timestamp, b.metadata.name);
 }
 
-TimePoint StartOf(const Backup& backup) { return backup.status.start_time.value_or(TimePoint{}); }
-
 bool IsWhole(const Backup& backup) {
   return backup.status.phase == crds::BackupPhase::kSucceeded &&
-         !backup.metadata.deletion_timestamp &&
-         std::ranges::any_of(backup.status.volumes,
-                             [](const auto& volume) { return !volume.snapshot.empty(); });
+         !backup.metadata.deletion_timestamp && HasSnapshot(backup);
 }
 
 // Whether a child that failed left a volume that is neither what it was nor what it was to be.
@@ -254,8 +251,7 @@ class Decision {
           }))
         plan_.remove.push_back(*child);
     Wait(reason::kStandbyRuns,
-         "StatefulSet " + SetName() + " has " + std::to_string(replicas) +
-             (replicas == 1 ? " replica" : " replicas") +
+         "StatefulSet " + SetName() + " has " + Replicas(replicas) +
              ", and data under running pods is not overwritten. It follows once that is 0: kubectl "
              "-n " +
              restore_.metadata.namespace_ + " scale statefulset " + SetName() + " --replicas=0");
@@ -529,9 +525,6 @@ class Decision {
     plan_.events.push_back({type, why, message, false});
   }
 
-  static std::string Replicas(std::int64_t count) {
-    return std::to_string(count) + (count == 1 ? " replica" : " replicas");
-  }
   TimePoint Deadline() { return DeadlineOf(restore_, Held().promoted_time.value_or(world_.now)); }
   const std::string& SetName() const { return restore_.spec.target.stateful_set; }
 

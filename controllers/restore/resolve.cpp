@@ -26,22 +26,9 @@ auto Never(const char* reason, std::string message) {
 
 // --- Where from ---
 
-bool HasSnapshot(const crds::Backup& backup) {
-  return std::any_of(backup.status.volumes.begin(), backup.status.volumes.end(),
-                     [](const crds::VolumeBackup& volume) { return !volume.snapshot.empty(); });
-}
-
 bool IsOver(const crds::Backup& backup) {
   return backup.status.phase != BackupPhase::kPending &&
          backup.status.phase != BackupPhase::kRunning;
-}
-
-// Whether its snapshots may be chosen without being named: one that failed as a whole, or runs,
-// never.
-bool IsGood(const crds::Backup& backup) {
-  return (backup.status.phase == BackupPhase::kSucceeded ||
-          backup.status.phase == BackupPhase::kPartiallyFailed) &&
-         HasSnapshot(backup);
 }
 
 std::vector<Origin> OriginsIn(const crds::Backup& backup) {
@@ -63,10 +50,6 @@ Resolved<Found> FromBackup(const World& world) {
     return Never(reason::kSourceNotFound,
                  "Backup " + name + " failed and has no snapshot; name another one.");
   return Found{name, world.backup->status.repository, OriginsIn(*world.backup), ""};
-}
-
-TimePoint StartOf(const crds::Backup& backup) {
-  return backup.status.start_time.value_or(TimePoint{});
 }
 
 // Good backups of the policy that are not after asOf, newest first.
@@ -229,6 +212,21 @@ Resolved<Resolution> IntoClaims(const World& world, const Found& found) {
 }
 
 }  // namespace
+
+bool HasSnapshot(const crds::Backup& backup) {
+  return std::any_of(backup.status.volumes.begin(), backup.status.volumes.end(),
+                     [](const crds::VolumeBackup& volume) { return !volume.snapshot.empty(); });
+}
+
+bool IsGood(const crds::Backup& backup) {
+  return (backup.status.phase == BackupPhase::kSucceeded ||
+          backup.status.phase == BackupPhase::kPartiallyFailed) &&
+         HasSnapshot(backup);
+}
+
+TimePoint StartOf(const crds::Backup& backup) {
+  return backup.status.start_time.value_or(TimePoint{});
+}
 
 tl::expected<Found, Problem> FindSource(const World& world) { return Locate(world); }
 

@@ -24,6 +24,13 @@ struct Problem {
   friend bool operator==(const Problem&, const Problem&) = default;
 };
 
+bool HasSnapshot(const crds::Backup& backup);
+// Whether its snapshots may be chosen without being named: one that failed as a whole, or runs,
+// never.
+bool IsGood(const crds::Backup& backup);
+// start_time, or the epoch.
+TimePoint StartOf(const crds::Backup& backup);
+
 // What the source has, whatever the target is.
 tl::expected<Found, Problem> FindSource(const World& world);
 

@@ -60,24 +60,12 @@ Result<crds::BackupPolicy> PolicyFor(const std::vector<crds::BackupPolicy>& poli
                           stateful_set, there));
 }
 
-bool IsRestorable(const crds::Backup& backup) {
-  const bool good = backup.status.phase == crds::BackupPhase::kSucceeded ||
-                    backup.status.phase == crds::BackupPhase::kPartiallyFailed;
-  return good && std::ranges::any_of(backup.status.volumes, [](const crds::VolumeBackup& volume) {
-           return !volume.snapshot.empty();
-         });
-}
-
-TimePoint StartOf(const crds::Backup& backup) {
-  return backup.status.start_time.value_or(TimePoint{});
-}
-
 Result<crds::Backup> BackupAt(const std::vector<crds::Backup>& backups, const std::string& policy,
                               std::optional<TimePoint> as_of) {
   const crds::Backup* found = nullptr;
   const crds::Backup* first = nullptr;
   for (const crds::Backup& backup : backups) {
-    if (backup.spec.policy != policy || !IsRestorable(backup)) continue;
+    if (backup.spec.policy != policy || !IsGood(backup)) continue;
     if (first == nullptr || StartOf(backup) < StartOf(*first)) first = &backup;
     if (as_of && StartOf(backup) > *as_of) continue;
     if (found == nullptr || StartOf(*found) < StartOf(backup)) found = &backup;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "controllers/restore/resolve.h"
 #include "controllers/views.h"
 #include "crds/types/backup.h"
 #include "crds/types/backup_policy.h"
@@ -26,15 +27,12 @@ Result<crds::BackupPolicy> PolicyFor(const std::vector<crds::BackupPolicy>& poli
                                      const controllers::StatefulSetView* set,
                                      const std::string& wanted);
 
-// Whether it has a snapshot and is over.
-bool IsRestorable(const crds::Backup& backup);
+using controllers::restore::IsGood;
+using controllers::restore::StartOf;
 
 // The last good Backup of the policy that started at or before `as_of`. NotFound names the nearest.
 Result<crds::Backup> BackupAt(const std::vector<crds::Backup>& backups, const std::string& policy,
                               std::optional<TimePoint> as_of);
-
-// start_time, or the epoch.
-TimePoint StartOf(const crds::Backup& backup);
 
 // The volume of `claim`; with an empty claim the only one. Invalid and NotFound name what there is.
 Result<crds::VolumeBackup> VolumeIn(const crds::Backup& backup, const std::string& claim);

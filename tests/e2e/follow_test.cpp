@@ -33,13 +33,6 @@ class StoreAway {
 
 class FollowTest : public EndToEnd {
  protected:
-  static std::string Replaced(std::string text, const std::string& from, const std::string& to) {
-    std::size_t found = 0;
-    for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size(), ++found)
-      text.replace(at, from.size(), to);
-    EXPECT_GT(found, 0u) << from;
-    return text;
-  }
   // An example, with the test's store and names in it.
   std::string Adapted(const std::string& path) const {
     std::string yaml = Example(path);

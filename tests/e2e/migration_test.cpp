@@ -15,13 +15,6 @@ constexpr std::int64_t kMiB = 1 << 20;
 
 class MigrationTest : public EndToEnd {
  protected:
-  static std::string Replaced(std::string text, const std::string& from, const std::string& to) {
-    std::size_t found = 0;
-    for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size(), ++found)
-      text.replace(at, from.size(), to);
-    EXPECT_GT(found, 0u) << from;
-    return text;
-  }
   std::string RepositoryThere() const {
     std::string yaml = Example("migration/10-repository.yaml");
     yaml = Replaced(yaml, "https://s3.eu-central-1.amazonaws.com", store_.endpoint);
