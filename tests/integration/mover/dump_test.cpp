@@ -10,6 +10,7 @@
 namespace holdfast::engine {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 class DumpTest : public MoverTest {
@@ -91,10 +92,11 @@ TEST_F(DumpTest, OneThatIsKilledHalfWayMakesNoSnapshot) {
   ExpectNoSnapshot();
 }
 
-// The whole container, with holdfast-dump in it.
+// The whole container, with holdfast-dump in it, and whatever that had not handed on yet.
 TEST_F(DumpTest, AStreamWithoutItsEndMarkMakesNoSnapshot) {
   Shell("head -c 3000000 /dev/urandom; kill -9 $PPID");
-  EXPECT_THAT(Result().message, HasSubstr("ended after 3000000 bytes without its end mark"));
+  EXPECT_THAT(Result().message,
+              ContainsRegex("ended after [1-9][0-9]+ bytes without its end mark"));
   ExpectNoSnapshot();
 }
 
