@@ -1,118 +1,25 @@
 // Standbys that follow: in another namespace, into a claim, with everything killed on the way; and
 // their promotion.
-#include <cstdlib>
 #include <iostream>
 #include <set>
 #include <thread>
-#include <utility>
 
-#include "tests/e2e/fixture.h"
+#include "tests/e2e/follow_scene.h"
+#include "tests/e2e/outages.h"
 
 namespace holdfast::e2e {
 namespace {
 
 using std::chrono::seconds;
 
-constexpr const char* kPromote = R"({"spec":{"promote":true}})";
-constexpr std::int64_t kMiB = 1 << 20;
-
-// The S3 server is away, and comes back at the end.
-class StoreAway {
- public:
-  StoreAway() { EXPECT_TRUE(Cluster("down").ok()); }
-  ~StoreAway() { EXPECT_TRUE(Cluster("up").ok()); }
-  StoreAway(const StoreAway&) = delete;
-  StoreAway& operator=(const StoreAway&) = delete;
-
- private:
-  static Output Cluster(const std::string& verb) {
-    return RunProgram(
-        {"tests/cluster/cluster", "s3", verb, "--name", std::getenv("HOLDFAST_TEST_CLUSTER")});
-  }
-};
-
-class FollowTest : public EndToEnd {
- protected:
-  // An example, with the test's store and names in it.
-  std::string Adapted(const std::string& path) const {
-    std::string yaml = Example(path);
-    yaml = Replaced(yaml, "https://s3.eu-central-1.amazonaws.com", store_.endpoint);
-    yaml = Replaced(yaml, "bucket: my-backups", "bucket: " + store_.bucket);
-    yaml = Replaced(
-        yaml, "prefix: shop",
-        "prefix: e2e/" + kubectl_.ns() + "\n    caBundle: {configMap: store-ca, key: ca.crt}");
-    yaml = Replaced(yaml, "offsite-store", "store");
-    yaml = Replaced(yaml, "offsite-password", "repository-password");
-    return Replaced(yaml, ": postgres", ": app");
-  }
-  bool BackedUp(const std::string& name) const {
-    kubectl_.Apply(BackupYaml(name));
-    return WaitForPhase("bk", name, "Succeeded", seconds(180));
-  }
-  static Json Follow(const Kubectl& there, const std::string& name) {
-    const Json restore = there.Get("rst", name);
-    const Json* found = Find(restore, {"status", "follow"});
-    return found == nullptr ? Json::object() : *found;
-  }
-  static bool AwaitHolds(const Kubectl& there, const std::string& name, const std::string& backup) {
-    return WaitUntil(name + " holds " + backup, seconds(240),
-                     [&] { return FindString(Follow(there, name), {"backup"}) == backup; });
-  }
-  static std::int64_t Sum(const Kubectl& there, const std::string& name, const char* member) {
-    const Json restore = there.Get("rst", name);
-    const Json* volumes = Find(restore, {"status", "volumes"});
-    std::int64_t sum = 0;
-    if (volumes != nullptr)
-      for (const Json& volume : *volumes) sum += FindInt(volume, {member}).value_or(0);
-    return sum;
-  }
-  // StatefulSet "copy" of the same pods.
-  std::string CopyYaml(int replicas) const {
-    return Replaced(StatefulSetYaml(replicas), "{name: app}", "{name: copy}");
-  }
-  std::string FollowYaml(const std::string& target) const {
-    return "apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: standby}\n"
-           "spec: {source: {policy: app}, target: " +
-           target + ", mode: Follow}\n";
-  }
-  Json Children() const {
-    return ParseJson(
-               kubectl_.Must({"get", "rst", "-l", "holdfast.dev/follower=standby", "-o", "json"}))
-        .value()["items"];
-  }
-  // The child at work, once its mover writes.
-  std::string AwaitWriting() const {
-    std::string child;
-    WaitUntil("a child writes", seconds(120), [&] {
-      child = FindString(Follow(kubectl_, "standby"), {"restoring"});
-      const Json restore = child.empty() ? Json() : kubectl_.Get("rst", child);
-      return FindString(restore, {"status", "phase"}) == "Restoring" && RunningMover(child) != "";
-    });
-    return child;
-  }
-  std::string RunningMover(const std::string& child) const {
-    return kubectl_.Must({"get", "pods", "-l", "holdfast.dev/restore=" + child,
-                          "--field-selector=status.phase=Running", "-o",
-                          "jsonpath={.items[*].metadata.name}"});
-  }
-  bool AwaitPromoted(const Kubectl& there, const std::string& name) const {
-    return WaitUntil(name + " is promoted", seconds(240), [&] {
-      return FindString(there.Get("rst", name), {"status", "phase"}) == "Succeeded";
-    });
-  }
-};
+using FollowTest = FollowScene;
 
 TEST_F(FollowTest, AStandbyInAnotherNamespaceReadsAndWritesWhatChangedAndIsPromoted) {
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(2, 24));
   ASSERT_TRUE(BackedUp("first"));
-  Kubectl source = kubectl_;
-  const std::string yaml = Adapted("follow-standby.yaml");
-  const Kubectl standby(source.ns() + "-standby");
-  standby.Must({"create", "namespace", standby.ns()});
+  const Kubectl source = kubectl_;
+  const Kubectl standby = MakeStandbyElsewhere();
   kubectl_ = standby;
-  MakeSecrets();
-  kubectl_.Apply(StatefulSetYaml(0));
-  kubectl_.Apply(yaml);
   ASSERT_TRUE(AwaitHolds(standby, "standby", "first"));
   EXPECT_GT(Sum(standby, "standby", "bytesWritten"), 24 * kMiB);
   EXPECT_EQ(FindString(standby.Condition("rst", "standby", "Ready"), {"status"}), "True");
@@ -151,7 +58,7 @@ TEST_F(FollowTest, AStandbyInAnotherNamespaceReadsAndWritesWhatChangedAndIsPromo
   EXPECT_TRUE(WaitUntil("the imported Backup is gone", seconds(120),
                         [&] { return standby.Get("bk", "first").is_null(); }));
 
-  standby.Must({"patch", "rst", "standby", "--type=merge", "-p", kPromote});
+  Promote(standby, "standby");
   ASSERT_TRUE(AwaitPromoted(standby, "standby"));
   kubectl_ = standby;
   kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
@@ -228,7 +135,7 @@ spec:
   EXPECT_NE(ConditionMessage("rst", "sync", "Ready").find("Pod user"), std::string::npos);
   kubectl_.Must({"delete", "pod", "user", "--now"});
   ASSERT_TRUE(in_sync());
-  kubectl_.Must({"patch", "rst", "sync", "--type=merge", "-p", kPromote});
+  Promote(kubectl_, "sync");
   EXPECT_TRUE(AwaitPromoted(kubectl_, "sync"));
 }
 
@@ -265,7 +172,7 @@ TEST_F(FollowTest, WhoeverIsKilledItComesToTheSameEnd) {
   WaitForOperator();
 
   const std::string content = DataDigest("app-0");
-  kubectl_.Must({"patch", "rst", "standby", "--type=merge", "-p", kPromote});
+  Promote(kubectl_, "standby");
   ASSERT_NO_FATAL_FAILURE(KillOperator());
   ASSERT_TRUE(AwaitPromoted(kubectl_, "standby"));
   WaitForOperator();
@@ -293,7 +200,7 @@ TEST_F(FollowTest, AStandbyThatIsWholeStartsWithoutTheStore) {
   ASSERT_TRUE(AwaitHolds(kubectl_, "standby", "first"));
   const std::string content = DataDigest("app-0");
   const StoreAway away;
-  kubectl_.Must({"patch", "rst", "standby", "--type=merge", "-p", kPromote});
+  Promote(kubectl_, "standby");
   ASSERT_TRUE(AwaitPromoted(kubectl_, "standby"));
   kubectl_.Must({"rollout", "status", "statefulset/copy", "--timeout=120s"});
   EXPECT_EQ(DataDigest("copy-0"), content);

@@ -1,16 +1,8 @@
 #include "tests/e2e/interruption_scene.h"
 
-#include <cstdlib>
-
 namespace holdfast::e2e {
 
 using std::chrono::seconds;
-
-Output Cluster(std::vector<std::string> words) {
-  words.insert(words.begin(), "tests/cluster/cluster");
-  words.insert(words.end(), {"--name", std::getenv("HOLDFAST_TEST_CLUSTER")});
-  return RunProgram(words);
-}
 
 void InterruptionScene::MakeLostApp(int megabytes) {
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, megabytes, kSlow));

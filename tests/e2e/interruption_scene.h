@@ -3,14 +3,10 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "tests/e2e/fixture.h"
 
 namespace holdfast::e2e {
-
-// Runs tests/cluster/cluster for the cluster of the tests.
-Output Cluster(std::vector<std::string> words);
 
 class InterruptionScene : public EndToEnd {
  protected:

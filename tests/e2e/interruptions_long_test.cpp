@@ -1,7 +1,8 @@
-// A restore in place whose movers die, whose store is away for a while, whose volume is full: it
+// A restore in place whose movers die, whose store is away for a minute, whose volume is full: it
 // carries on, or says what is missing. These take their time: data enough to be in the middle of,
 // and the pauses that Kubernetes makes between attempts.
 #include "tests/e2e/interruption_scene.h"
+#include "tests/e2e/outages.h"
 
 namespace holdfast::e2e {
 namespace {
@@ -10,10 +11,8 @@ using std::chrono::seconds;
 
 class InterruptionsLongTest : public InterruptionScene {
  protected:
-  void TearDown() override {
-    Cluster({"s3", "up"});
-    InterruptionScene::TearDown();
-    kubectl_.Run({"delete", "pv", kubectl_.ns(), "--ignore-not-found", "--wait=false"});
+  void ExpectDown() const {
+    EXPECT_EQ(Replicas(), 0) << "no pod runs on a volume that is half written";
   }
 };
 
@@ -30,15 +29,39 @@ TEST_F(InterruptionsLongTest, MoversDieAndTheStoreIsAway) {
     return !pod.empty() && pod != second;
   }));
   const std::string third = AwaitMover("back", 2);
-  EXPECT_EQ(Replicas(), 0);
+  ExpectDown();
+  {
+    const StoreAway away;
+    ASSERT_TRUE(WaitUntil("the mover finds the store away", seconds(60), [&] {
+      return kubectl_.Run({"logs", third}).text.find("trying again") != std::string::npos;
+    }));
+    away.LastAMinute([this] {
+      ExpectDown();
+      EXPECT_EQ(FindString(kubectl_.Get("rst", "back"), {"status", "phase"}), "Restoring");
+    });
+  }
+  ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(420)));
+  ExpectGood();
+}
 
-  ASSERT_TRUE(Cluster({"s3", "down"}).ok());
-  ASSERT_TRUE(WaitUntil("the mover finds the store away", seconds(60), [&] {
-    return kubectl_.Run({"logs", third}).text.find("trying again") != std::string::npos;
+// Before a mover has opened the repository; and once all is written, when nobody asks for it.
+TEST_F(InterruptionsLongTest, TheStoreIsAwayBeforeAndAfter) {
+  ASSERT_NO_FATAL_FAILURE(MakeLostApp(4));
+  {
+    const StoreAway away;
+    Restore("back",
+            "  hooks: {post: [{command: [sh, -c, 'until [ -e /dev/shm/go ]; do sleep 0.2; "
+            "done'], timeout: 10m}]}\n");
+    away.LastAMinute([this] {
+      EXPECT_EQ(Find(kubectl_.Get("rst", "back"), {"status", "completionTime"}), nullptr);
+    });
+  }
+  ASSERT_TRUE(WaitUntil("its post hook runs", seconds(420), [this] {
+    return FindString(Step("back", "PostHooks"), {"state"}) == "Running";
   }));
-  EXPECT_EQ(FindString(kubectl_.Get("rst", "back"), {"status", "phase"}), "Restoring");
-  ASSERT_TRUE(Cluster({"s3", "up"}).ok());
-  ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(180)));
+  const StoreAway away;
+  kubectl_.Shell("app-0", "touch /dev/shm/go");
+  ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(90)));
   ExpectGood();
 }
 
@@ -46,22 +69,9 @@ TEST_F(InterruptionsLongTest, MoversDieAndTheStoreIsAway) {
 TEST_F(InterruptionsLongTest, TheVolumeIsFull) {
   ASSERT_NO_FATAL_FAILURE(MakeLostApp(24));
   const std::string node = FindString(kubectl_.Get("pod", "app-0"), {"spec", "nodeName"});
-  const Output folder = Cluster({"node", "add-volume", node, kubectl_.ns(), "16m"});
-  ASSERT_TRUE(folder.ok()) << folder.text;
   kubectl_.Must({"scale", "statefulset/app", "--replicas=0"});
   kubectl_.Must({"delete", "pvc", "data-app-0", "--timeout=60s"});
-  kubectl_.Apply("apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: " + kubectl_.ns() +
-                 "}\nspec:\n  capacity: {storage: 16Mi}\n  accessModes: [ReadWriteOnce]\n"
-                 "  storageClassName: small\n  persistentVolumeReclaimPolicy: Retain\n"
-                 "  hostPath: {path: " +
-                 folder.text.substr(0, folder.text.find('\n')) +
-                 "}\n  nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: [{key: "
-                 "kubernetes.io/hostname, operator: In, values: [" +
-                 node +
-                 "]}]}]}}\n---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: "
-                 "data-app-0}\nspec: {accessModes: [ReadWriteOnce], storageClassName: small, "
-                 "volumeName: " +
-                 kubectl_.ns() + ", resources: {requests: {storage: 16Mi}}}\n");
+  const SmallClaim small(kubectl_, "data-app-0", node, 16);
   kubectl_.Must({"scale", "statefulset/app", "--replicas=1"});
   kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
 
@@ -72,12 +82,11 @@ TEST_F(InterruptionsLongTest, TheVolumeIsFull) {
   for (const char* part : {"Claim data-app-0 failed: ", "the volume has 16.0 MiB",
                            "48.0 MiB are restored to it", "StatefulSet app stays at 0 replicas"})
     EXPECT_NE(message.find(part), std::string::npos) << message;
-  EXPECT_EQ(Replicas(), 0);
+  ExpectDown();
 
   // The pod of the failed mover, kept for its log, keeps the claim.
   kubectl_.Must({"delete", "jobs", "-l", "holdfast.dev/restore=too-large", "--timeout=60s"});
-  kubectl_.Must({"delete", "pvc", "data-app-0", "--timeout=60s"});
-  kubectl_.Must({"delete", "pv", kubectl_.ns()});
+  small.Remove();
   Restore("again");
   ASSERT_TRUE(WaitForPhase("rst", "again", "Succeeded", seconds(180)));
   EXPECT_EQ(Replicas(), 1) << "the size from before the first";

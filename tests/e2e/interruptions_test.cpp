@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tests/e2e/interruption_scene.h"
+#include "tests/e2e/outages.h"
 
 namespace holdfast::e2e {
 namespace {

@@ -1,0 +1,108 @@
+#include "tests/e2e/follow_scene.h"
+
+#include <utility>
+
+namespace holdfast::e2e {
+
+using std::chrono::seconds;
+
+std::string FollowScene::Adapted(const std::string& path) const {
+  std::string yaml = Example(path);
+  yaml = Replaced(yaml, "https://s3.eu-central-1.amazonaws.com", store_.endpoint);
+  yaml = Replaced(yaml, "bucket: my-backups", "bucket: " + store_.bucket);
+  yaml = Replaced(
+      yaml, "prefix: shop",
+      "prefix: e2e/" + kubectl_.ns() + "\n    caBundle: {configMap: store-ca, key: ca.crt}");
+  yaml = Replaced(yaml, "offsite-store", "store");
+  yaml = Replaced(yaml, "offsite-password", "repository-password");
+  return Replaced(yaml, ": postgres", ": app");
+}
+
+bool FollowScene::BackedUp(const std::string& name) const {
+  kubectl_.Apply(BackupYaml(name));
+  return WaitForPhase("bk", name, "Succeeded", seconds(180));
+}
+
+std::string FollowScene::CopyYaml(int replicas) const {
+  return Replaced(StatefulSetYaml(replicas), "{name: app}", "{name: copy}");
+}
+
+std::string FollowScene::FollowYaml(const std::string& target, const std::string& more) {
+  return "apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: standby}\n"
+         "spec: {source: {policy: app}, target: " +
+         target + ", mode: Follow" + more + "}\n";
+}
+
+Kubectl FollowScene::MakeStandbyElsewhere() {
+  const std::string yaml = Adapted("follow-standby.yaml");
+  const Kubectl standby(kubectl_.ns() + "-standby");
+  standby.Must({"create", "namespace", standby.ns()});
+  const Kubectl source = std::exchange(kubectl_, standby);
+  MakeSecrets();
+  kubectl_.Apply(StatefulSetYaml(0));
+  kubectl_.Apply(yaml);
+  kubectl_ = source;
+  return standby;
+}
+
+Json FollowScene::Follow(const Kubectl& there, const std::string& name) {
+  const Json restore = there.Get("rst", name);
+  const Json* found = Find(restore, {"status", "follow"});
+  return found == nullptr ? Json::object() : *found;
+}
+
+bool FollowScene::AwaitHolds(const Kubectl& there, const std::string& name,
+                             const std::string& backup) {
+  return WaitUntil(name + " holds " + backup, seconds(300),
+                   [&] { return FindString(Follow(there, name), {"backup"}) == backup; });
+}
+
+std::int64_t FollowScene::Sum(const Kubectl& there, const std::string& name, const char* member) {
+  const Json restore = there.Get("rst", name);
+  const Json* volumes = Find(restore, {"status", "volumes"});
+  std::int64_t sum = 0;
+  if (volumes != nullptr)
+    for (const Json& volume : *volumes) sum += FindInt(volume, {member}).value_or(0);
+  return sum;
+}
+
+void FollowScene::Promote(const Kubectl& there, const std::string& name) {
+  there.Must({"patch", "rst", name, "--type=merge", "-p", R"({"spec":{"promote":true}})"});
+}
+
+bool FollowScene::AwaitPromoted(const Kubectl& there, const std::string& name) {
+  return WaitUntil(name + " is promoted", seconds(300), [&] {
+    return FindString(there.Get("rst", name), {"status", "phase"}) == "Succeeded";
+  });
+}
+
+Json FollowScene::Children() const {
+  return ParseJson(
+             kubectl_.Must({"get", "rst", "-l", "holdfast.dev/follower=standby", "-o", "json"}))
+      .value()["items"];
+}
+
+std::string FollowScene::AwaitWriting() const {
+  std::string child;
+  WaitUntil("a child writes", seconds(120), [&] {
+    child = FindString(Follow(kubectl_, "standby"), {"restoring"});
+    const Json restore = child.empty() ? Json() : kubectl_.Get("rst", child);
+    return FindString(restore, {"status", "phase"}) == "Restoring" && RunningMover(child) != "";
+  });
+  return child;
+}
+
+std::string FollowScene::RunningMover(const std::string& child) const {
+  return kubectl_.Must({"get", "pods", "-l", "holdfast.dev/restore=" + child,
+                        "--field-selector=status.phase=Running", "-o",
+                        "jsonpath={.items[*].metadata.name}"});
+}
+
+void FollowScene::ExpectNotYet(const std::string& backup) const {
+  const Json follow = Follow(kubectl_, "standby");
+  EXPECT_NE(FindString(follow, {"backup"}), backup) << follow;
+  EXPECT_EQ(Find(follow, {"promotedTime"}), nullptr) << follow;
+  EXPECT_EQ(FindInt(kubectl_.Get("sts", "copy"), {"spec", "replicas"}), 0);
+}
+
+}  // namespace holdfast::e2e
