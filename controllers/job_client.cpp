@@ -48,10 +48,14 @@ Result<void> ResumeJob(const kube::Api& api, const kube::ObjectKey& key, std::st
   return {};
 }
 
-Result<void> ExpireJob(const kube::Api& api, const kube::ObjectKey& key, std::chrono::seconds keep,
-                       std::stop_token stop) {
-  const Json patch = {{"spec", {{"ttlSecondsAfterFinished", keep.count()}}}};
-  const auto patched = api.MergePatch(kube::kJobs, key, patch, stop);
+Result<void> ExpireJob(const Context& context, const JobView& job, std::stop_token stop) {
+  kube::Freshness& freshness = context.caches.jobs.freshness();
+  // In this order: what is read is at least as new as what it was judged by.
+  if (freshness.Awaits(job.key)) return {};
+  if (const auto now = context.caches.jobs.Get(job.key); now != nullptr && now->expires) return {};
+  const Json patch = {{"spec", {{"ttlSecondsAfterFinished", TimeToKeep(job).count()}}}};
+  const auto patched = context.api.MergePatch(kube::kJobs, job.key, patch, stop);
+  NoteWrite(freshness, job.key, patched);
   if (!patched && !IsAbsent(patched.error())) return tl::make_unexpected(patched.error());
   return {};
 }

@@ -24,11 +24,6 @@ Result<void> EnsureJob(const Context& context, const Json& job, std::stop_token 
 // Lets a suspended Job make its pods. A Job that is gone is success.
 Result<void> ResumeJob(const kube::Api& api, const kube::ObjectKey& key, std::stop_token stop);
 
-// Lets Kubernetes remove a finished Job, and its pods and logs, after `keep`. A Job that is gone is
-// success.
-Result<void> ExpireJob(const kube::Api& api, const kube::ObjectKey& key, std::chrono::seconds keep,
-                       std::stop_token stop);
-
 // How long a finished mover's Job stays once its result is recorded: not at all when it did well, a
 // while for `kubectl logs` when it failed. Longer would be in the way: a claim cannot be deleted
 // while a pod that mounts it exists, even one that has ended (storage object in use protection).
@@ -36,5 +31,9 @@ inline constexpr std::chrono::seconds kKeepFailedJob{600};
 inline std::chrono::seconds TimeToKeep(const JobView& job) {
   return job.complete ? std::chrono::seconds(0) : kKeepFailedJob;
 }
+
+// Lets Kubernetes remove a finished Job, and its pods and logs, after TimeToKeep. Says it once, and
+// not again before the cache shows it. A Job that is gone is success.
+Result<void> ExpireJob(const Context& context, const JobView& job, std::stop_token stop);
 
 }  // namespace holdfast::controllers

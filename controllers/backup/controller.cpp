@@ -206,8 +206,7 @@ Result<void> BackupController::Forget(const backup::DeletionWorld& world,
     TRY_VOID(EnsureJob(context_, job, stop));
   }
   for (const MoverRun& forget : world.forgets)
-    if (plan.release && !forget.job.expires)
-      TRY_VOID(ExpireJob(context_.api, forget.job.key, TimeToKeep(forget.job), stop));
+    if (plan.release && !forget.job.expires) TRY_VOID(ExpireJob(context_, forget.job, stop));
   return {};
 }
 
@@ -238,8 +237,7 @@ Result<void> BackupController::Apply(const Observed& observed, Plan& plan, std::
 }
 
 Result<Requeue> BackupController::Expire(const Plan& plan, std::stop_token stop) {
-  for (const JobView& job : plan.expire)
-    TRY_VOID(ExpireJob(context_.api, job.key, TimeToKeep(job), stop));
+  for (const JobView& job : plan.expire) TRY_VOID(ExpireJob(context_, job, stop));
   return plan.requeue;
 }
 

@@ -67,8 +67,7 @@ Result<void> RestoreController::Apply(const World& world, const Plan& plan, std:
     TRY_VOID(EnsureJob(context_, job, stop));
   }
   for (const JobView& job : plan.remove) TRY_VOID(RemoveJob(job, stop));
-  for (const JobView& job : plan.expire)
-    TRY_VOID(ExpireJob(context_.api, job.key, TimeToKeep(job), stop));
+  for (const JobView& job : plan.expire) TRY_VOID(ExpireJob(context_, job, stop));
   return {};
 }
 
