@@ -54,7 +54,9 @@ TEST_F(VolumeGroupsTest, VolumesThatNothingHoldsAreOfOneMoment) {
   EXPECT_EQ(FindString(Volume("third", 0), {"parent"}),
             FindString(Volume("second", 0), {"snapshot"}));
   ExpectNothingLeft("good runs");
-  EXPECT_EQ(FindString(Volume("third", 0), {"volumeGroupSnapshot"}), "");
+  EXPECT_TRUE(WaitUntil("the status names none that is gone", seconds(60), [this] {
+    return FindString(Volume("third", 0), {"volumeGroupSnapshot"}).empty();
+  }));
 }
 
 TEST_F(VolumeGroupsTest, HooksHoldUntilTheGroupIsCut) {
