@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controllers/reasons.h"
+#include "controllers/restore/follow.h"
 #include "controllers/restore/hook_stages.h"
 #include "controllers/restore/in_place.h"
 #include "controllers/restore/mover_jobs.h"
@@ -51,10 +52,16 @@ std::string ScaleCommand(const Draft& d) {
          " --replicas=" + std::to_string(d.plan.status.original_replicas.value_or(0));
 }
 
+// Where no pod ran, as with a standby, there is no size to go back to.
+bool HadPods(const Draft& d) { return d.plan.status.original_replicas.value_or(0) > 0; }
+
+// A Restore that follows makes the next one itself, and says when.
 std::string HowToGoOn(const Draft& d) {
-  return " To go on, put the cause right and create another Restore, which also scales it back "
-         "to " +
-         std::to_string(d.plan.status.original_replicas.value_or(0)) +
+  if (IsOfFollower(d.restore)) return "";
+  const std::string again = " To go on, put the cause right and create another Restore";
+  if (!HadPods(d)) return again + ".";
+  return again + ", which also scales it back to " +
+         std::to_string(*d.plan.status.original_replicas) +
          "; or, if you know better: " + ScaleCommand(d) + ".";
 }
 
@@ -79,8 +86,8 @@ void LeaveDown(Draft& d, const std::string& spoiled) {
   const std::string message = "Restore " + d.restore.metadata.name +
                               " was deleted before it was over, and the size that it had found "
                               "with it. " +
-                              StaysDown(d, spoiled) +
-                              " To go on, create another Restore, and then: " + ScaleCommand(d);
+                              StaysDown(d, spoiled) + " To go on, create another Restore" +
+                              (HadPods(d) ? ", and then: " + ScaleCommand(d) : ".");
   d.Announce(kube::EventType::kWarning, reason::kLeftScaledDown, message);
   d.Announce(kube::EventType::kWarning, reason::kLeftScaledDown, message, true);
 }

@@ -474,6 +474,21 @@ TEST_F(RestoreMoversTest, AHalfWrittenVolumeKeepsTheStatefulSetAtZero) {
   EXPECT_FALSE(Decide().scale);
 }
 
+TEST_F(RestoreMoversTest, WhatHadNoPodsHasNoSizeToGoBackTo) {
+  world().restore.status.original_replicas = 0;
+  simulation_.Finish("data-pg-0", ExitCode::kNoSpace, "the volume is full");
+  simulation_.Finish("data-pg-1", ExitCode::kOk, "");
+  const std::string stays =
+      "Claim data-pg-0 failed: the volume is full. StatefulSet pg stays at 0 replicas, because the "
+      "restore wrote to data-pg-0, data-pg-1 and did not finish.";
+  EXPECT_EQ(Message(Decide().status),
+            stays + " To go on, put the cause right and create another Restore.");
+  world().restore.metadata.owner_references.emplace_back();
+  world().restore.metadata.owner_references.back().kind = "Restore";
+  world().restore.metadata.owner_references.back().controller = true;
+  EXPECT_EQ(Message(Decide().status), stays) << "the one that follows says when it goes on";
+}
+
 TEST_F(RestoreMoversTest, MoversThatEndedBeforeTheirFirstWriteGiveTheSizeBack) {
   for (const char* claim : {"data-pg-0", "data-pg-1"})
     simulation_.Finish(claim, ExitCode::kWrongPassword, "wrong password");
