@@ -7,8 +7,8 @@ namespace {
 
 using std::chrono::seconds;
 
-// So slow that a test can step in while a volume is filled.
-constexpr const char* kSlow = "{downloadPerSecond: 4Mi}";
+// So slow that a volume is still being filled when an operator that was killed has a successor.
+constexpr const char* kSlow = "{downloadPerSecond: 1Mi}";
 
 class PopulatorTest : public PopulatorScene {};
 
@@ -107,7 +107,7 @@ TEST_F(PopulatorTest, EachReplicaHasItsOwnData) {
 
 // A class that retains volumes, so that one that is left would be seen.
 TEST_F(PopulatorTest, InterruptedItGoesOnAndDeletedItLeavesNothing) {
-  ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 32, kSlow));
+  ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 24, kSlow));
   const std::string before = ContentDigest("app-0");
   ASSERT_NO_FATAL_FAILURE(BackUp("first"));
   const std::string retains = "csi-retain-" + kubectl_.ns();
