@@ -156,7 +156,7 @@ TEST_F(ContinuousTest, AChangeIsSavedByItselfABurstOnceAndIdlenessNever) {
       "apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: back}\n"
       "spec: {source: {backup: " +
       third + "}, target: {statefulSet: app}}\n");
-  ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(240)));
+  ASSERT_TRUE(Restored("back"));
   EXPECT_EQ(kubectl_.Shell("app-0", "cat /data/new/deep/50; cat /data/row"), "50\na row\n");
   EXPECT_TRUE(AwaitInBackup("/new/deep/50", "50\n"));
 }

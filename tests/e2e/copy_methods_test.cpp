@@ -225,7 +225,7 @@ TEST_F(DevicesTest, AreReadAndRestoredAsTheyAre) {
     kubectl_.Apply("apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: " +
                    std::string(backup) + "}\nspec: {source: {backup: " + backup +
                    "}, target: {statefulSet: app}}\n");
-    ASSERT_TRUE(WaitForPhase("rst", backup, "Succeeded", seconds(120)));
+    ASSERT_TRUE(Restored(backup));
     kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
     EXPECT_EQ(Sum(), sum) << "as in Backup " << backup;
     EXPECT_LT(

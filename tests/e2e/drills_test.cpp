@@ -39,8 +39,7 @@ class DrillsTest : public EndToEnd {
 
 TEST_F(DrillsTest, VolumesAreRestoredInTurnAndWhatCannotBeIsTold) {
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(2, 2));
-  kubectl_.Apply(BackupYaml("first"));
-  ASSERT_TRUE(WaitForPhase("bk", "first", "Succeeded", seconds(120)));
+  ASSERT_TRUE(BackedUp("first"));
   kubectl_.Must({"patch", "bkr", "offsite", "--type=merge", "-p", kEveryMinute});
 
   ASSERT_TRUE(Drilled("Succeeded"));

@@ -127,7 +127,7 @@ TEST_F(PostgresDumpTest, ADatabaseIsDumpedAndLoaded) {
 
   Sql("shop", "DROP TABLE notes");
   kubectl_.Apply(Example("restore-dump-postgres.yaml"));
-  ASSERT_TRUE(WaitForPhase("rst", "shop-dump", "Succeeded", seconds(120)));
+  ASSERT_TRUE(Restored("shop-dump"));
   kubectl_.Apply(Example("load-dump-postgres.yaml"));
   ASSERT_TRUE(WaitUntil("the dump is loaded", seconds(120), [&] {
     const Json status = kubectl_.Get("job", "shop-load")["status"];

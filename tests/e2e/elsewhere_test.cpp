@@ -17,38 +17,8 @@ using std::chrono::seconds;
 
 class ElsewhereTest : public EndToEnd {
  protected:
-  bool BackedUp(const std::string& name) {
-    kubectl_.Apply(BackupYaml(name));
-    return WaitForPhase("bk", name, "Succeeded", seconds(180));
-  }
-  bool Restored(const std::string& name) {
-    return WaitForPhase("rst", name, "Succeeded", seconds(240));
-  }
   std::string Message(const std::string& restore) const {
     return ConditionMessage("rst", restore, "Ready");
-  }
-  // A pod that has the claim at /data, as the workload's user.
-  void Look(const std::string& pod, const std::string& claim) const {
-    kubectl_.Apply(R"(apiVersion: v1
-kind: Pod
-metadata: {name: )" +
-                   pod + R"(}
-spec:
-  terminationGracePeriodSeconds: 0
-  securityContext:
-    {runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000,
-     seccompProfile: {type: RuntimeDefault}}
-  volumes: [{name: data, persistentVolumeClaim: {claimName: )" +
-                   claim + R"(}}]
-  containers:
-    - name: look
-      image: localhost/busybox:dev
-      imagePullPolicy: IfNotPresent
-      command: [sleep, infinity]
-      securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-      volumeMounts: [{name: data, mountPath: /data}]
-)");
-    kubectl_.Must({"wait", "pod/" + pod, "--for=condition=Ready", "--timeout=120s"});
   }
   // Names and contents; another file system gives folders another size.
   std::string ContentDigest(const std::string& pod) const {
@@ -88,8 +58,8 @@ TEST_F(ElsewhereTest, NewClaimsOfOtherNamesSizesClassesAndModes) {
   const Json shared = kubectl_.Get("pvc", "app-shared")["spec"];
   EXPECT_EQ(shared["storageClassName"], "csi-wait");
   EXPECT_EQ(shared["accessModes"], Json::array({"ReadWriteMany"}));
-  Look("larger", "app-larger");
-  Look("shared", "app-shared");
+  MakePod("larger", "app-larger");
+  MakePod("shared", "app-shared");
   EXPECT_EQ(DataDigest("larger"), all);
   EXPECT_EQ(ContentDigest("shared"), content);
 
@@ -174,14 +144,7 @@ TEST_F(ElsewhereTest, AnotherNamespace) {
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(2, 1));
   ASSERT_TRUE(BackedUp("run"));
   const std::string first = DataDigest("app-0"), second = DataDigest("app-1");
-  std::string repository = Example("another-namespace/10-repository.yaml");
-  repository = Replaced(repository, "https://s3.eu-central-1.amazonaws.com", store_.endpoint);
-  repository = Replaced(repository, "my-backups", store_.bucket);
-  repository = Replaced(
-      repository, "prefix: shop",
-      "prefix: e2e/" + kubectl_.ns() + "\n    caBundle: {configMap: store-ca, key: ca.crt}");
-  repository = Replaced(repository, "offsite-store", "store");
-  repository = Replaced(repository, "offsite-password", "repository-password");
+  const std::string repository = InStore(Example("another-namespace/10-repository.yaml"));
   std::string restore = Example("another-namespace/20-restore.yaml");
   restore = Replaced(restore, "statefulSet: postgres", "statefulSet: clone");
   restore = Replaced(restore, "policy: postgres", "policy: app");

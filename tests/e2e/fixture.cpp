@@ -7,6 +7,7 @@
 #include <iostream>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include <signal.h>
 #include <unistd.h>
@@ -101,6 +102,19 @@ std::string EndToEnd::Example(const std::string& path) const {
   return yaml;
 }
 
+std::string EndToEnd::InStore(std::string example, const std::string& prefix) const {
+  std::string yaml =
+      Replaced(std::move(example), "https://s3.eu-central-1.amazonaws.com", store_.endpoint);
+  yaml = Replaced(std::move(yaml), "bucket: my-backups", "bucket: " + store_.bucket);
+  const std::size_t place = yaml.find("prefix: ");
+  EXPECT_NE(place, yaml.npos) << yaml;
+  yaml = Replaced(std::move(yaml), yaml.substr(place, yaml.find('\n', place) - place),
+                  "prefix: " + (prefix.empty() ? "e2e/" + kubectl_.ns() : prefix) +
+                      "\n    caBundle: {configMap: store-ca, key: ca.crt}");
+  yaml = Replaced(std::move(yaml), "offsite-store", "store");
+  return Replaced(std::move(yaml), "offsite-password", "repository-password");
+}
+
 void EndToEnd::MakeSecrets() const {
   kubectl_.Must({"create", "secret", "generic", "store",
                  "--from-literal=AWS_ACCESS_KEY_ID=" + store_.access_key,
@@ -176,13 +190,35 @@ std::string EndToEnd::PolicyYaml(const std::string& extra_spec) const {
          extra_spec;
 }
 
-std::string EndToEnd::BackupYaml(const std::string& name) {
+std::string EndToEnd::BackupYaml(const std::string& name, const std::string& more) {
   return "apiVersion: holdfast.dev/v1alpha1\n"
          "kind: Backup\n"
          "metadata: {name: " +
          name +
          "}\n"
-         "spec: {policy: app, type: Incremental}\n";
+         "spec: {policy: app, type: Incremental" +
+         more + "}\n";
+}
+
+std::string EndToEnd::PodYaml(const std::string& name, const std::string& claim,
+                              const std::string& user) {
+  return R"(apiVersion: v1
+kind: Pod
+metadata: {name: )" +
+         name + R"(}
+spec:
+  terminationGracePeriodSeconds: 0
+  securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}, )" +
+         user + R"(}
+  containers:
+    - name: app
+      image: localhost/busybox:dev
+      imagePullPolicy: IfNotPresent
+      command: [sleep, infinity]
+      securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+      volumeMounts: [{name: data, mountPath: /data}]
+  volumes: [{name: data, persistentVolumeClaim: {claimName: )" +
+         claim + "}}]\n";
 }
 
 void EndToEnd::MakeProtectedApp(int replicas, int megabytes, const std::string& limits) {
@@ -200,6 +236,20 @@ void EndToEnd::MakeProtectedApp(int replicas, int megabytes, const std::string& 
             " && echo x > \"$(printf 'not-utf8-\\377')\" && chmod 600 empty"
             " && touch -d '2001-02-03 04:05:06' 'a dir'");
   WaitForReason("bkr", "offsite", "Ready", "True", "", seconds(120));
+}
+
+bool EndToEnd::BackedUp(const std::string& name, const std::string& more) const {
+  kubectl_.Apply(BackupYaml(name, more));
+  return WaitForPhase("bk", name, "Succeeded", seconds(180));
+}
+
+bool EndToEnd::Restored(const std::string& name) const {
+  return WaitForPhase("rst", name, "Succeeded", seconds(240));
+}
+
+void EndToEnd::MakePod(const std::string& name, const std::string& claim) const {
+  kubectl_.Apply(PodYaml(name, claim));
+  kubectl_.Must({"wait", "pod/" + name, "--for=condition=Ready", "--timeout=120s"});
 }
 
 std::string EndToEnd::DataDigest(const std::string& pod) const {

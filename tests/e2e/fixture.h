@@ -23,11 +23,18 @@ struct Store {
 
 class EndToEnd : public ::testing::Test {
  protected:
+  // Of the StatefulSet "app".
+  static constexpr const char* kWorkloadsUser = "runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000";
+
   void SetUp() override;
   void TearDown() override;
 
   // A file below examples/, for this namespace instead of "shop".
   std::string Example(const std::string& path) const;
+  // The repositories of an example are in the test's store, below `prefix` (this namespace's unless
+  // it is given), with the Secrets of MakeSecrets. Each of the example's own places has to be in
+  // it.
+  std::string InStore(std::string example, const std::string& prefix = "") const;
 
   // Secrets "store" and "repository-password", ConfigMap "store-ca".
   void MakeSecrets() const;
@@ -36,10 +43,20 @@ class EndToEnd : public ::testing::Test {
   // A StatefulSet "app" of busybox pods, claim template "data" mounted at /data, as user 1000.
   std::string StatefulSetYaml(int replicas) const;
   std::string PolicyYaml(const std::string& extra_spec = "") const;
-  static std::string BackupYaml(const std::string& name);
+  // `more` goes on with spec: ", pinned: true".
+  static std::string BackupYaml(const std::string& name, const std::string& more = "");
+  // A busybox pod that has `claim` at /data; `user` is YAML for its securityContext.
+  static std::string PodYaml(const std::string& name, const std::string& claim,
+                             const std::string& user = kWorkloadsUser);
 
   // Repository ready, StatefulSet running with `megabytes` of random data and awkward files each.
   void MakeProtectedApp(int replicas, int megabytes, const std::string& limits = "");
+  // The Backup is made, and succeeds.
+  bool BackedUp(const std::string& name, const std::string& more = "") const;
+  // The Restore, which somebody has made, succeeds.
+  bool Restored(const std::string& name) const;
+  // The pod of PodYaml, once it is ready.
+  void MakePod(const std::string& name, const std::string& claim) const;
   // A digest over every path, mode, owner, link target and content below /data of a pod.
   std::string DataDigest(const std::string& pod) const;
 

@@ -6,23 +6,6 @@ namespace holdfast::e2e {
 
 using std::chrono::seconds;
 
-std::string FollowScene::Adapted(const std::string& path) const {
-  std::string yaml = Example(path);
-  yaml = Replaced(yaml, "https://s3.eu-central-1.amazonaws.com", store_.endpoint);
-  yaml = Replaced(yaml, "bucket: my-backups", "bucket: " + store_.bucket);
-  yaml = Replaced(
-      yaml, "prefix: shop",
-      "prefix: e2e/" + kubectl_.ns() + "\n    caBundle: {configMap: store-ca, key: ca.crt}");
-  yaml = Replaced(yaml, "offsite-store", "store");
-  yaml = Replaced(yaml, "offsite-password", "repository-password");
-  return Replaced(yaml, ": postgres", ": app");
-}
-
-bool FollowScene::BackedUp(const std::string& name) const {
-  kubectl_.Apply(BackupYaml(name));
-  return WaitForPhase("bk", name, "Succeeded", seconds(180));
-}
-
 std::string FollowScene::CopyYaml(int replicas) const {
   return Replaced(StatefulSetYaml(replicas), "{name: app}", "{name: copy}");
 }
@@ -34,7 +17,7 @@ std::string FollowScene::FollowYaml(const std::string& target, const std::string
 }
 
 Kubectl FollowScene::MakeStandbyElsewhere() {
-  const std::string yaml = Adapted("follow-standby.yaml");
+  const std::string yaml = Replaced(InStore(Example("follow-standby.yaml")), ": postgres", ": app");
   const Kubectl standby(kubectl_.ns() + "-standby");
   standby.Must({"create", "namespace", standby.ns()});
   const Kubectl source = std::exchange(kubectl_, standby);

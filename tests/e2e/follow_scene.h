@@ -12,10 +12,6 @@ class FollowScene : public EndToEnd {
  protected:
   static constexpr std::int64_t kMiB = 1 << 20;
 
-  // An example, with the test's store and names in it.
-  std::string Adapted(const std::string& path) const;
-  bool BackedUp(const std::string& name) const;
-
   // StatefulSet "copy" of the same pods.
   std::string CopyYaml(int replicas) const;
   // The Restore "standby" of policy "app"; `target` is YAML in one line.

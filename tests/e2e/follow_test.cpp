@@ -111,24 +111,7 @@ TEST_F(FollowTest, AClaimFollowsAnotherAsItChanges) {
   EXPECT_LT(Sum(kubectl_, "sync", "bytesWritten"), kMiB);
 
   // A pod that uses the copy is waited for, and named.
-  kubectl_.Apply(R"(apiVersion: v1
-kind: Pod
-metadata: {name: user}
-spec:
-  terminationGracePeriodSeconds: 0
-  securityContext:
-    {runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000,
-     seccompProfile: {type: RuntimeDefault}}
-  containers:
-    - name: user
-      image: localhost/busybox:dev
-      imagePullPolicy: IfNotPresent
-      command: [sleep, infinity]
-      securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-      volumeMounts: [{name: data, mountPath: /data}]
-  volumes: [{name: data, persistentVolumeClaim: {claimName: data-copy}}]
-)");
-  kubectl_.Must({"wait", "pod/user", "--for=condition=Ready", "--timeout=120s"});
+  MakePod("user", "data-copy");
   EXPECT_EQ(kubectl_.Shell("user", "cat /data/row"), "a row\n");
   kubectl_.Shell("app-0", "echo another > /data/row");
   EXPECT_TRUE(WaitForReason("rst", "sync", "Ready", "False", "ClaimInUse", seconds(120)));

@@ -71,12 +71,8 @@ class GatewayTest : public EndToEnd {
                                 " > /data/file && dd if=/dev/urandom "
                                 "of=/data/big bs=1M count=20 2>/dev/null");
     EXPECT_TRUE(WaitForReason("bkr", "offsite", "Ready", "True", "", seconds(120)));
-    BackUp("first");
+    EXPECT_TRUE(BackedUp("first"));
     kubectl_ = mine;
-  }
-  void BackUp(const std::string& name) {
-    kubectl_.Apply(BackupYaml(name));
-    EXPECT_TRUE(WaitForPhase("bk", name, "Succeeded", seconds(180)));
   }
 
   std::string TokenOf(const Kubectl& team, const std::string& audience = "holdfast-gateway") const {
@@ -150,7 +146,7 @@ TEST_F(GatewayTest, TeamsShareADefinitionAndReachNothingOfEachOther) {
   kubectl_.Apply(
       "apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: back}\n"
       "spec: {source: {policy: app}, target: {statefulSet: app}}\n");
-  ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(240)));
+  ASSERT_TRUE(Restored("back"));
   kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
   EXPECT_EQ(DataDigest("app-0"), before);
 
@@ -190,7 +186,7 @@ TEST_F(GatewayTest, TeamsShareADefinitionAndReachNothingOfEachOther) {
   kubectl_.Must(
       {"patch", "bkp", "app", "--type=merge", "-p", R"({"spec":{"retention":{"keepLast":1}}})"});
   kubectl_.Shell("app-0", "dd if=/dev/urandom of=/data/big bs=1M count=20 2>/dev/null");
-  BackUp("second");
+  EXPECT_TRUE(BackedUp("second"));
   ASSERT_TRUE(WaitUntil("the first one is forgotten", seconds(120),
                         [&] { return kubectl_.Get("bk", "first").is_null(); }));
   EXPECT_EQ(SnapshotsOf(red), 1u);
@@ -201,7 +197,7 @@ TEST_F(GatewayTest, TeamsShareADefinitionAndReachNothingOfEachOther) {
   EXPECT_TRUE(pruned.ok()) << pruned.text << admin_.Run({"logs", "job/prune-now"}).text;
   EXPECT_EQ(Ask("HEAD", mine + "data/" + pack, token), "404") << "of the first one alone";
   EXPECT_TRUE(AdminsRestic(red, {"check", "--read-data"}).ok());
-  BackUp("third");
+  EXPECT_TRUE(BackedUp("third"));
 
   // Deletion takes along what it is asked to.
   kubectl_.Must(

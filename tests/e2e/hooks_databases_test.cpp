@@ -44,7 +44,7 @@ class HooksDatabasesTest : public EndToEnd {
   }
   void Restore() {
     kubectl_.Apply(Example("hooks-" + database_ + "/30-restore.yaml"));
-    ASSERT_TRUE(WaitForPhase("rst", database_ + "-back", "Succeeded", seconds(240)));
+    ASSERT_TRUE(Restored(database_ + "-back"));
     kubectl_.Must({"rollout", "status", "statefulset/" + database_, "--timeout=120s"});
   }
 

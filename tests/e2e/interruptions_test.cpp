@@ -75,7 +75,7 @@ TEST_F(InterruptionsTest, TheOperatorDiesAtEachStep) {
   ASSERT_TRUE(WaitUntil("the post hook runs again", seconds(60),
                         [&] { return kubectl_.Shell("app-0", "cat /dev/shm/post") == "x\nx\n"; }));
   kubectl_.Shell("app-0", "touch /dev/shm/go");
-  ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(90)));
+  ASSERT_TRUE(Restored("back"));
   ExpectGood();
   std::string steps;
   for (const Json& step : kubectl_.Get("rst", "back")["status"].value("steps", Json::array())) {
@@ -124,7 +124,7 @@ TEST_F(InterruptionsTest, ItIsDeletedAtEachStep) {
   EXPECT_NE(events.find("kubectl scale statefulset app --replicas=1"), std::string::npos) << events;
 
   Restore("after");
-  ASSERT_TRUE(WaitForPhase("rst", "after", "Succeeded", seconds(180)));
+  ASSERT_TRUE(Restored("after"));
   kubectl_.Must({"scale", "statefulset", "app", "--replicas=1"});
   ExpectGood();
 }
@@ -142,8 +142,7 @@ TEST_F(InterruptionsTest, SomebodyScalesUp) {
   kubectl_.Apply(PolicyYaml());
   kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
   kubectl_.Shell("app-0", "dd if=/dev/urandom of=/data/big bs=1M count=32 2>/dev/null");
-  kubectl_.Apply(BackupYaml("good"));
-  ASSERT_TRUE(WaitForPhase("bk", "good", "Succeeded", seconds(120)));
+  ASSERT_TRUE(BackedUp("good"));
   kubectl_.Shell("app-0", "rm /data/big");
   kubectl_.Must({"annotate", "statefulset", "app",
                  "argocd.argoproj.io/tracking-id=shop:apps/StatefulSet:" + kubectl_.ns() + "/app"});
@@ -166,7 +165,7 @@ TEST_F(InterruptionsTest, SomebodyScalesUp) {
                "kubectl -n argocd annotate application shop "
                "argocd.argoproj.io/skip-reconcile=true") != std::string::npos;
   }));
-  ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(240)));
+  ASSERT_TRUE(Restored("back"));
   kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
   EXPECT_EQ(kubectl_.Shell("app-0", "cat /data/starts"), "x\nx\n")
       << "the start before the backup, and the one after the restore";
@@ -191,31 +190,14 @@ TEST_F(InterruptionsTest, SomebodyScalesUp) {
 
 TEST_F(InterruptionsTest, SomebodyElseMountsTheClaim) {
   ASSERT_NO_FATAL_FAILURE(MakeLostApp(1));
-  const std::string node = FindString(kubectl_.Get("pod", "app-0"), {"spec", "nodeName"});
-  kubectl_.Apply(R"(apiVersion: v1
-kind: Pod
-metadata: {name: shell}
-spec:
-  terminationGracePeriodSeconds: 0
-  nodeName: )" + node +
-                 R"(
-  securityContext: {runAsNonRoot: true, runAsUser: 1000, seccompProfile: {type: RuntimeDefault}}
-  containers:
-    - name: shell
-      image: localhost/busybox:dev
-      imagePullPolicy: IfNotPresent
-      command: [sleep, infinity]
-      securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-      volumeMounts: [{name: data, mountPath: /data}]
-  volumes: [{name: data, persistentVolumeClaim: {claimName: data-app-0}}]
-)");
+  MakePod("shell", "data-app-0");
   Restore("back");
   ASSERT_TRUE(WaitForReason("rst", "back", "Ready", "False", "ClaimInUse", seconds(60)));
   EXPECT_EQ(ConditionMessage("rst", "back", "Ready"),
             "Pod shell mounts claim data-app-0; the Restore goes on once the pod is gone.");
   EXPECT_EQ(Replicas(), 1) << "nothing was touched";
   kubectl_.Must({"delete", "pod", "shell"});
-  ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(120)));
+  ASSERT_TRUE(Restored("back"));
   ExpectGood();
 }
 
@@ -246,7 +228,7 @@ TEST_F(InterruptionsTest, HooksExample) {
   sql("DROP TABLE orders");
 
   kubectl_.Apply(Example("restore-with-hooks.yaml"));
-  ASSERT_TRUE(WaitForPhase("rst", "postgres-back", "Succeeded", seconds(180)));
+  ASSERT_TRUE(Restored("postgres-back"));
   EXPECT_EQ(sql("SELECT count(*) FROM orders"), "1000\n");
   const Json runs = kubectl_.Get("rst", "postgres-back")["status"]["hooks"]["runs"];
   ASSERT_EQ(runs.size(), 2u) << runs;

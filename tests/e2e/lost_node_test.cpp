@@ -99,7 +99,7 @@ TEST_F(LostNodePopulatorTest, AClaimIsFilledElsewhere) {
   LostNode node;
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 32, kSlow));
   const std::string before = ContentDigest("app-0");
-  ASSERT_NO_FATAL_FAILURE(BackUp("first"));
+  ASSERT_TRUE(BackedUp("first"));
   kubectl_.Apply(ClaimYaml("filled", "csi", "Backup/first"));
   const Json written = AwaitWritten([this] { return ChildOf("filled"); });
   ASSERT_NO_FATAL_FAILURE(node.Cut(FindString(written, {"node"})));

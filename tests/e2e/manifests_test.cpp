@@ -165,8 +165,7 @@ TEST_F(ManifestsTest, AWorkloadComesBackIntoAnEmptyNamespaceByTheGuide) {
   MakeWorkload();
   const std::string first = DataDigest("app-0"), second = DataDigest("app-1");
   kubectl_.Apply(Example("policy-manifests.yaml"));
-  kubectl_.Apply(BackupYaml("run"));
-  ASSERT_TRUE(WaitForPhase("bk", "run", "Succeeded", seconds(120)));
+  ASSERT_TRUE(BackedUp("run"));
   const Json kept = Manifests("run");
   EXPECT_EQ(kept["objects"],
             Json::array({"ConfigMap/app", "ConfigMap/app-env", "PersistentVolumeClaim/data-app-0",
@@ -204,15 +203,13 @@ TEST_F(ManifestsTest, GoWithTheirBackupAndHaveNoSecretsUnasked) {
   ASSERT_NO_FATAL_FAILURE(MakeRepository(""));
   MakeWorkload();
   kubectl_.Apply(PolicyYaml("  manifests: {include: true}\n  retention: {keepLast: 1}\n"));
-  kubectl_.Apply(BackupYaml("first"));
-  ASSERT_TRUE(WaitForPhase("bk", "first", "Succeeded", seconds(120)));
+  ASSERT_TRUE(BackedUp("first"));
   const std::string snapshot = FindString(Manifests("first"), {"snapshot"});
   EXPECT_EQ(FindString(Fetched(snapshot, "StatefulSet-app.json"), {"metadata", "name"}), "app");
   EXPECT_TRUE(Fetched(snapshot, "Secret-app.json").is_null());
   EXPECT_NE(DumpJson(Manifests("first")["missing"]).find("Secret/app: "), std::string::npos);
 
-  kubectl_.Apply(BackupYaml("second"));
-  ASSERT_TRUE(WaitForPhase("bk", "second", "Succeeded", seconds(120)));
+  ASSERT_TRUE(BackedUp("second"));
   ASSERT_TRUE(WaitUntil("the first Backup is forgotten", seconds(120),
                         [&] { return kubectl_.Get("bk", "first").is_null(); }));
   EXPECT_EQ(Paths(), (std::vector<std::string>{"data-app-0", "data-app-1", "manifests/app"}));

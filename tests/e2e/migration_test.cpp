@@ -16,15 +16,8 @@ constexpr std::int64_t kMiB = 1 << 20;
 class MigrationTest : public EndToEnd {
  protected:
   std::string RepositoryThere() const {
-    std::string yaml = Example("migration/10-repository.yaml");
-    yaml = Replaced(yaml, "https://s3.eu-central-1.amazonaws.com", store_.endpoint);
-    yaml = Replaced(yaml, "bucket: my-backups", "bucket: " + store_.bucket);
-    yaml = Replaced(
-        yaml, "prefix: shop",
-        "prefix: e2e/" + kubectl_.ns() + "\n    caBundle: {configMap: store-ca, key: ca.crt}");
-    yaml = Replaced(yaml, "offsite-store", "store");
-    yaml = Replaced(yaml, "offsite-password", "repository-password");
-    return Replaced(yaml, "cluster: old", "cluster: test");
+    return Replaced(InStore(Example("migration/10-repository.yaml")), "cluster: old",
+                    "cluster: test");
   }
   std::string Adapted(const std::string& path) const {
     return Replaced(Example(path), ": postgres", ": app");
@@ -47,8 +40,7 @@ class MigrationTest : public EndToEnd {
 
 TEST_F(MigrationTest, OnlyTheLastIncrementMovesWhileTheWorkloadIsAway) {
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 64));
-  kubectl_.Apply(BackupYaml("first"));
-  ASSERT_TRUE(WaitForPhase("bk", "first", "Succeeded", seconds(180)));
+  ASSERT_TRUE(BackedUp("first"));
 
   SecondCluster second;
   Kubectl here = kubectl_;

@@ -37,10 +37,6 @@ class ObjectLockTest : public EndToEnd {
     yaml = Replaced(yaml, "offsite-password", "repository-password");
     return Replaced(yaml, "\"H 4 * * *\"", "\"* * * * *\"");
   }
-  void BackUp(const std::string& name) {
-    kubectl_.Apply(BackupYaml(name));
-    ASSERT_TRUE(WaitForPhase("bk", name, "Succeeded", seconds(120)));
-  }
   TimePoint LockedUntil() const {
     const std::string text = FindString(kubectl_.Get("bkr", "locked"), {"status", "lockedUntil"});
     return ParseTime(text).value_or(TimePoint{});
@@ -80,7 +76,7 @@ class ObjectLockTest : public EndToEnd {
 TEST_F(ObjectLockTest, WhatAnIntruderDestroysComesBack) {
   const SystemClock clock;
   EXPECT_GT(LockedUntil(), clock.Now() + hours(29 * 24)) << "the probe tells";
-  ASSERT_NO_FATAL_FAILURE(BackUp("first"));
+  ASSERT_TRUE(BackedUp("first"));
   const std::string before = DataDigest("app-0");
   // Of a version that was replaced, this server tells when that was, and not when it was written;
   // so the time is one before the first.
@@ -109,16 +105,16 @@ TEST_F(ObjectLockTest, WhatAnIntruderDestroysComesBack) {
   kubectl_.Apply(
       "apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: back}\n"
       "spec: {source: {policy: app}, target: {statefulSet: app}}\n");
-  ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(240)));
+  ASSERT_TRUE(Restored("back"));
   kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
   EXPECT_EQ(DataDigest("app-0"), before);
 }
 
 TEST_F(ObjectLockTest, PruneHoldsOnWhatIsInUseAndLeavesWhatIsHeld) {
   const SystemClock clock;
-  ASSERT_NO_FATAL_FAILURE(BackUp("first"));
+  ASSERT_TRUE(BackedUp("first"));
   kubectl_.Shell("app-0", "cd /data && dd if=/dev/urandom of=big bs=1M count=8 2>/dev/null");
-  ASSERT_NO_FATAL_FAILURE(BackUp("second"));
+  ASSERT_TRUE(BackedUp("second"));
   kubectl_.Must(
       {"patch", "bk", "first", "--type=merge", "-p", R"({"spec":{"deletionPolicy":"Delete"}})"});
   kubectl_.Must({"delete", "bk", "first", "--timeout=60s"});

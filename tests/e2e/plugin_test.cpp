@@ -170,8 +170,7 @@ TEST_F(PluginTest, KubectlRunsItAndAsksItForCompletions) {
 // Without the plugin: the example, with kubectl alone; and how little of the repository it reads.
 TEST_F(PluginTest, AFileByKubectlAlone) {
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 20));
-  kubectl_.Apply(BackupYaml("first"));
-  ASSERT_TRUE(WaitForPhase("bk", "first", "Succeeded", seconds(120)));
+  ASSERT_TRUE(BackedUp("first"));
   const std::string snapshot =
       FindString(kubectl_.Get("bk", "first")["status"]["volumes"][0], {"snapshot"});
   kubectl_.Apply(Example("restore-browse.yaml"));
@@ -217,7 +216,7 @@ kind: Restore
 metadata: {name: short}
 spec: {source: {repository: offsite}, target: {browse: {period: 5s}}}
 )");
-  ASSERT_TRUE(WaitForPhase("rst", "short", "Succeeded", seconds(120)));
+  ASSERT_TRUE(Restored("short"));
   EXPECT_EQ(FindString(kubectl_.Get("rst", "short"), {"status", "pod"}), "");
 }
 

@@ -13,7 +13,7 @@ using PopulatorLongTest = PopulatorScene;
 TEST_F(PopulatorLongTest, TheStoreIsAwayForAMinute) {
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 32, "{downloadPerSecond: 4Mi}"));
   const std::string before = ContentDigest("app-0");
-  ASSERT_NO_FATAL_FAILURE(BackUp("first"));
+  ASSERT_TRUE(BackedUp("first"));
 
   kubectl_.Apply(ClaimYaml("midway", "csi", "Backup/first"));
   ASSERT_TRUE(AwaitChildPhase("midway", "Restoring"));
@@ -37,7 +37,7 @@ TEST_F(PopulatorLongTest, TheStoreIsAwayForAMinute) {
 TEST_F(PopulatorLongTest, AClaimThatIsTooSmallIsNobodys) {
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 24));
   const std::string before = ContentDigest("app-0");
-  ASSERT_NO_FATAL_FAILURE(BackUp("first"));
+  ASSERT_TRUE(BackedUp("first"));
   kubectl_.Apply(ClaimYaml("tight", "csi", "Backup/first", "16Mi"));
   kubectl_.Apply(PodYaml("user", "tight"));
   // A hard link counts like the file.

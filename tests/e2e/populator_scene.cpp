@@ -26,32 +26,6 @@ std::string PopulatorScene::ClaimYaml(const std::string& name, const std::string
          source.substr(0, slash) + ", name: " + source.substr(slash + 1) + "}\n";
 }
 
-std::string PopulatorScene::PodYaml(const std::string& name, const std::string& claim) {
-  return R"(apiVersion: v1
-kind: Pod
-metadata: {name: )" +
-         name + R"(}
-spec:
-  terminationGracePeriodSeconds: 0
-  securityContext:
-    {runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000,
-     seccompProfile: {type: RuntimeDefault}}
-  containers:
-    - name: app
-      image: localhost/busybox:dev
-      imagePullPolicy: IfNotPresent
-      command: [sleep, infinity]
-      securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-      volumeMounts: [{name: data, mountPath: /data}]
-  volumes: [{name: data, persistentVolumeClaim: {claimName: )" +
-         claim + "}}]\n";
-}
-
-void PopulatorScene::BackUp(const std::string& name) const {
-  kubectl_.Apply(BackupYaml(name));
-  ASSERT_TRUE(WaitForPhase("bk", name, "Succeeded", seconds(120)));
-}
-
 bool PopulatorScene::AwaitBound(const std::string& claim, seconds limit) const {
   return WaitUntil("claim " + claim + " is bound", limit, [&] {
     return FindString(kubectl_.Get("pvc", claim), {"status", "phase"}) == "Bound";
@@ -97,8 +71,7 @@ std::string PopulatorScene::ContentDigest(const std::string& pod) const {
 
 std::string PopulatorScene::ContentOfClaim(const std::string& claim) const {
   const std::string pod = "look-at-" + claim;
-  kubectl_.Apply(PodYaml(pod, claim));
-  kubectl_.Must({"wait", "pod/" + pod, "--for=condition=Ready", "--timeout=120s"});
+  MakePod(pod, claim);
   std::string digest = ContentDigest(pod);
   kubectl_.Must({"delete", "pod", pod, "--now"});
   return digest;

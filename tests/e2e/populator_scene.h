@@ -13,10 +13,7 @@ class PopulatorScene : public EndToEnd {
   // `source` is "Backup/first" or "Restore/before".
   static std::string ClaimYaml(const std::string& name, const std::string& storage_class,
                                const std::string& source, const std::string& size = "64Mi");
-  // A busybox pod that has `claim` at /data, as user 1000.
-  static std::string PodYaml(const std::string& name, const std::string& claim);
 
-  void BackUp(const std::string& name) const;
   bool AwaitBound(const std::string& claim, std::chrono::seconds limit) const;
   // An event of that reason on the claim, whose message holds `words`.
   bool AwaitEvent(const std::string& claim, const std::string& reason,

@@ -21,10 +21,10 @@ TEST_F(PopulatorTest, AClaimHasTheDataThatItNamesOrWaits) {
   EXPECT_TRUE(IsPending("early"));
 
   const std::string before = ContentDigest("app-0");
-  ASSERT_NO_FATAL_FAILURE(BackUp("app-manual"));
+  ASSERT_TRUE(BackedUp("app-manual"));
   const std::string then = FindString(kubectl_.Get("bk", "app-manual"), {"status", "startTime"});
   kubectl_.Shell("app-0", "rm -rf '/data/a dir' && echo changed > /data/empty");
-  ASSERT_NO_FATAL_FAILURE(BackUp("later"));
+  ASSERT_TRUE(BackedUp("later"));
   EXPECT_TRUE(AwaitBound("early", seconds(60))) << "it heals by itself";
 
   std::string example = Example("populate-claim.yaml");
@@ -79,7 +79,7 @@ TEST_F(PopulatorTest, EachReplicaHasItsOwnData) {
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(2, 4));
   const std::string digests[] = {ContentDigest("app-0"), ContentDigest("app-1")};
   ASSERT_NE(digests[0], digests[1]);
-  ASSERT_NO_FATAL_FAILURE(BackUp("app-manual"));
+  ASSERT_TRUE(BackedUp("app-manual"));
   kubectl_.Must({"delete", "statefulset", "app"});
   kubectl_.Must({"delete", "pvc", "data-app-0", "data-app-1"});
 
@@ -109,7 +109,7 @@ TEST_F(PopulatorTest, EachReplicaHasItsOwnData) {
 TEST_F(PopulatorTest, InterruptedItGoesOnAndDeletedItLeavesNothing) {
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 24, kSlow));
   const std::string before = ContentDigest("app-0");
-  ASSERT_NO_FATAL_FAILURE(BackUp("first"));
+  ASSERT_TRUE(BackedUp("first"));
   const std::string retains = "csi-retain-" + kubectl_.ns();
   kubectl_.Apply("apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: " + retains +
                  "}\nprovisioner: csi.test.holdfast.dev\nreclaimPolicy: Retain\n");

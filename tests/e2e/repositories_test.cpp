@@ -37,10 +37,6 @@ class RepositoriesTest : public EndToEnd {
     kubectl_.Shell("app-0",
                    "cd /data && dd if=/dev/urandom of=big bs=1M count=4 2>/dev/null && echo x > a");
   }
-  bool BackedUp(const std::string& name) {
-    kubectl_.Apply(BackupYaml(name));
-    return WaitForPhase("bk", name, "Succeeded", seconds(120));
-  }
 };
 
 class ImportTest : public RepositoriesTest {
@@ -56,16 +52,9 @@ class ImportTest : public RepositoriesTest {
     return WaitUntil("Backup " + backup + " is gone", seconds(120),
                      [&] { return kubectl_.Get("bk", backup).is_null(); });
   }
-  // The example, with the test's store in the place of Amazon's.
   std::string RepositoryOfTheLost(const std::string& ns) const {
-    std::string yaml = Example("disaster-recovery/10-repository.yaml");
-    yaml = Replaced(yaml, "https://s3.eu-central-1.amazonaws.com", store_.endpoint);
-    yaml = Replaced(yaml, "bucket: my-backups", "bucket: " + store_.bucket);
-    yaml = Replaced(yaml, "prefix: shop",
-                    "prefix: " + prefix_ + "\n    caBundle: {configMap: store-ca, key: ca.crt}");
-    yaml = Replaced(yaml, "offsite-store", "store");
-    yaml = Replaced(yaml, "offsite-password", "repository-password");
-    return Replaced(yaml, "newest: 100", "newest: 100\n    namespace: " + ns);
+    return Replaced(InStore(Example("disaster-recovery/10-repository.yaml"), prefix_),
+                    "newest: 100", "newest: 100\n    namespace: " + ns);
   }
 
   std::string prefix_;
@@ -93,7 +82,7 @@ TEST_F(ImportTest, TwoObjectsBringALostWorkloadBack) {
   restore = Replaced(restore, "policy: postgres", "policy: app");
   kubectl_.Apply(Replaced(restore, "statefulSet: postgres", "statefulSet: app"));
   kubectl_.Apply(RepositoryOfTheLost(lost.ns()));
-  ASSERT_TRUE(WaitForPhase("rst", "bring-back", "Succeeded", seconds(240)));
+  ASSERT_TRUE(Restored("bring-back"));
   kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
   EXPECT_EQ(DataDigest("app-0"), before) << "the latest one";
 
@@ -126,12 +115,7 @@ class CopiesTest : public ImportTest {
   std::string Faraway() const {
     std::string yaml = Example("copy-to.yaml");
     yaml.resize(yaml.find("---"));
-    yaml = Replaced(yaml, "https://s3.eu-central-1.amazonaws.com", store_.endpoint);
-    yaml = Replaced(yaml, "bucket: my-backups", "bucket: " + store_.bucket);
-    yaml = Replaced(yaml, "prefix: shop",
-                    "prefix: " + prefix_ + "\n    caBundle: {configMap: store-ca, key: ca.crt}");
-    yaml = Replaced(yaml, "offsite-store", "store");
-    return yaml;
+    return InStore(yaml, prefix_);
   }
   std::string Policy() const {
     std::string yaml = Example("copy-to.yaml");
@@ -145,7 +129,7 @@ class CopiesTest : public ImportTest {
     kubectl_.Apply("apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: " + name +
                    "}\nspec: {source: " + source + ", target: " + target +
                    ", deleteExtra: true}\n");
-    ASSERT_TRUE(WaitForPhase("rst", name, "Succeeded", seconds(180)));
+    ASSERT_TRUE(Restored(name));
   }
   // The repository before its claim, which it waits for. The storage is one node's own: that of the
   // workload, not the one where the first mover of the repository happens to run.
@@ -312,7 +296,7 @@ TEST_F(RestTest, BackupsAndRestoresByResticsProtocol) {
   kubectl_.Apply(
       "apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: back}\n"
       "spec: {source: {policy: app}, target: {statefulSet: app}}\n");
-  ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(240)));
+  ASSERT_TRUE(Restored("back"));
   kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
   EXPECT_EQ(DataDigest("app-0"), before);
 }

@@ -11,11 +11,9 @@ class RestoresTest : public EndToEnd {};
 TEST_F(RestoresTest, PreviousBackupIntoAnotherClaim) {
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 4));
   const std::string before = DataDigest("app-0");
-  kubectl_.Apply(BackupYaml("first"));
-  ASSERT_TRUE(WaitForPhase("bk", "first", "Succeeded", seconds(120)));
+  ASSERT_TRUE(BackedUp("first"));
   kubectl_.Shell("app-0", "echo changed > /data/empty");
-  kubectl_.Apply(BackupYaml("second"));
-  ASSERT_TRUE(WaitForPhase("bk", "second", "Succeeded", seconds(120)));
+  ASSERT_TRUE(BackedUp("second"));
   EXPECT_LT(FindInt(kubectl_.Get("bk", "second")["status"]["volumes"][0], {"bytesRead"}), 1 << 20)
       << "an incremental backup reads what changed";
 
@@ -34,7 +32,7 @@ spec:
   source: {policy: app, previous: 1}
   target: {claims: [{from: data-app-0, to: data-copy-0}]}
 )");
-  ASSERT_TRUE(WaitForPhase("rst", "older", "Succeeded", seconds(180)));
+  ASSERT_TRUE(Restored("older"));
   kubectl_.Must({"scale", "statefulset/copy", "--replicas=1"});
   kubectl_.Must({"rollout", "status", "statefulset/copy", "--timeout=120s"});
   EXPECT_EQ(DataDigest("copy-0"), before);
@@ -59,8 +57,7 @@ TEST_F(RestoresTest, OnePolicyForAllStatefulSetsWithALabel) {
   }));
   EXPECT_EQ(FindString(kubectl_.Get("bkp", "app"), {"status", "target"}),
             "StatefulSets/protect=daily");
-  kubectl_.Apply(BackupYaml("both"));
-  ASSERT_TRUE(WaitForPhase("bk", "both", "Succeeded", seconds(120)));
+  ASSERT_TRUE(BackedUp("both"));
   EXPECT_EQ(kubectl_.Must({"get", "bk", "both", "-o", "jsonpath={.status.volumes[*].claim}"}),
             "data-app-0 data-web-0");
   const Output tagged = Restic({"snapshots", "--json", "--no-lock", "--tag=statefulset=web"});
@@ -76,7 +73,7 @@ kind: Restore
 metadata: {name: web-back}
 spec: {source: {policy: app}, target: {statefulSet: web}}
 )");
-  ASSERT_TRUE(WaitForPhase("rst", "web-back", "Succeeded", seconds(180)));
+  ASSERT_TRUE(Restored("web-back"));
   kubectl_.Must({"rollout", "status", "statefulset/web", "--timeout=120s"});
   EXPECT_EQ(kubectl_.Shell("web-0", "cat /data/a"), "first\n");
   EXPECT_EQ(DataDigest("app-0"), app) << "the other was left alone";
@@ -86,8 +83,7 @@ TEST_F(RestoresTest, SchedulesRunAndRetentionKeepsTheLast) {
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 1));
   kubectl_.Apply(PolicyYaml("  retention: {keepLast: 2}\n"));
   for (const char* name : {"one", "two", "three"}) {
-    kubectl_.Apply(BackupYaml(name));
-    ASSERT_TRUE(WaitForPhase("bk", name, "Succeeded", seconds(120)));
+    ASSERT_TRUE(BackedUp(name));
   }
   WaitUntil("the oldest backup is forgotten", seconds(120),
             [&] { return kubectl_.Get("bk", "one").is_null(); });

@@ -11,14 +11,6 @@ using std::chrono::seconds;
 
 class RetentionTest : public EndToEnd {
  protected:
-  void BackUp(const std::string& name, const std::string& spec = "") {
-    kubectl_.Apply("apiVersion: holdfast.dev/v1alpha1\nkind: Backup\nmetadata: {name: " + name +
-                   "}\nspec: {policy: app" + spec + "}\n");
-  }
-  bool BackedUp(const std::string& name, const std::string& spec = "") {
-    BackUp(name, spec);
-    return WaitForPhase("bk", name, "Succeeded", seconds(120));
-  }
   std::string SnapshotOf(const std::string& backup) const {
     return FindString(kubectl_.Get("bk", backup)["status"]["volumes"][0], {"snapshot"});
   }
@@ -88,7 +80,7 @@ TEST_F(RetentionTest, AVolumeThatLostItsDataDoesNotReplaceGoodHistory) {
   kubectl_.Apply(PolicyYaml("  retention: {keepLast: 1}\n  failurePolicy: {shrinkGuard: 50%}\n"));
   ASSERT_TRUE(BackedUp("full"));
   kubectl_.Shell("app-0", "rm /data/big /data/hardlink");
-  BackUp("empty");
+  kubectl_.Apply(BackupYaml("empty"));
   WaitUntil("the run counts as failed", seconds(120), [&] {
     return FindString(kubectl_.Get("bk", "empty"), {"status", "phase"}) == "Failed";
   });

@@ -109,8 +109,7 @@ class RunbooksTest : public EndToEnd {
 TEST_F(RunbooksTest, LostVolume) {
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(2, 4));
   const std::string lost = DataDigest("app-1");
-  kubectl_.Apply(BackupYaml("good"));
-  ASSERT_TRUE(WaitForPhase("bk", "good", "Succeeded", seconds(120)));
+  ASSERT_TRUE(BackedUp("good"));
   kubectl_.Shell("app-0", "echo newer > /data/empty");
   const std::string left = DataDigest("app-0");
 
@@ -219,8 +218,7 @@ class LostNamespaceTest : public RunbooksTest {
     for (const char* pod : {"app-0", "app-1"})
       kubectl_.Shell(pod, "cd /data && hostname >name && dd if=/dev/urandom of=big bs=1M count=4");
     ASSERT_TRUE(WaitForReason("bkr", "offsite", "Ready", "True", "", seconds(120)));
-    kubectl_.Apply(BackupYaml("good"));
-    ASSERT_TRUE(WaitForPhase("bk", "good", "Succeeded", seconds(180)));
+    ASSERT_TRUE(BackedUp("good"));
     digests_ = {DataDigest("app-0"), DataDigest("app-1")};
   }
   Runbook NamespacePage() const {
@@ -327,8 +325,7 @@ TEST_F(LeakedCredentialsTest, LeakedCredentials) {
   kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
   kubectl_.Shell("app-0", "cd /data && dd if=/dev/urandom of=big bs=1M count=4 2>/dev/null");
   ASSERT_TRUE(WaitForReason("bkr", "offsite", "Ready", "True", "", seconds(120)));
-  kubectl_.Apply(BackupYaml("before"));
-  ASSERT_TRUE(WaitForPhase("bk", "before", "Succeeded", seconds(120)));
+  ASSERT_TRUE(BackedUp("before"));
   const std::string data = DataDigest("app-0");
 
   const std::string place = "s3://" + store_.bucket + "/e2e/" + kubectl_.ns() + "/";
@@ -377,7 +374,7 @@ TEST_F(LeakedCredentialsTest, LeakedCredentials) {
   kubectl_.Apply(
       "apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: back}\n"
       "spec: {source: {policy: app}, target: {statefulSet: app}}\n");
-  ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(240)));
+  ASSERT_TRUE(Restored("back"));
   EXPECT_EQ(FindString(kubectl_.Get("rst", "back"), {"status", "repository"}), "offsite-000000");
   EXPECT_EQ(DataDigest("app-0"), data);
 }

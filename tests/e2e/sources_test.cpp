@@ -14,13 +14,6 @@ using std::chrono::seconds;
 
 class SourcesTest : public EndToEnd {
  protected:
-  bool BackedUp(const std::string& name) {
-    kubectl_.Apply(BackupYaml(name));
-    return WaitForPhase("bk", name, "Succeeded", seconds(120));
-  }
-  bool Restored(const std::string& name) {
-    return WaitForPhase("rst", name, "Succeeded", seconds(180));
-  }
   std::string Message(const std::string& restore) const {
     return ConditionMessage("rst", restore, "Ready");
   }
@@ -29,27 +22,11 @@ class SourcesTest : public EndToEnd {
     kubectl_.Apply("apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: " + name +
                    "}\nspec:\n" + spec);
   }
-  // A pod for each claim, with its name, that has it at /data: their volumes are on any node.
+  // A pod for each claim, with its name: their volumes are on any node. Without fsGroup, so that
+  // owners are as they were restored.
   void Look(const std::vector<std::string>& claims, const std::string& user = "1000") const {
     for (const std::string& claim : claims)
-      kubectl_.Apply(R"(apiVersion: v1
-kind: Pod
-metadata: {name: )" + claim +
-                     R"(}
-spec:
-  terminationGracePeriodSeconds: 0
-  securityContext: {runAsNonRoot: true, runAsUser: )" +
-                     user + ", runAsGroup: " + user + R"(, seccompProfile: {type: RuntimeDefault}}
-  volumes: [{name: data, persistentVolumeClaim: {claimName: )" +
-                     claim + R"(}}]
-  containers:
-    - name: look
-      image: localhost/busybox:dev
-      imagePullPolicy: IfNotPresent
-      command: [sleep, infinity]
-      securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-      volumeMounts: [{name: data, mountPath: /data}]
-)");
+      kubectl_.Apply(PodYaml(claim, claim, "runAsUser: " + user + ", runAsGroup: " + user));
     for (const std::string& claim : claims)
       kubectl_.Must({"wait", "pod/" + claim, "--for=condition=Ready", "--timeout=120s"});
   }
@@ -129,14 +106,8 @@ TEST_F(SourcesTest, RepositoriesOfK8upVolSyncAndRestic) {
 
   const std::vector<std::string> programs = {"k8up", "volsync", "restic"};
   for (const std::string& program : programs) {
-    std::string yaml = Example("restore-from-" + program + ".yaml");
-    yaml = Replaced(yaml, "https://s3.eu-central-1.amazonaws.com", store_.endpoint);
-    yaml = Replaced(yaml, "my-backups", store_.bucket);
-    yaml = Replaced(yaml, "prefix: " + program,
-                    "prefix: e2e/" + kubectl_.ns() + "/" + program +
-                        "\n    caBundle: {configMap: store-ca, key: ca.crt}");
-    yaml = Replaced(yaml, "offsite-store", "store");
-    kubectl_.Apply(Replaced(yaml, "offsite-password", "repository-password"));
+    const std::string yaml = Example("restore-from-" + program + ".yaml");
+    kubectl_.Apply(InStore(yaml, "e2e/" + kubectl_.ns() + "/" + program));
   }
   std::vector<std::string> claims;
   for (const std::string& program : programs) {

@@ -148,7 +148,7 @@ TEST_F(TenancyTest, AUserOfOneNamespaceProtectsAndRestoresItAlone) {
   ASSERT_TRUE(WaitForPhase("bk", "mine", "Succeeded", seconds(180)));
   kubectl_.Shell("app-0", "echo bad > /data/file && rm /data/other");
   ASSERT_NO_FATAL_FAILURE(TenantApplies(RestoreOf("back", "{backup: mine}", "{statefulSet: app}")));
-  ASSERT_TRUE(WaitForPhase("rst", "back", "Succeeded", seconds(240)));
+  ASSERT_TRUE(Restored("back"));
   kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
   EXPECT_EQ(DataDigest("app-0"), before);
   const Output seen = Tenant({"get", "bkr,bkp,bk,rst"});
@@ -261,8 +261,7 @@ TEST_F(TenancyTest, WhatIsBluesIsNeitherReadNorChanged) {
   // Blue is protected, and has one backup.
   std::swap(kubectl_, blue_);
   ASSERT_NO_FATAL_FAILURE(MakeProtectedApp(1, 2));
-  kubectl_.Apply(BackupYaml("of-blue"));
-  ASSERT_TRUE(WaitForPhase("bk", "of-blue", "Succeeded", seconds(120)));
+  ASSERT_TRUE(BackedUp("of-blue"));
   const std::string before = DataDigest("app-0");
   const std::string blues_place = "e2e/" + kubectl_.ns();
   std::swap(kubectl_, blue_);
