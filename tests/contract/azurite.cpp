@@ -5,6 +5,7 @@
 #include "jobs/storage/azure_signing.h"
 #include "jobs/storage/encoding.h"
 #include "tests/contract/backend_contract.h"
+#include "tests/fakes/free_port.h"
 
 namespace holdfast::storage {
 namespace {
@@ -26,7 +27,7 @@ Result<Azurite*> Azurite::Shared() {
 
 Result<void> Azurite::Start() {
   TRY(const std::string binary, BinaryPath("HOLDFAST_AZURITE", "azurite-blob"));
-  const std::string port = std::to_string(FreePort());
+  const std::string port = std::to_string(fakes::FreePort());
   endpoint_ = "http://127.0.0.1:" + port;
   return process_.Start({binary, "--blobHost", "127.0.0.1", "--blobPort", port,
                          "--inMemoryPersistence", "--disableTelemetry", "--silent"},

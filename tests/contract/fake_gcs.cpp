@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "tests/contract/backend_contract.h"
+#include "tests/fakes/free_port.h"
 
 namespace holdfast::storage {
 namespace {
@@ -20,7 +21,7 @@ Result<FakeGcs*> FakeGcs::Shared() {
 
 Result<void> FakeGcs::Start() {
   TRY(const std::string binary, BinaryPath("HOLDFAST_FAKE_GCS", "fake-gcs-server"));
-  const std::string port = std::to_string(FreePort());
+  const std::string port = std::to_string(fakes::FreePort());
   endpoint_ = "http://127.0.0.1:" + port;
   return process_.Start({binary, "-scheme", "http", "-host", "127.0.0.1", "-port", port, "-backend",
                          "memory", "-public-host", "127.0.0.1:" + port, "-log-level", "error"},

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "tests/contract/backend_contract.h"
+#include "tests/fakes/free_port.h"
 
 namespace holdfast::storage {
 namespace {
@@ -38,7 +39,7 @@ Result<void> Gateway::Start(const std::string& binary) {
   std::filesystem::create_directories(folder_ + "/store/" + kBucket);
   std::filesystem::create_directories(folder_ + "/meta");
   std::filesystem::create_directories(folder_ + "/versions");
-  port_ = FreePort();
+  port_ = fakes::FreePort();
   std::vector<std::string> command = {binary,
                                       "--access",
                                       kAccessKey,

@@ -1,6 +1,7 @@
 #include "tests/contract/rest_server.h"
 
 #include "tests/contract/backend_contract.h"
+#include "tests/fakes/free_port.h"
 
 namespace holdfast::storage {
 
@@ -13,7 +14,7 @@ Result<RestServer*> RestServer::Shared() {
 
 Result<void> RestServer::Start(const std::vector<std::string>& options) {
   TRY(const std::string binary, BinaryPath("HOLDFAST_REST_SERVER", "rest-server"));
-  const std::string address = "127.0.0.1:" + std::to_string(FreePort());
+  const std::string address = "127.0.0.1:" + std::to_string(fakes::FreePort());
   endpoint_ = "http://" + address;
   if (folder_.empty()) folder_ = FreshFolder();
   std::vector<std::string> command = {binary, "--listen", address, "--path", folder_};

@@ -4,12 +4,10 @@
 #include <cstdlib>
 #include <thread>
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,18 +52,6 @@ ServerProcess::~ServerProcess() {
   if (pid_ <= 0) return;
   ::kill(pid_, SIGKILL);  // it keeps nothing, and in order it would wait for idle connections
   ::waitpid(pid_, nullptr, 0);
-}
-
-int FreePort() {
-  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  ::bind(listener, reinterpret_cast<sockaddr*>(&address), length);
-  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
-  ::close(listener);
-  return ntohs(address.sin_port);
 }
 
 Result<std::string> BinaryPath(const char* variable, const char* server) {

@@ -29,9 +29,6 @@ class ServerProcess {
   pid_t pid_ = -1;
 };
 
-// A port that was free a moment ago.
-int FreePort();
-
 // The value of the environment variable, the path of the binary of `server`. Invalid, saying what
 // to do, when it is unset.
 Result<std::string> BinaryPath(const char* variable, const char* server);

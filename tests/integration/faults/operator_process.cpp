@@ -15,22 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/fakes/free_port.h"
 #include "tests/integration/faults/control_plane.h"
 
 namespace holdfast::faults {
 namespace {
-
-int FreePort() {
-  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  ::bind(listener, reinterpret_cast<sockaddr*>(&address), length);
-  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
-  ::close(listener);
-  return ntohs(address.sin_port);
-}
 
 std::vector<std::string> CommandOf(const OperatorOptions& options, int health_port) {
   std::vector<std::string> words = options.prefix;
@@ -64,7 +53,7 @@ std::vector<std::string> CommandOf(const OperatorOptions& options, int health_po
 }  // namespace
 
 OperatorProcess::OperatorProcess(const OperatorOptions& options, std::filesystem::path log_file)
-    : log_file_(std::move(log_file)), health_port_(FreePort()) {
+    : log_file_(std::move(log_file)), health_port_(fakes::FreePort()) {
   std::vector<std::string> words = CommandOf(options, health_port_);
   pid_ = ::fork();
   if (pid_ < 0) throw std::runtime_error("fork failed");
