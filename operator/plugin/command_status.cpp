@@ -52,26 +52,20 @@ Row RowOf(const crds::BackupRepository& repository, TimePoint now) {
           probe && probe->time ? "probed " + Age(*probe->time, now) : "",
           MessageOf(repository.status.conditions)};
 }
-Row RowOf(const crds::Backup& backup, TimePoint now) {
-  std::string state(crds::NameOf(backup.status.phase));
-  if (!backup.status.progress.empty()) state += " " + backup.status.progress;
-  return {"bk",
-          backup.metadata.name,
-          backup.metadata.namespace_,
+// Of what runs, and ends.
+template <typename Kind>
+Row RunRow(const char* kind, const Kind& run, TimePoint now) {
+  std::string state(crds::NameOf(run.status.phase));
+  if (!run.status.progress.empty()) state += " " + run.status.progress;
+  return {kind,
+          run.metadata.name,
+          run.metadata.namespace_,
           state,
-          AgeOf(backup.status.start_time, now),
-          MessageOf(backup.status.conditions)};
+          AgeOf(run.status.start_time, now),
+          MessageOf(run.status.conditions)};
 }
-Row RowOf(const crds::Restore& restore, TimePoint now) {
-  std::string state(crds::NameOf(restore.status.phase));
-  if (!restore.status.progress.empty()) state += " " + restore.status.progress;
-  return {"rst",
-          restore.metadata.name,
-          restore.metadata.namespace_,
-          state,
-          AgeOf(restore.status.start_time, now),
-          MessageOf(restore.status.conditions)};
-}
+Row RowOf(const crds::Backup& backup, TimePoint now) { return RunRow("bk", backup, now); }
+Row RowOf(const crds::Restore& restore, TimePoint now) { return RunRow("rst", restore, now); }
 
 Table TableOf(const Session& session, const std::vector<Row>& rows) {
   Table table{{"NAME", "STATE", "WHEN", "MESSAGE"}, {}, 0};
