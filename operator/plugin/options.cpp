@@ -77,7 +77,7 @@ void DeclareRestore(CLI::App& verb, RestoreCommand& command) {
   auto* previous =
       verb.add_option("--previous", command.previous, "So many good backups before the last one")
           ->option_text("COUNT")
-          ->check(CLI::NonNegativeNumber)
+          ->check(CLI::Range(0, 10000))
           ->excludes(as_of);
   verb.add_option("--backup", command.backup, "This Backup")->excludes(as_of)->excludes(previous);
   verb.add_option("--policy", command.policy, "The policy, where several protect it");
@@ -218,7 +218,7 @@ void DeclareOptions(CLI::App& app, Options& options) {
       {"backup sts/mysql --wait", "backup bkp/nightly --type Full --name before-upgrade --pinned"});
   Add(app, options, "restore", "Bring data back", DeclareRestore,
       {"restore sts/mysql", "restore sts/mysql --as-of \"yesterday 14:00\"",
-       "restore sts/mysql --path /shop/orders.ibd",
+       "restore sts/mysql --path /shop/orders.ibd", "restore sts/mysql --backup before-upgrade -y",
        "restore bk/before-upgrade --into data-mysql-0=inspect"});
   Add(app, options, "snapshots", "What can be brought back", DeclareSnapshots,
       {"snapshots", "snapshots sts/mysql -o wide", "snapshots --repository offsite"});

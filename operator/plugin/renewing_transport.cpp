@@ -13,22 +13,20 @@ class RenewingTransport final : public kube::Transport {
 
   Result<kube::Response> Send(const kube::Request& request, std::stop_token stop) override {
     TRY(const auto transport, Current());
-    auto response = transport->Send(request, std::move(stop));
-    // Who has several clusters wants to know which one does not answer.
-    if (!response && response.error().code == Code::kUnavailable)
-      return tl::make_unexpected(WithContext(Server(), std::move(response).error()));
-    return response;
+    return Named(transport->Send(request, std::move(stop)));
   }
   Result<kube::Response> Stream(const kube::Request& request,
                                 const std::function<Result<void>(std::string_view)>& on_bytes,
                                 std::stop_token stop) override {
     TRY(const auto transport, Current());
-    return transport->Stream(request, on_bytes, std::move(stop));
+    return Named(transport->Stream(request, on_bytes, std::move(stop)));
   }
 
-  std::string Server() {
+  // Who has several clusters wants to know which one does not answer.
+  Result<kube::Response> Named(Result<kube::Response> response) {
+    if (response || response.error().code != Code::kUnavailable) return response;
     const std::lock_guard lock(mutex_);
-    return server_;
+    return tl::make_unexpected(WithContext(server_, std::move(response).error()));
   }
 
   // Requests under way keep theirs.

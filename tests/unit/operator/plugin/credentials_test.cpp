@@ -95,6 +95,30 @@ TEST(RenewingTransportTest, ACredentialIsMadeAnewBeforeItEnds) {
   EXPECT_THAT(tokens, ::testing::ElementsAre("1", "2"));
 }
 
+TEST(RenewingTransportTest, WhatDoesNotAnswerIsNamed) {
+  TickedClock clock;
+  ConfigSource source(
+      []() -> Result<kube::ClientConfig> {
+        kube::ClientConfig config;
+        config.server = "https://shop.example:6443";
+        return config;
+      },
+      clock);
+  const auto make = [](const kube::ClientConfig&) -> Result<std::unique_ptr<kube::Transport>> {
+    auto transport = std::make_unique<fakes::ScriptedTransport>();
+    transport->Fail({Code::kUnavailable, "connection refused"})
+        .Fail({Code::kUnavailable, "connection refused"})
+        .Fail({Code::kCancelled, "stopped"});
+    return transport;
+  };
+  const auto transport = MakeRenewingTransport(source, make);
+  ASSERT_TRUE(transport);
+  const Error named{Code::kUnavailable, "https://shop.example:6443: connection refused"};
+  EXPECT_EQ((*transport)->Send({}, {}).error(), named);
+  EXPECT_EQ((*transport)->Stream({}, {}, {}).error(), named);
+  EXPECT_EQ((*transport)->Send({}, {}).error().message, "stopped");
+}
+
 TEST(RenewingTransportTest, WhatNeverEndsIsLoadedOnce) {
   TickedClock clock;
   int loaded = 0;
