@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/clock.h"
+#include "base/command_line.h"
 #include "base/quantity.h"
 #include "jobs/engine/exclude.h"
 #include "jobs/options_verbs.h"
@@ -374,6 +375,8 @@ tl::expected<Options, Ending> ParseOptions(const std::vector<std::string>& argum
   if (auto ending = UnknownVerb(app, arguments)) return tl::make_unexpected(*std::move(ending));
   auto words = WithInherited(arguments, environment);
   if (!words) return tl::make_unexpected(Mistake(words.error()));
+  if (const auto checked = CheckOptionValues(*words); !checked)
+    return tl::make_unexpected(Mistake(checked.error()));
   if (auto ending = Parse(app, *std::move(words))) return tl::make_unexpected(*std::move(ending));
 
   FromEnvironment(typed.options.session, environment);

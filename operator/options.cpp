@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/clock.h"
+#include "base/command_line.h"
 
 namespace holdfast::op {
 namespace {
@@ -44,7 +45,8 @@ void Declare(CLI::App& app, Options& options) {
   Add(app, "--mover-image", options.mover_image, "image of the mover's Jobs")->required();
   Add(app, "--mover-image-pull-policy", options.mover_image_pull_policy, "of the mover's Jobs")
       ->check(CLI::IsMember({"Always", "IfNotPresent", "Never"}));
-  Add(app, "--metrics-address", options.metrics_address, "where /metrics is served; empty for not");
+  Add(app, "--metrics-address", options.metrics_address,
+      "where /metrics is served; \"\" for nowhere");
   Add(app, "--metrics-tls-cert", options.metrics_tls_cert,
       "PEM file with the certificate and its chain for /metrics; read again when it changes");
   Add(app, "--metrics-tls-key", options.metrics_tls_key, "PEM file with the certificate's key");
@@ -131,6 +133,7 @@ Result<void> Check(const Options& options) {
 }  // namespace
 
 Result<Options> ParseOptions(int argc, const char* const* argv) {
+  TRY_VOID(CheckOptionValues({argv + std::min(argc, 1), argv + argc}));
   Options options;
   CLI::App app("Backs up the volumes of StatefulSets to object storage.", "holdfast-operator");
   app.set_version_flag("--version", std::string("holdfast-operator ") + HOLDFAST_VERSION);

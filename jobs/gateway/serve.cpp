@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/clock.h"
+#include "base/command_line.h"
 #include "base/http/server.h"
 #include "base/log.h"
 #include "base/quantity.h"
@@ -92,7 +93,7 @@ void AddServe(CLI::App& app, Options& options) {
   AddShared(verb, options);
   AddStore(verb, options);
   verb.add_option("--listen", options.listen, "Where to serve: host:port or :port");
-  verb.add_option("--health-address", options.health, "Where /healthz is served; empty for not");
+  verb.add_option("--health-address", options.health, "Where /healthz is served; \"\" for nowhere");
   verb.add_option("--tls-cert", options.tls_cert, "PEM file with the certificate and its chain")
       ->required();
   verb.add_option("--tls-key", options.tls_key, "PEM file with its key")->required();
@@ -232,6 +233,10 @@ Result<void> PrintPassword(const Options& options) {
 
 // CLI11 parses in reverse order and throws; both stay in here.
 std::optional<int> Parse(CLI::App& app, std::vector<std::string> arguments) {
+  if (const auto checked = CheckOptionValues(arguments); !checked) {
+    std::cerr << "holdfast-mover: " << checked.error().message << std::endl;
+    return kUsage;
+  }
   std::ranges::reverse(arguments);
   try {
     app.parse(std::move(arguments));

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/command_line.h"
 #include "operator/plugin/command_help.h"
 #include "operator/plugin/completion.h"
 
@@ -251,6 +252,7 @@ Result<Options> ParseOptions(const std::vector<std::string>& arguments) {
                                     (chosen().empty() ? "" : chosen().front()->get_name() + " ") +
                                     "--help");
   };
+  TRY_VOID(CheckOptionValues(arguments));
   std::vector<std::string> words = WithoutHelpWord(arguments);
   std::ranges::reverse(words);
   try {

@@ -50,6 +50,19 @@ TEST(OptionsTest, BadOnesAreInvalidWithASentence) {
         << bad;
 }
 
+// It would have swallowed the word behind it.
+TEST(OptionsTest, AnEmptyValueIsNoValue) {
+  const auto empty = Parse({"--cluster-name=c", "--metrics-address=", "--mover-image=m"});
+  EXPECT_EQ(empty.error().code, Code::kInvalid);
+  EXPECT_EQ(empty.error().message,
+            "--metrics-address= has no value; write --metrics-address=VALUE, or --metrics-address "
+            "\"\" for an empty one");
+  const auto none = Parse({"--cluster-name=c", "--metrics-address", "", "--mover-image=m"});
+  ASSERT_TRUE(none) << none.error().message;
+  EXPECT_EQ(none->metrics_address, "");
+  EXPECT_EQ(none->mover_image, "m");
+}
+
 TEST(OptionsTest, TheGatewayIsNamedWithAllThatItTakes) {
   const std::vector<const char*> all = {"--cluster-name=c",
                                         "--mover-image=m",

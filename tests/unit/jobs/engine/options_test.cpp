@@ -433,6 +433,13 @@ TEST(OptionsTest, MistakesAreOneSentenceAndExitTwo) {
   }
 }
 
+TEST(OptionsTest, AnEmptyValueDoesNotSwallowWhatFollows) {
+  const auto options = ParseLine({"backup", "--as-path=", "/data"});
+  ASSERT_FALSE(options);
+  EXPECT_EQ(options.error().exit, ExitCode::kUsage);
+  EXPECT_THAT(options.error().text, HasSubstr("--as-path= has no value; write --as-path=VALUE"));
+}
+
 TEST(OptionsTest, ADotMeansTheCurrentFolder) {
   const std::string here = std::filesystem::current_path();
   const auto options = ParseLine({"snapshots", "--repo=./backups"});

@@ -72,6 +72,8 @@ TEST(PluginOptionsTest, MistakesSayWhatToWrite) {
       {{"restore"}, "kubectl holdfast restore --help"},
       {{"restore", "sts/x", "--as-of", "now", "--previous", "1"}, "excludes"},
       {{"restore", "sts/x", "--previous", "-1"}, "--previous"},
+      {{"restore", "sts/x", "--previous", std::string(300, '9')}, "not in range 0 to 10000"},
+      {{"restore", "sts/x", "--backup=", "-y"}, "--backup= has no value; write --backup=VALUE"},
       {{"backup", "sts/x", "--type", "Half"}, "Half"},
       {{"status", "-o", "xml"}, "\"xml\" is none of wide, json and yaml"},
       {{"cat", "bk/x"}, "PATH is missing: A file in the volume"},
