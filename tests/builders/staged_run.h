@@ -151,6 +151,17 @@ class StagedRunTest : public BackupRunTest {
     lock.command = {"unlock"};
     policy_.spec.hooks.post = {lock};
   }
+  // Both pods, one after the other; what follows upon it is planned.
+  void FreezeBoth() {
+    Look();
+    Look();
+    ASSERT_THAT(Did(), ElementsAre("lock db-0", "lock db-1"));
+    Ends("lock db-0", 0);
+    Look();
+    EXPECT_THAT(Did(), ElementsAre()) << "nothing is cut before all pods are frozen";
+    Ends("lock db-1", 0);
+    Look();
+  }
   std::string NameOf(std::size_t i) const {
     const crds::HookRun& run = Status().hooks.runs[i];
     return hooks::HookOf(Status().hooks, run).command[0] + " " + run.pod;
@@ -175,13 +186,17 @@ class StagedRunTest : public BackupRunTest {
     Look();
     ASSERT_THAT(Did(), ElementsAre("cut data-db-0"));
   }
-  // And its mover reads.
-  void ReadOne() {
+  // It is ready, and its mover is made.
+  void CopyOne() {
     ASSERT_NO_FATAL_FAILURE(CutOne());
     IsReady("data-db-0");
     Look();
     Look();
     ASSERT_THAT(Did(), ElementsAre("copy data-db-0"));
+  }
+  // And its mover reads.
+  void ReadOne() {
+    ASSERT_NO_FATAL_FAILURE(CopyOne());
     Runs("data-db-0");
     Look();
   }

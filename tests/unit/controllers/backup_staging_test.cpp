@@ -79,15 +79,7 @@ TEST_F(BackupStagingTest, CutsAllThenReadsWhatIsReadyAndRemovesIt) {
 TEST_F(BackupStagingTest, HooksHoldUntilEveryVolumeOfThePodIsCut) {
   Freezes();
   Look();
-  Look();
-  EXPECT_FALSE(Status().hooks.runs.empty());
-  Look();
-  EXPECT_THAT(Did(), ElementsAre("lock db-0", "lock db-1"));
-  Ends("lock db-0", 0);
-  Look();
-  EXPECT_THAT(Did(), IsEmpty()) << "nothing is cut before all pods are frozen";
-  Ends("lock db-1", 0);
-  Look();
+  ASSERT_NO_FATAL_FAILURE(FreezeBoth());
   EXPECT_THAT(Did(), ElementsAre("cut data-db-0", "cut data-db-1"));
   Look();
   EXPECT_THAT(Did(), IsEmpty());
@@ -119,11 +111,7 @@ TEST_F(BackupStagingTest, OneSlotIsEnoughToFreezeAndCut) {
 TEST_F(BackupStagingTest, TheDeadlineOfHooksIsForWhatIsNotCut) {
   Freezes();
   Look();
-  Look();
-  Look();
-  Ends("lock db-0", 0);
-  Ends("lock db-1", 0);
-  Look();
+  ASSERT_NO_FATAL_FAILURE(FreezeBoth());
   IsCut("data-db-0");
   world_.now += minutes(11);
   Look();
@@ -157,31 +145,8 @@ TEST_F(BackupStagingTest, NothingIsCutWhileTheRepositoryHasNoSlot) {
   EXPECT_FALSE(AwaitsSnapshot(Status(), Volume("data-db-0"))) << "it queues for a slot";
 }
 
-TEST_F(BackupStagingTest, OneThatIsNeverReadyFailsWithTheStoragesOwnWords) {
-  ASSERT_NO_FATAL_FAILURE(CutOne());
-  EXPECT_TRUE(AwaitsSnapshot(Status(), Volume("data-db-0"))) << "it takes no place in the queue";
-  Seen("data-db-0").snapshot->error = "rpc error: pool is full";
-  Look();
-  EXPECT_EQ(Volume("data-db-0").message,
-            "VolumeSnapshot run-data-db-0 is not ready: rpc error: pool is full");
-  EXPECT_EQ(Ready().message,
-            "data-db-0: VolumeSnapshot run-data-db-0 is not ready: rpc error: pool is full");
-  world_.now += hours(1);
-  Look();
-  EXPECT_EQ(Status().phase, BackupPhase::kFailed);
-  EXPECT_EQ(Volume("data-db-0").message,
-            "VolumeSnapshot run-data-db-0 was not ready within 1h (spec.staging.deadline of the "
-            "policy): rpc error: pool is full");
-  Look();
-  EXPECT_THAT(Did(), ElementsAre("uncut run-data-db-0"));
-}
-
 TEST_F(BackupStagingTest, AClaimThatIsNeverProvisionedFailsAndItsMoverIsStopped) {
-  ASSERT_NO_FATAL_FAILURE(CutOne());
-  IsReady("data-db-0");
-  Look();
-  Look();
-  Did();
+  ASSERT_NO_FATAL_FAILURE(CopyOne());
   Seen("data-db-0").mover.message = "no node can take pod x";
   world_.now += hours(1);
   Look();
@@ -192,32 +157,9 @@ TEST_F(BackupStagingTest, AClaimThatIsNeverProvisionedFailsAndItsMoverIsStopped)
   EXPECT_THAT(Volume("data-db-0").message, HasSubstr("no node can take pod x"));
 }
 
-TEST_F(BackupStagingTest, OneThatIsDeletedByOthersOrNotOursCostsTheVolume) {
-  ASSERT_NO_FATAL_FAILURE(CutOne());
-  World deleted = world_;
-  deleted.volumes[0].snapshot->deleting = true;
-  EXPECT_THAT(Decide(deleted, Settings{}).status.volumes[0].message,
-              HasSubstr("was deleted before its data was read"));
-  World foreign = world_;
-  foreign.volumes[0].snapshot->owner.uid = "uid-of-another";
-  const Plan plan = Decide(foreign, Settings{});
-  EXPECT_THAT(plan.status.volumes[0].message, HasSubstr("is not of this Backup"));
-  foreign.backup.status = plan.status;
-  EXPECT_THAT(Decide(foreign, Settings{}).uncut, IsEmpty()) << "and it is left alone";
-  IsCut("data-db-0");
-  Look();
-  IsRemoved("data-db-0");
-  Look();
-  EXPECT_THAT(Volume("data-db-0").message, HasSubstr("is gone, and its data was not read"));
-}
-
 // An operator that was killed between the two writes.
 TEST_F(BackupStagingTest, AStagedClaimThatIsMissingIsMadeAgain) {
-  ASSERT_NO_FATAL_FAILURE(CutOne());
-  IsReady("data-db-0");
-  Look();
-  Look();
-  Did();
+  ASSERT_NO_FATAL_FAILURE(CopyOne());
   Seen("data-db-0").staged.reset();
   Look();
   EXPECT_THAT(Did(), ElementsAre("claim data-db-0"));
@@ -231,11 +173,7 @@ TEST_F(BackupStagingTest, AStagedClaimThatIsMissingIsMadeAgain) {
 }
 
 TEST_F(BackupStagingTest, AClaimThatIsNeverMadeFailsTheVolume) {
-  ASSERT_NO_FATAL_FAILURE(CutOne());
-  IsReady("data-db-0");
-  Look();
-  Look();
-  Did();
+  ASSERT_NO_FATAL_FAILURE(CopyOne());
   Seen("data-db-0").staged.reset();
   Seen("data-db-0").job->created = world_.now;
   world_.now += hours(1);
@@ -270,15 +208,6 @@ TEST_F(BackupStagingTest, AFailedMoverLeavesNothing) {
   Look();
   Look();
   EXPECT_THAT(Did(), ElementsAre("remove run-data-db-0", "uncut run-data-db-0"));
-}
-
-TEST_F(BackupStagingTest, ARunWithoutItsPolicyEndsAndCleansUp) {
-  ASSERT_NO_FATAL_FAILURE(CutOne());
-  world_.policy = nullptr;
-  Look();
-  EXPECT_EQ(Status().phase, BackupPhase::kFailed);
-  Look();
-  EXPECT_THAT(Did(), ElementsAre("uncut run-data-db-0"));
 }
 
 TEST_F(BackupStagingTest, AClonesMomentIsWhenItIsBound) {

@@ -8,7 +8,7 @@
 #include "controllers/backup/volume_groups.h"
 #include "controllers/reasons.h"
 #include "tests/builders/context.h"
-#include "tests/builders/staged_run.h"
+#include "tests/builders/grouped_run.h"
 
 namespace holdfast::controllers::backup {
 namespace {
@@ -22,51 +22,12 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-// db-0 and db-1, whose claims carry the label that their StatefulSet puts on them.
-class VolumeGroupsTest : public StagedRunTest {
+class VolumeGroupsTest : public GroupedRunTest {
  protected:
-  VolumeGroupsTest() {
-    world_.storage.groups_served = true;
-    world_.storage.group_classes = {VolumeSnapshotClassView{"group", "csi.example"}};
-    world_.groups_version = "v1";
-    Look();
-    for (VolumeWorld& seen : world_.volumes) {
-      seen.source.labels = {{"app", "db"}, {"pod", seen.claim}};
-      seen.source.bound = true;
-    }
-    TellClaims();
-  }
-  void TellClaims() {
-    world_.storage.claims.clear();
-    for (const VolumeWorld& seen : world_.volumes) world_.storage.claims.push_back(seen.source);
-  }
   void AddClaim(const std::string& name, std::map<std::string, std::string> labels) {
     ClaimView& claim = world_.storage.claims.emplace_back();
     claim.key = {"shop", name};
     claim.labels = std::move(labels);
-  }
-  // By the storage: then its members are there.
-  void GroupIsCut() {
-    world_.groups.at(0).cut = At("2026-06-01T02:00:30Z");
-    for (VolumeWorld& seen : world_.volumes) {
-      VolumeSnapshotView& member = seen.snapshot.emplace();
-      member.key = {"shop", "snapshot-of-" + seen.claim};
-      member.created = world_.now;
-    }
-  }
-  void GroupIsReady() {
-    GroupIsCut();
-    world_.groups.at(0).ready = true;
-    for (VolumeWorld& seen : world_.volumes) seen.snapshot->ready = true;
-  }
-  void MembersAreGone() {
-    for (VolumeWorld& seen : world_.volumes) seen.snapshot.reset();
-  }
-  // Chosen, written down and made.
-  void CutGroup() {
-    Look();
-    Look();
-    ASSERT_THAT(Did(), ElementsAre("cut group run-db"));
   }
   // Why the volumes are not cut at once.
   std::string WhyEachByItself() {
@@ -140,14 +101,7 @@ TEST_F(VolumeGroupsTest, CutsAllAtOnceAndRemovesTheGroupWhenAllIsRead) {
 
 TEST_F(VolumeGroupsTest, HooksHoldAllPodsUntilTheCut) {
   Freezes();
-  Look();
-  Look();
-  EXPECT_THAT(Did(), ElementsAre("lock db-0", "lock db-1"));
-  Ends("lock db-0", 0);
-  Look();
-  EXPECT_THAT(Did(), IsEmpty()) << "nothing is cut before all pods are frozen";
-  Ends("lock db-1", 0);
-  Look();
+  ASSERT_NO_FATAL_FAILURE(FreezeBoth());
   EXPECT_THAT(Did(), ElementsAre("cut group run-db"));
   Look();
   EXPECT_THAT(Did(), IsEmpty());
@@ -272,22 +226,6 @@ TEST_F(VolumeGroupsTest, EachStatefulSetIsAGroup) {
   EXPECT_EQ(SelectorOf(world_, "run-logs"), (std::map<std::string, std::string>{{"app", "logs"}}));
 }
 
-TEST_F(VolumeGroupsTest, OneThatIsNeverReadyFailsWithTheStoragesOwnWordsAndGoes) {
-  ASSERT_NO_FATAL_FAILURE(CutGroup());
-  world_.groups[0].error = "rpc error: pool is full";
-  Look();
-  EXPECT_EQ(Volume("data-db-0").message,
-            "VolumeGroupSnapshot run-db is not ready: rpc error: pool is full");
-  world_.now += hours(1);
-  Look();
-  EXPECT_EQ(Status().phase, BackupPhase::kFailed);
-  EXPECT_EQ(Volume("data-db-1").message,
-            "VolumeGroupSnapshot run-db was not ready within 1h (spec.staging.deadline of the "
-            "policy): rpc error: pool is full");
-  Look();
-  EXPECT_THAT(Did(), ElementsAre("uncut group run-db"));
-}
-
 // csi-snapshotter says so of each member where the driver cannot list snapshots.
 TEST_F(VolumeGroupsTest, AMemberThatClaimsToBeReadyBeforeItsGroupIsNotRead) {
   ASSERT_NO_FATAL_FAILURE(CutGroup());
@@ -314,28 +252,6 @@ TEST_F(VolumeGroupsTest, AClaimThatTheGroupDoesNotHaveFailsInTheEnd) {
   EXPECT_EQ(Volume("data-db-1").state, RunState::kFailed);
 }
 
-TEST_F(VolumeGroupsTest, OneThatIsDeletedByOthersOrNotOursCostsTheVolumes) {
-  ASSERT_NO_FATAL_FAILURE(CutGroup());
-  World deleted = world_;
-  deleted.groups[0].deleting = true;
-  EXPECT_THAT(Decide(deleted, Settings{}).status.volumes[1].message,
-              HasSubstr("was deleted before its data was read"));
-  World foreign = world_;
-  foreign.groups[0].owner.uid = "uid-of-another";
-  const Plan plan = Decide(foreign, Settings{});
-  EXPECT_THAT(plan.status.volumes[0].message, HasSubstr("is not of this Backup"));
-  foreign.backup.status = plan.status;
-  const Plan after = Decide(foreign, Settings{});
-  EXPECT_THAT(after.uncut_groups, IsEmpty()) << "and it is left alone";
-  EXPECT_FALSE(HasStaged(after.status));
-  GroupIsCut();
-  Look();
-  world_.groups.clear();
-  MembersAreGone();
-  Look();
-  EXPECT_THAT(Volume("data-db-0").message, HasSubstr("is gone, and its data was not read"));
-}
-
 TEST_F(VolumeGroupsTest, WhatCannotBeMadeAnyMoreSaysWhyAndEnds) {
   Look();
   world_.groups_version.clear();
@@ -351,15 +267,6 @@ TEST_F(VolumeGroupsTest, WhatCannotBeMadeAnyMoreSaysWhyAndEnds) {
   TellClaims();
   Look();
   EXPECT_THAT(Did(), ElementsAre("cut group run-db"));
-}
-
-TEST_F(VolumeGroupsTest, ARunWithoutItsPolicyEndsAndCleansUp) {
-  ASSERT_NO_FATAL_FAILURE(CutGroup());
-  world_.policy = nullptr;
-  Look();
-  EXPECT_EQ(Status().phase, BackupPhase::kFailed);
-  Look();
-  EXPECT_THAT(Did(), ElementsAre("uncut group run-db"));
 }
 
 TEST_F(VolumeGroupsTest, TheObjectSaysWhoseItIsAndWhatItSelects) {
