@@ -59,6 +59,15 @@ std::string WhyNoPod(const Context& context, const JobView& job, std::stop_token
 
 }  // namespace
 
+std::vector<kube::Cache<JobView>::Entry> JobsOf(const Caches& caches,
+                                                const crds::ObjectMeta& owner) {
+  std::vector<kube::Cache<JobView>::Entry> jobs;
+  for (auto& [key, job] :
+       caches.jobs.Find(index::kOwner, index::OwnedBy(owner.namespace_, owner.uid)))
+    jobs.push_back(std::move(job));
+  return jobs;
+}
+
 std::vector<PodView> PodsOf(const Caches& caches, const JobView& job) {
   std::vector<PodView> pods;
   for (const auto& [key, pod] :

@@ -9,6 +9,10 @@
 
 namespace holdfast::controllers {
 
+// The movers' Jobs that belong to `owner` and that the cache has, in no order.
+std::vector<kube::Cache<JobView>::Entry> JobsOf(const Caches& caches,
+                                                const crds::ObjectMeta& owner);
+
 // The pods of a mover's Job that the cache has.
 std::vector<PodView> PodsOf(const Caches& caches, const JobView& job);
 

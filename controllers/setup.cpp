@@ -4,9 +4,11 @@
 
 #include "controllers/backup/controller.h"
 #include "controllers/backup/copies.h"
+#include "controllers/backup/queue.h"
 #include "controllers/backup/staging.h"
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
+#include "controllers/mover_run.h"
 #include "controllers/policy/controller.h"
 #include "controllers/populator/claim.h"
 #include "controllers/populator/controller.h"
@@ -235,10 +237,9 @@ void Setup::AddTriggers(Informers& informers) {
   add(informers.backups, kBackups, [&caches](const kube::ObjectKey& key) {
     const auto backup = caches.backups.Get(key);
     if (backup == nullptr) return Keys{};
-    const bool record =
-        backup::IsOver(backup->status) && !backup::NeedsFinalizer(*backup) &&
-        !backup::OwesCopies(backup->status) && !backup::HasStaged(backup->status) &&
-        caches.jobs.Find(index::kOwner, index::OwnedBy(key.ns, backup->metadata.uid)).empty();
+    const bool record = backup::IsOver(backup->status) && !backup::NeedsFinalizer(*backup) &&
+                        !backup::OwesCopies(backup->status) && !backup::HasStaged(backup->status) &&
+                        JobsOf(caches, backup->metadata).empty();
     return record ? Keys{} : Keys{key};
   });
   add(informers.restores, kRestores, Self);

@@ -3,7 +3,7 @@
 #include <map>
 #include <utility>
 
-#include "controllers/backup/decide.h"
+#include "controllers/backup/world.h"
 #include "controllers/labels.h"
 
 namespace holdfast::controllers {

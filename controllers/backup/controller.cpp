@@ -8,11 +8,14 @@
 #include "controllers/backup/freeze.h"
 #include "controllers/backup/hook_work.h"
 #include "controllers/backup/job_builder.h"
+#include "controllers/backup/queue.h"
 #include "controllers/backup/staged_objects.h"
 #include "controllers/backup/staging.h"
+#include "controllers/backup/volumes.h"
 #include "controllers/finalizer.h"
 #include "controllers/job_client.h"
 #include "controllers/labels.h"
+#include "controllers/mover_run.h"
 #include "controllers/reasons.h"
 #include "controllers/shared.h"
 #include "controllers/write_status.h"
@@ -160,8 +163,7 @@ Result<Requeue> BackupController::Delete(const crds::Backup& backup, std::stop_t
 // Its movers read what must not be held any longer, so they are stopped.
 Result<Requeue> BackupController::Thaw(const crds::Backup& backup, std::stop_token stop) {
   std::vector<JobView> movers;
-  for (const auto& [key, job] : context_.caches.jobs.Find(
-           index::kOwner, index::OwnedBy(backup.metadata.namespace_, backup.metadata.uid)))
+  for (const auto& job : JobsOf(context_.caches, backup.metadata))
     if (!job->Finished() && !job->deleting) movers.push_back(*job);
   TRY_VOID(Stop(movers, stop));
   const TimePoint now = context_.clock.Now();

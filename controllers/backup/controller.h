@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 
+#include "controllers/backup/decide.h"
 #include "controllers/backup/deletion.h"
 #include "controllers/backup/observe.h"
 #include "controllers/context.h"

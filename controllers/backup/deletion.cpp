@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include "controllers/backup/freeze.h"
 #include "controllers/backup/imported.h"
 #include "controllers/backup/manifests.h"
+#include "controllers/finalizer.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 
@@ -84,6 +86,13 @@ DeletionPlan Release(const Snapshots& left, const std::string& why) {
 }
 
 }  // namespace
+
+bool NeedsFinalizer(const crds::Backup& backup) {
+  if (backup.metadata.deletion_timestamp) return true;
+  const bool forgets = backup.spec.deletion_policy == crds::DeletionPolicy::kDelete;
+  return HasFinalizer(backup.metadata, kForgetFinalizer) != forgets ||
+         HasFinalizer(backup.metadata, kThawFinalizer) != OwesThaw(backup.status);
+}
 
 DeletionPlan DecideDeletion(const DeletionWorld& world) {
   Snapshots left = SnapshotsOf(world);

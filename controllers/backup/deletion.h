@@ -52,6 +52,10 @@ struct DeletionPlan {
   Requeue requeue;
 };
 
+// Whether one of a Backup's finalizers is to be set or taken away, now or when what it is for is
+// done.
+bool NeedsFinalizer(const crds::Backup& backup);
+
 DeletionPlan DecideDeletion(const DeletionWorld& world);
 
 // Of snapshots that are to be forgotten there.

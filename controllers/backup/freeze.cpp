@@ -5,6 +5,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "controllers/backup/staging.h"
+#include "controllers/backup/volumes.h"
 #include "jobs/protocol/dump_name.h"
 
 namespace holdfast::controllers::backup {
@@ -32,9 +33,7 @@ void GiveUp(const World& world, Plan& plan, std::size_t i, std::string why) {
   VolumeBackup& volume = plan.status.volumes[i];
   const auto& job = world.volumes[i].job;
   if (!IsOver(volume) && job && !job->Finished() && !job->deleting) plan.stop.push_back(*job);
-  volume.state = RunState::kFailed;
-  volume.progress.clear();
-  volume.message = std::move(why);
+  Fail(volume, std::move(why));
 }
 
 void GiveUpWhatHooksCost(const World& world, Plan& plan) {

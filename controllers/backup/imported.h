@@ -1,7 +1,7 @@
 // Backups that stand for snapshots which were found in a repository (spec.import). Pure.
 #pragma once
 
-#include "controllers/backup/decide.h"
+#include "controllers/backup/world.h"
 
 namespace holdfast::controllers::backup {
 

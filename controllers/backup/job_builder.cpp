@@ -4,6 +4,7 @@
 
 #include "controllers/backup/manifests.h"
 #include "controllers/backup/staging.h"
+#include "controllers/backup/volumes.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 

@@ -3,6 +3,11 @@
 #include <algorithm>
 #include <set>
 
+#include "controllers/backup/freeze.h"
+#include "controllers/backup/mover_jobs.h"
+#include "controllers/backup/volumes.h"
+#include "controllers/policy/check.h"
+
 namespace holdfast::controllers::backup {
 namespace {
 
@@ -72,6 +77,13 @@ ManifestsBackup* KeptBy(const World& world, const std::string& claim, crds::Back
   return nullptr;
 }
 
+std::vector<std::string> ClaimsOf(const World& world, const std::string& stateful_set) {
+  std::vector<std::string> claims;
+  for (const VolumeBackup& volume : world.backup.status.volumes)
+    if (SetNameOf(world, volume) == stateful_set) claims.push_back(volume.claim);
+  return claims;
+}
+
 }  // namespace
 
 void WantManifests(const crds::BackupPolicy& policy, const StatefulSets& stateful_sets,
@@ -106,6 +118,22 @@ std::vector<const VolumeBackup*> CarriersOf(const crds::BackupStatus& status) {
   });
   assign([](const auto&, const auto& manifests) { return manifests.claim.empty(); });
   return carriers;
+}
+
+std::vector<manifests::Wanted> ManifestsToRead(const World& world) {
+  const crds::BackupStatus& status = world.backup.status;
+  std::vector<manifests::Wanted> wanted;
+  if (world.policy == nullptr || !MayCopy(status)) return wanted;
+  const auto carriers = CarriersOf(status);
+  for (std::size_t i = 0; i < carriers.size(); ++i) {
+    const std::string& set = status.manifests[i].stateful_set;
+    const bool waits =
+        carriers[i] != nullptr && std::ranges::any_of(world.volumes, [&](const auto& seen) {
+          return seen.claim == carriers[i]->claim && AwaitsMover(world, seen);
+        });
+    if (waits) wanted.push_back({set, carriers[i]->claim, ClaimsOf(world, set)});
+  }
+  return wanted;
 }
 
 const manifests::Bundle* BundleFor(const World& world, const std::string& claim) {

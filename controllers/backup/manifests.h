@@ -9,7 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "controllers/backup/decide.h"
+#include "controllers/backup/world.h"
+#include "controllers/manifests/collect.h"
 
 namespace holdfast::controllers::backup {
 
@@ -21,6 +22,10 @@ void WantManifests(const crds::BackupPolicy& policy, const StatefulSets& statefu
 // For each of status.manifests, the volume whose mover keeps them; nullptr when they are known
 // already, or no volume is left that can have such a mover.
 std::vector<const crds::VolumeBackup*> CarriersOf(const crds::BackupStatus& status);
+
+// What is to be read for the movers that are to keep them, before these are started: of each
+// StatefulSet whose carrier awaits its mover and may be read.
+std::vector<manifests::Wanted> ManifestsToRead(const World& world);
 
 // Those that were read for `claim`'s mover; nullptr for none.
 const manifests::Bundle* BundleFor(const World& world, const std::string& claim);

@@ -2,6 +2,7 @@
 
 #include "base/quantity.h"
 #include "controllers/backup/volume_groups.h"
+#include "controllers/backup/volumes.h"
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "crds/types/kinds.h"

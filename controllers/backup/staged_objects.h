@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/json.h"
-#include "controllers/backup/decide.h"
+#include "controllers/backup/world.h"
 
 namespace holdfast::controllers::backup {
 

@@ -6,6 +6,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "controllers/backup/volume_groups.h"
+#include "controllers/backup/volumes.h"
 #include "jobs/protocol/dump_name.h"
 
 namespace holdfast::controllers::backup {
@@ -13,14 +14,7 @@ namespace {
 
 using crds::BackupStatus;
 using crds::CopyMethod;
-using crds::RunState;
 using crds::VolumeBackup;
-
-void Fail(VolumeBackup& volume, std::string why) {
-  volume.state = RunState::kFailed;
-  volume.progress.clear();
-  volume.message = std::move(why);
-}
 
 void StopMover(const VolumeWorld& seen, Plan& plan) {
   if (seen.job && !seen.job->deleting) plan.stop.push_back(*seen.job);

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/quantity.h"
+#include "controllers/policy/check.h"
+#include "jobs/protocol/dump_name.h"
 
 namespace holdfast::controllers::backup {
 namespace {
@@ -42,6 +44,21 @@ std::string Percent(double done, double total) {
 std::string PerSecond(double bytes) { return HumanBytes(static_cast<std::uint64_t>(bytes)) + "/s"; }
 
 }  // namespace
+
+int CountOver(const crds::BackupStatus& status) {
+  return static_cast<int>(
+      std::ranges::count_if(status.volumes, [](const auto& volume) { return IsOver(volume); }));
+}
+
+bool AllOver(const crds::BackupStatus& status) {
+  return std::ranges::all_of(status.volumes, [](const auto& volume) { return IsOver(volume); });
+}
+
+std::string VolumesAndDumps(const crds::BackupStatus& status) {
+  const auto dumps = static_cast<std::size_t>(std::ranges::count_if(
+      status.volumes, [](const auto& volume) { return protocol::IsDump(volume.claim); }));
+  return controllers::VolumesAndDumps(status.volumes.size() - dumps, dumps);
+}
 
 void SetProgress(const std::vector<VolumeWorld>& volumes, crds::BackupStatus& status) {
   Sum sum;

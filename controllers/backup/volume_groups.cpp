@@ -5,6 +5,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "controllers/backup/volumes.h"
+
 namespace holdfast::controllers::backup {
 namespace {
 

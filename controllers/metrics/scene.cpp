@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "controllers/backup/decide.h"
+#include "controllers/backup/world.h"
 #include "controllers/labels.h"
 #include "controllers/policy/overdue.h"
 

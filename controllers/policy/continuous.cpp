@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/hash.h"
-#include "controllers/backup/decide.h"
 #include "controllers/backup/imported.h"
+#include "controllers/backup/volumes.h"
 #include "controllers/job_client.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "controllers/backup/decide.h"
+#include "controllers/backup/volumes.h"
 #include "controllers/labels.h"
 #include "controllers/mover_run.h"
 #include "controllers/policy/continuous.h"
@@ -48,9 +48,7 @@ void LookAtCopies(const Context& context, Observed& observed) {
 }
 
 void LookAtJobs(const Context& context, World& world, std::stop_token stop) {
-  const crds::ObjectMeta& meta = world.policy.metadata;
-  for (const auto& [name, job] :
-       context.caches.jobs.Find(index::kOwner, index::OwnedBy(meta.namespace_, meta.uid))) {
+  for (const auto& job : JobsOf(context.caches, world.policy.metadata)) {
     const auto verb = job->labels.find(kVerbLabel);
     const bool watches = verb != job->labels.end() && verb->second == kWatchVerb;
     (watches ? world.watchers : world.forgets).push_back({*job, LookAtMover(context, *job, stop)});

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controllers/labels.h"
+#include "controllers/mover_run.h"
 #include "controllers/workload.h"
 #include "controllers/write_status.h"
 
@@ -44,10 +45,8 @@ class Observer {
 
   Result<void> LookAtChild(const crds::Restore& child) {
     const crds::ObjectMeta& meta = child.metadata;
-    world_.child_started =
-        child.status.phase != crds::RestorePhase::kPending ||
-        !context_.caches.jobs.Find(index::kOwner, index::OwnedBy(meta.namespace_, meta.uid))
-             .empty();
+    world_.child_started = child.status.phase != crds::RestorePhase::kPending ||
+                           !JobsOf(context_.caches, meta).empty();
     if (child.status.phase != crds::RestorePhase::kSucceeded) return {};
     const std::string own = std::string(kRestoreLabel) + "=" + LabelValue(meta.name);
     TRY(const auto pods, ListAll<PodView>(context_.api, kube::kPods,

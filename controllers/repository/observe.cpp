@@ -22,9 +22,7 @@ void FindRuns(const Context& context, World& world, std::stop_token stop) {
       {VerbOf(Chore::kPrune), &world.prunes},
       {VerbOf(Chore::kCheck), &world.checks},
       {kImportVerb, &world.imports}};
-  const crds::ObjectMeta& meta = world.repository.metadata;
-  for (const auto& [key, job] :
-       context.caches.jobs.Find(index::kOwner, index::OwnedBy(meta.namespace_, meta.uid))) {
+  for (const auto& job : JobsOf(context.caches, world.repository.metadata)) {
     const auto verb = job->labels.find(kVerbLabel);
     for (const auto& [name, runs] : sorts)
       if (verb != job->labels.end() && verb->second == name)

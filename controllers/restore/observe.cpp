@@ -50,12 +50,10 @@ class Observer {
   // One that is over needs nothing but its Jobs.
   World Past(const crds::Restore& restore) {
     world_.restore = restore;
-    const crds::ObjectMeta& meta = restore.metadata;
-    for (const auto& [key, job] :
-         caches_.jobs.Find(index::kOwner, index::OwnedBy(meta.namespace_, meta.uid))) {
+    for (const auto& job : JobsOf(caches_, restore.metadata)) {
       Mover mover;
       mover.job = *job;
-      world_.movers.emplace(key.name, std::move(mover));
+      world_.movers.emplace(job->key.name, std::move(mover));
     }
     return std::move(world_);
   }

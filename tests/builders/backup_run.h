@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "controllers/backup/decide.h"
+#include "controllers/backup/volumes.h"
 #include "tests/builders/kinds.h"
 
 namespace holdfast::builders {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "controllers/backup/decide.h"
+#include "controllers/backup/volumes.h"
 #include "controllers/reasons.h"
 #include "tests/builders/backup_run.h"
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "controllers/backup/observe.h"
+#include "controllers/backup/volumes.h"
 #include "controllers/labels.h"
 #include "controllers/reasons.h"
 #include "tests/builders/context.h"

@@ -1,8 +1,9 @@
 // Who is next for a repository's slots, by the caches.
+#include "controllers/backup/queue.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "controllers/backup/observe.h"
 #include "controllers/reasons.h"
 #include "tests/builders/caches.h"
 #include "tests/builders/kinds.h"
