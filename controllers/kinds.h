@@ -22,7 +22,7 @@ inline kube::ObjectKey KeyOf(const crds::ObjectMeta& metadata) {
   return {metadata.namespace_, metadata.name};
 }
 
-// For events about `object`.
+// For events about `object`, and for what belongs to it (owner.h).
 template <typename Kind>
 kube::ObjectReference ReferenceTo(const Kind& object) {
   return {ResourceOf<Kind>(), KeyOf(object.metadata), object.metadata.uid};

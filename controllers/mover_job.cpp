@@ -7,6 +7,7 @@
 #include "controllers/container_resources.h"
 #include "controllers/dump_container.h"
 #include "controllers/labels.h"
+#include "controllers/owner.h"
 #include "controllers/place.h"
 #include "controllers/shared.h"
 #include "jobs/protocol/exit_code.h"
@@ -355,15 +356,6 @@ bool UsesGateway(const MoverJob& job) {
   return false;
 }
 
-Json OwnerReferences(const MoverJob& job) {
-  return Json::array({{{"apiVersion", job.owner_api_version},
-                       {"kind", job.owner_kind},
-                       {"name", job.owner_name},
-                       {"uid", job.owner_uid},
-                       {"controller", true},
-                       {"blockOwnerDeletion", true}}});
-}
-
 Result<void> CheckClaim(const MoverJob& job) {
   if (job.repository == nullptr || job.claim.empty()) return {};
   const auto& place = job.repository->spec.filesystem;
@@ -398,7 +390,7 @@ Result<Json> BuildMoverJob(const MoverJob& job, const Settings& settings) {
                {{"name", job.key.name},
                 {"namespace", job.key.ns},
                 {"labels", labels},
-                {"ownerReferences", OwnerReferences(job)}}},
+                {"ownerReferences", OwnerReferences(job.owner, OwnerDeletion::kWaits)}}},
               {"spec", std::move(spec)}};
 }
 

@@ -14,6 +14,7 @@
 #include "crds/types/dump.h"
 #include "crds/types/parts.h"
 #include "jobs/protocol/args.h"
+#include "operator/kube/events.h"
 #include "operator/kube/object_key.h"
 
 namespace holdfast::controllers {
@@ -24,11 +25,7 @@ inline constexpr const char* kDumpContainer = "dump";  // beside it, in the pod 
 
 struct MoverJob {
   kube::ObjectKey key;
-  // The object that the Job belongs to: goes with it, and finds it again.
-  std::string owner_api_version;
-  std::string owner_kind;
-  std::string owner_name;
-  std::string owner_uid;
+  kube::ObjectReference owner;                // the Job goes with it, and is found by it
   std::map<std::string, std::string> labels;  // beside app.kubernetes.io/*; any text as values
 
   std::vector<std::string> command_line;  // protocol::CommandLine(...)

@@ -4,6 +4,7 @@
 
 #include "base/quantity.h"
 #include "controllers/backup/manifests.h"
+#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
@@ -156,10 +157,7 @@ Result<Json> BuildCopyJob(const crds::Backup& backup, const BackupCopy& copy,
 
   MoverJob job;
   job.key = {backup.metadata.namespace_, CopyJobName(backup, copy)};
-  job.owner_api_version = crds::kApiVersion;
-  job.owner_kind = crds::InfoOf<crds::Backup>().kind;
-  job.owner_name = backup.metadata.name;
-  job.owner_uid = backup.metadata.uid;
+  job.owner = ReferenceTo(backup);
   job.labels = {{kVerbLabel, kCopyVerb},
                 {kBackupLabel, backup.metadata.name},
                 {kPolicyLabel, backup.spec.policy},

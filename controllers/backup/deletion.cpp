@@ -7,6 +7,7 @@
 #include "controllers/backup/imported.h"
 #include "controllers/backup/manifests.h"
 #include "controllers/finalizer.h"
+#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 
@@ -157,10 +158,7 @@ Result<Json> BuildForgetJob(const DeletionWorld& world, const Whereabouts& where
   args.copies = !where.copies_in.empty();
   MoverJob job;
   job.key = {backup.namespace_, ForgetJobName(world.backup, where)};
-  job.owner_api_version = crds::kApiVersion;
-  job.owner_kind = crds::InfoOf<crds::BackupRepository>().kind;
-  job.owner_name = repository.metadata.name;
-  job.owner_uid = repository.metadata.uid;
+  job.owner = ReferenceTo(repository);
   job.labels = {{kVerbLabel, "forget"},
                 {kBackupLabel, backup.name},
                 {kRepositoryLabel, repository.metadata.name},

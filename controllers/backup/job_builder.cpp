@@ -5,6 +5,7 @@
 #include "controllers/backup/manifests.h"
 #include "controllers/backup/staging.h"
 #include "controllers/backup/volumes.h"
+#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 
@@ -73,10 +74,7 @@ Result<Json> BuildJob(const Observed& observed, const crds::VolumeBackup& volume
   const crds::FailurePolicy& failure = world.policy->spec.failure_policy;
   MoverJob job;
   job.key = {world.backup.metadata.namespace_, JobNameFor(world.backup, volume.claim)};
-  job.owner_api_version = crds::kApiVersion;
-  job.owner_kind = crds::InfoOf<crds::Backup>().kind;
-  job.owner_name = world.backup.metadata.name;
-  job.owner_uid = world.backup.metadata.uid;
+  job.owner = ReferenceTo(world.backup);
   job.labels = {{kVerbLabel, "backup"},
                 {kBackupLabel, world.backup.metadata.name},
                 {kPolicyLabel, world.policy->metadata.name},

@@ -5,13 +5,13 @@
 #include "controllers/backup/volumes.h"
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
-#include "crds/types/kinds.h"
+#include "controllers/owner.h"
 
 namespace holdfast::controllers::backup {
 namespace {
 
-Json Metadata(const World& world, const std::string& name, const kube::Resource& owner,
-              const std::string& owner_name, const std::string& owner_uid) {
+Json Metadata(const World& world, const std::string& name, const kube::ObjectReference& owner,
+              OwnerDeletion deletion) {
   const crds::ObjectMeta& backup = world.backup.metadata;
   return {{"name", name},
           {"namespace", backup.namespace_},
@@ -20,18 +20,11 @@ Json Metadata(const World& world, const std::string& name, const kube::Resource&
             {"app.kubernetes.io/name", "holdfast"},
             {kBackupLabel, LabelValue(backup.name)},
             {kPolicyLabel, LabelValue(world.backup.spec.policy)}}},
-          {"ownerReferences",
-           {{{"apiVersion", owner.ApiVersion()},
-             {"kind", owner.kind},
-             {"name", owner_name},
-             {"uid", owner_uid},
-             {"controller", true},
-             {"blockOwnerDeletion", owner != kube::kJobs}}}}};
+          {"ownerReferences", OwnerReferences(owner, deletion)}};
 }
 
 Json MetadataOfBackup(const World& world, const std::string& name) {
-  const crds::ObjectMeta& backup = world.backup.metadata;
-  return Metadata(world, name, ResourceOf<crds::Backup>(), backup.name, backup.uid);
+  return Metadata(world, name, ReferenceTo(world.backup), OwnerDeletion::kWaits);
 }
 
 // Of what stands for one claim: it has the name of the mover's Job.
@@ -95,10 +88,13 @@ Json BuildStagedClaim(const World& world, const crds::VolumeBackup& volume, cons
                {"dataSourceRef", SourceOf(volume)}};
   if (seen.source.block) spec["volumeMode"] = "Block";
   const std::string name = JobNameFor(world.backup, volume.claim);
-  return {{"apiVersion", kube::kPersistentVolumeClaims.ApiVersion()},
-          {"kind", kube::kPersistentVolumeClaims.kind},
-          {"metadata", OfClaim(Metadata(world, name, kube::kJobs, name, job_uid), volume.claim)},
-          {"spec", std::move(spec)}};
+  const kube::ObjectReference job = {
+      kube::kJobs, {world.backup.metadata.namespace_, name}, job_uid};
+  return {
+      {"apiVersion", kube::kPersistentVolumeClaims.ApiVersion()},
+      {"kind", kube::kPersistentVolumeClaims.kind},
+      {"metadata", OfClaim(Metadata(world, name, job, OwnerDeletion::kDoesNotWait), volume.claim)},
+      {"spec", std::move(spec)}};
 }
 
 }  // namespace holdfast::controllers::backup

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 
@@ -29,10 +30,7 @@ crds::ResourceRequirements WatcherResources() {
 MoverJob JobOf(const crds::BackupPolicy& policy, const std::string& name) {
   MoverJob job;
   job.key = {policy.metadata.namespace_, name};
-  job.owner_api_version = crds::kApiVersion;
-  job.owner_kind = crds::InfoOf<crds::BackupPolicy>().kind;
-  job.owner_name = policy.metadata.name;
-  job.owner_uid = policy.metadata.uid;
+  job.owner = ReferenceTo(policy);
   job.mover = policy.spec.mover;
   return job;
 }

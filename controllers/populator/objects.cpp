@@ -4,6 +4,7 @@
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
+#include "controllers/owner.h"
 #include "controllers/restore/child.h"
 
 namespace holdfast::controllers::populator {
@@ -47,18 +48,14 @@ crds::Restore BuildChild(const World& world, const std::string& from) {
 }
 
 Json BuildPrime(const Claim& claim, const crds::Restore& child) {
-  Json metadata = {{"name", child.metadata.name},
-                   {"namespace", claim.key.ns},
-                   {"labels",
-                    {{kManagedBy, kManagedByHoldfast},
-                     {kVerbLabel, kPopulateVerb},
-                     {kClaimLabel, LabelValue(claim.key.name)}}},
-                   {"ownerReferences",
-                    {{{"apiVersion", crds::kApiVersion},
-                      {"kind", crds::InfoOf<crds::Restore>().kind},
-                      {"name", child.metadata.name},
-                      {"uid", child.metadata.uid},
-                      {"controller", true}}}}};
+  Json metadata = {
+      {"name", child.metadata.name},
+      {"namespace", claim.key.ns},
+      {"labels",
+       {{kManagedBy, kManagedByHoldfast},
+        {kVerbLabel, kPopulateVerb},
+        {kClaimLabel, LabelValue(claim.key.name)}}},
+      {"ownerReferences", OwnerReferences(ReferenceTo(child), OwnerDeletion::kDoesNotWait)}};
   if (!claim.node.empty()) metadata["annotations"] = {{kSelectedNode, claim.node}};
   Json spec = Json::object();
   for (const char* field :

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "base/quantity.h"
+#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
+#include "controllers/owner.h"
 #include "controllers/reasons.h"
 #include "controllers/repository/upkeep.h"
 
@@ -165,6 +167,8 @@ Json ScratchClaim(const crds::BackupRepository& repository, const RepositoryDril
   Json spec = claim.is_null() ? Json{{"accessModes", {"ReadWriteOnce"}},
                                      {"resources", {{"requests", {{"storage", RoomFor(bytes)}}}}}}
                               : SpecLike(claim);
+  const kube::ObjectReference owner = {
+      ResourceOf<crds::Restore>(), {repository.metadata.namespace_, drill.restore}, restore_uid};
   const auto& wish = repository.spec.drill;
   if (wish && !wish->storage_class.empty()) spec["storageClassName"] = wish->storage_class;
   return {{"apiVersion", "v1"},
@@ -173,12 +177,7 @@ Json ScratchClaim(const crds::BackupRepository& repository, const RepositoryDril
            {{"name", drill.restore},
             {"namespace", repository.metadata.namespace_},
             {"labels", {{kManagedBy, kManagedByHoldfast}, {kVerbLabel, kDrillVerb}}},
-            {"ownerReferences",
-             {{{"apiVersion", crds::kApiVersion},
-               {"kind", crds::InfoOf<crds::Restore>().kind},
-               {"name", drill.restore},
-               {"uid", restore_uid},
-               {"controller", true}}}}}},
+            {"ownerReferences", OwnerReferences(owner, OwnerDeletion::kDoesNotWait)}}},
           {"spec", std::move(spec)}};
 }
 

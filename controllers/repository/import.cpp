@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "controllers/backup/imported.h"
+#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
@@ -344,10 +345,7 @@ Result<Json> BuildImportJob(const World& world, const Plan& plan, const Settings
 
   MoverJob job;
   job.key = {repository.metadata.namespace_, *plan.start_import};
-  job.owner_api_version = crds::kApiVersion;
-  job.owner_kind = crds::InfoOf<crds::BackupRepository>().kind;
-  job.owner_name = repository.metadata.name;
-  job.owner_uid = repository.metadata.uid;
+  job.owner = ReferenceTo(repository);
   job.labels = {{kVerbLabel, kImportVerb}, {kRepositoryLabel, repository.metadata.name}};
   job.command_line = protocol::CommandLine(args);
   job.repository = &repository;

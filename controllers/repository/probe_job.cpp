@@ -1,5 +1,6 @@
 #include "controllers/repository/probe_job.h"
 
+#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 
@@ -26,10 +27,7 @@ Result<Json> BuildProbeJob(const crds::BackupRepository& repository,
   MoverJob job;
   if (cuts_alike) job.from = chunker_from;
   job.key = {repository.metadata.namespace_, start.name};
-  job.owner_api_version = crds::kApiVersion;
-  job.owner_kind = crds::InfoOf<crds::BackupRepository>().kind;
-  job.owner_name = repository.metadata.name;
-  job.owner_uid = repository.metadata.uid;
+  job.owner = ReferenceTo(repository);
   job.labels = {{kVerbLabel, "probe"},
                 {kRepositoryLabel, repository.metadata.name},
                 {kGenerationLabel, std::to_string(repository.metadata.generation)},

@@ -1,6 +1,7 @@
 #include "controllers/repository/upkeep_job.h"
 
 #include "base/quantity.h"
+#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 #include "controllers/repository/upkeep.h"
@@ -35,10 +36,7 @@ Result<Json> BuildChoreJob(const crds::BackupRepository& repository, const Chore
                            const Settings& settings) {
   MoverJob job;
   job.key = {repository.metadata.namespace_, start.job};
-  job.owner_api_version = crds::kApiVersion;
-  job.owner_kind = crds::InfoOf<crds::BackupRepository>().kind;
-  job.owner_name = repository.metadata.name;
-  job.owner_uid = repository.metadata.uid;
+  job.owner = ReferenceTo(repository);
   job.labels = {{kVerbLabel, VerbOf(start.chore)}, {kRepositoryLabel, repository.metadata.name}};
   if (start.chore == Chore::kPrune) {
     TRY(job.command_line, PruneLine(repository, settings));

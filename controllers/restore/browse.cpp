@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
@@ -193,10 +194,7 @@ Result<Json> BuildBrowser(const World& world, const Settings& settings) {
   repository.lock_wait = kLockWait;
   MoverJob job;
   job.key = {restore.metadata.namespace_, MoverName(restore, kBrowser)};
-  job.owner_api_version = crds::kApiVersion;
-  job.owner_kind = crds::InfoOf<crds::Restore>().kind;
-  job.owner_name = restore.metadata.name;
-  job.owner_uid = restore.metadata.uid;
+  job.owner = ReferenceTo(restore);
   job.labels = {{kVerbLabel, kBrowseVerb},
                 {kRestoreLabel, restore.metadata.name},
                 {kRepositoryLabel, restore.status.repository}};

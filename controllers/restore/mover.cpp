@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 #include "controllers/restore/decide.h"
@@ -67,10 +68,7 @@ Result<Json> BuildMover(const World& world, const crds::VolumeRestore& volume,
   const crds::Restore& restore = world.restore;
   MoverJob job;
   job.key = {restore.metadata.namespace_, MoverName(restore, volume.claim)};
-  job.owner_api_version = crds::kApiVersion;
-  job.owner_kind = crds::InfoOf<crds::Restore>().kind;
-  job.owner_name = restore.metadata.name;
-  job.owner_uid = restore.metadata.uid;
+  job.owner = ReferenceTo(restore);
   job.labels = {{kVerbLabel, "restore"},
                 {kRestoreLabel, restore.metadata.name},
                 {kRepositoryLabel, restore.status.repository},

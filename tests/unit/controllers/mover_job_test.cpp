@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/workload.h"
 #include "tests/builders/kinds.h"
@@ -25,10 +26,7 @@ class MoverJobTest : public ::testing::Test {
     settings_.cluster_name = "prod";
     settings_.mover_image = "registry.example/holdfast-mover:1";
     job_.key = {"shop", "run-data-db-0"};
-    job_.owner_api_version = "holdfast.dev/v1alpha1";
-    job_.owner_kind = "Backup";
-    job_.owner_name = "run";
-    job_.owner_uid = "uid-run";
+    job_.owner = {ResourceOf<crds::Backup>(), {"shop", "run"}, "uid-run"};
     job_.labels = {{kVerbLabel, "backup"}, {kBackupLabel, "run"}};
     job_.repository = &repository_;
     job_.claim = "data-db-0";
