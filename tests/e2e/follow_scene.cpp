@@ -65,20 +65,21 @@ Json FollowScene::Children() const {
       .value()["items"];
 }
 
-std::string FollowScene::AwaitWriting() const {
+std::string FollowScene::AwaitWriting(const Kubectl& there, const std::string& name) {
   std::string child;
-  WaitUntil("a child writes", seconds(120), [&] {
-    child = FindString(Follow(kubectl_, "standby"), {"restoring"});
-    const Json restore = child.empty() ? Json() : kubectl_.Get("rst", child);
-    return FindString(restore, {"status", "phase"}) == "Restoring" && RunningMover(child) != "";
+  WaitUntil("a child of " + name + " writes", seconds(120), [&] {
+    child = FindString(Follow(there, name), {"restoring"});
+    const Json restore = child.empty() ? Json() : there.Get("rst", child);
+    return FindString(restore, {"status", "phase"}) == "Restoring" &&
+           !RunningMover(there, child).empty();
   });
   return child;
 }
 
-std::string FollowScene::RunningMover(const std::string& child) const {
-  return kubectl_.Must({"get", "pods", "-l", "holdfast.dev/restore=" + child,
-                        "--field-selector=status.phase=Running", "-o",
-                        "jsonpath={.items[*].metadata.name}"});
+std::string FollowScene::RunningMover(const Kubectl& there, const std::string& child) {
+  return there.Must({"get", "pods", "-l", "holdfast.dev/restore=" + child,
+                     "--field-selector=status.phase=Running", "-o",
+                     "jsonpath={.items[*].metadata.name}"});
 }
 
 void FollowScene::ExpectNotYet(const std::string& backup) const {

@@ -28,12 +28,15 @@ class FollowScene : public EndToEnd {
   static void Promote(const Kubectl& there, const std::string& name);
   static bool AwaitPromoted(const Kubectl& there, const std::string& name);
 
+  // The child at work, once its mover runs.
+  static std::string AwaitWriting(const Kubectl& there, const std::string& name);
+  static std::string RunningMover(const Kubectl& there, const std::string& child);
+
   // --- Of Restore "standby" in the namespace of the test ---
 
   Json Children() const;
-  // The child at work, once its mover writes.
-  std::string AwaitWriting() const;
-  std::string RunningMover(const std::string& child) const;
+  std::string AwaitWriting() const { return AwaitWriting(kubectl_, "standby"); }
+  std::string RunningMover(const std::string& child) const { return RunningMover(kubectl_, child); }
   // Neither presented as what it is to become, nor run on.
   void ExpectNotYet(const std::string& backup) const;
 };
