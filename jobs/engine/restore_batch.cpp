@@ -58,12 +58,11 @@ void RestoreReport::Add(const RestoreReport& part) {
   metadata_failures += part.metadata_failures;
 }
 
-RestoreBatch::RestoreBatch(repo::Repository& repository, int target, std::size_t threads,
-                           bool verify, Meter& meter, std::stop_token stop)
+RestoreBatch::RestoreBatch(repo::Repository& repository, int target, const BatchOptions& options,
+                           Meter& meter, std::stop_token stop)
     : repository_(repository),
       target_(target),
-      threads_(threads),
-      verify_(verify),
+      options_(options),
       meter_(meter),
       stop_(std::move(stop)) {}
 
@@ -103,11 +102,12 @@ bool RestoreBatch::full() const { return entries() >= kMaxEntries || path_bytes_
 bool RestoreBatch::pieces_full() const { return pieces_.size() >= kMaxPieces; }
 
 Result<void> RestoreBatch::Parallel(std::size_t count, const Work& work) const {
-  return repo::InParallel(threads_, count, work, stop_);
+  return repo::InParallel(options_.threads, count, work, stop_);
 }
 
 Result<void> RestoreBatch::Flush() {
   TRY_VOID(FlushPieces());
+  TRY_VOID(WriteDown());
   TRY_VOID(Parallel(files_.size(), [&](std::size_t i, std::stop_token) {
     return FinishFile(static_cast<std::uint32_t>(i));
   }));
@@ -119,6 +119,13 @@ Result<void> RestoreBatch::Flush() {
   path_bytes_ = 0;
   some_exist_ = false;
   return FinishDirectories();
+}
+
+Result<void> RestoreBatch::WriteDown() {
+  if (!options_.times_are_trusted || std::ranges::none_of(files_, &Planned::NeedsWritingDown))
+    return {};
+  if (::syncfs(target_) != 0) return tl::make_unexpected(FromErrno("flush the volume", errno));
+  return {};
 }
 
 Result<void> RestoreBatch::FlushPieces() {
@@ -166,7 +173,7 @@ Result<void> RestoreBatch::FetchPieces() {
     };
     return repository_.LoadPortions(source, deliver, stop);
   };
-  return Parallel(std::min(threads_, portions.size()), read);
+  return Parallel(std::min(options_.threads, portions.size()), read);
 }
 
 std::uint64_t RestoreBatch::CostOf(const Piece& piece) { return piece.blob.length + kPieceCost; }
@@ -178,7 +185,7 @@ std::vector<std::span<const RestoreBatch::Piece>> RestoreBatch::Portions() const
   for (auto piece = pieces_.begin(); piece != end; ++piece) left += CostOf(*piece);
   std::vector<std::span<const Piece>> portions;
   for (auto first = pieces_.begin(); first != end;) {
-    const std::uint64_t most = std::clamp(left / (2 * threads_), kMinPortion, kMaxPortion);
+    const std::uint64_t most = std::clamp(left / (2 * options_.threads), kMinPortion, kMaxPortion);
     std::uint64_t cost = CostOf(*first);
     auto last = std::next(first);
     // A blob that several files want is fetched once: its pieces stay together.
@@ -246,7 +253,7 @@ Result<void> RestoreBatch::RestoreWhole(std::uint32_t index, ByteView content) {
       OpenBeneath(target_, file.path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK, 0600);
   if (!fd.valid()) return Failed(index, "create", errno);
   if (const int error = WriteNew(fd.get(), content)) return Failed(index, "write", error);
-  if (verify_ && !HasBytes(fd.get(), 0, content)) Mismatched(file);
+  if (options_.verify && !HasBytes(fd.get(), 0, content)) Mismatched(file);
   const std::uint64_t failures = ApplyMetadata({-1, "", fd.get()}, file.node);
   meter_.AddFiles(1);
   meter_.AddBytes(content.size());
@@ -264,7 +271,7 @@ Result<void> RestoreBatch::WritePiece(const Piece& piece, ByteView content) {
   if (!fd) return Failed(piece.file, "open for writing", errno);
   const int error = WriteSparse(fd->get(), content, piece.offset, !file.exists);
   if (error != 0) return Failed(piece.file, "write", error);
-  if (verify_ && !HasBytes(fd->get(), piece.offset, content)) Mismatched(file);
+  if (options_.verify && !HasBytes(fd->get(), piece.offset, content)) Mismatched(file);
   meter_.AddBytes(content.size());
   const std::lock_guard lock(files_mutex_);
   const std::lock_guard report_lock(report_mutex_);

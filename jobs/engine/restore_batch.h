@@ -46,6 +46,16 @@ struct RestoreReport {
   void Add(const RestoreReport& part);
 };
 
+struct BatchOptions {
+  std::size_t threads = 1;
+  bool verify = true;
+  // Whoever restores next takes a file of the right size and time for whole. So a file gets its
+  // time once its content is on disk: a node that is lost in between keeps what it had written
+  // down, and that may be the time alone. (A new file of one piece needs no care: its size is
+  // written down after its content.)
+  bool times_are_trusted = false;
+};
+
 // Used by one thread at a time; the Flush methods themselves use several.
 class RestoreBatch {
  public:
@@ -57,8 +67,8 @@ class RestoreBatch {
   };
 
   // `target` is the open root; repository and meter outlive the batch.
-  RestoreBatch(repo::Repository& repository, int target, std::size_t threads, bool verify,
-               Meter& meter, std::stop_token stop);
+  RestoreBatch(repo::Repository& repository, int target, const BatchOptions& options, Meter& meter,
+               std::stop_token stop);
 
   // A file, then its pieces, then the end of it. When pieces_full, FlushPieces is due.
   void StartFile(File file);
@@ -95,6 +105,7 @@ class RestoreBatch {
     bool finished = false;  // by RestoreWhole
 
     bool IsWhole() const { return ended && !exists && pieces <= 1; }
+    bool NeedsWritingDown() const { return pieces > 0 && !finished; }
   };
   struct Piece {
     std::uint32_t pack = 0;  // index into packs_
@@ -128,6 +139,7 @@ class RestoreBatch {
   Result<void> RestoreWhole(std::uint32_t index, ByteView content);
   Result<void> WritePiece(const Piece& piece, ByteView content);
   void Mismatched(Planned& file);
+  Result<void> WriteDown();
   void CountMetadata(std::uint64_t failures);
   Result<void> FinishFile(std::uint32_t index);
   void MakeLink(const Link& link);
@@ -144,8 +156,7 @@ class RestoreBatch {
 
   repo::Repository& repository_;
   const int target_;
-  const std::size_t threads_;
-  const bool verify_;
+  const BatchOptions options_;
   Meter& meter_;
   const std::stop_token stop_;
   RestoreReport report_;  // guarded by report_mutex_ while flushing

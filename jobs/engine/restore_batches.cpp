@@ -11,11 +11,11 @@ constexpr std::size_t kFewEntries = 512;
 
 }  // namespace
 
-RestoreBatches::RestoreBatches(repo::Repository& repository, int target, std::size_t threads,
-                               bool verify, Meter& meter, std::stop_token stop)
+RestoreBatches::RestoreBatches(repo::Repository& repository, int target,
+                               const BatchOptions& options, Meter& meter, std::stop_token stop)
     : forward_(std::move(stop), [this] { stopped_.request_stop(); }),
-      batches_{{{repository, target, threads, verify, meter, stopped_.get_token()},
-                {repository, target, threads, verify, meter, stopped_.get_token()}}} {}
+      batches_{{{repository, target, options, meter, stopped_.get_token()},
+                {repository, target, options, meter, stopped_.get_token()}}} {}
 
 RestoreBatches::~RestoreBatches() {
   stopped_.request_stop();

@@ -17,7 +17,7 @@ namespace holdfast::engine {
 class RestoreBatches {
  public:
   // As for RestoreBatch.
-  RestoreBatches(repo::Repository& repository, int target, std::size_t threads, bool verify,
+  RestoreBatches(repo::Repository& repository, int target, const BatchOptions& options,
                  Meter& meter, std::stop_token stop);
   // Stops what is under way.
   ~RestoreBatches();

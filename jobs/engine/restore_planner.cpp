@@ -33,8 +33,10 @@ class Planner final : public TreeVisitor {
         target_(std::move(target)),
         meter_(meter),
         stop_(stop),
-        batches_(repository, target_.get(), ThreadCount(options.threads), options.verify, meter,
-                 stop) {}
+        batches_(repository, target_.get(),
+                 {ThreadCount(options.threads), options.verify,
+                  options.overwrite == Overwrite::kIfChanged},
+                 meter, stop) {}
 
   Result<RestoreReport> Run(const Node& root);
 
