@@ -121,9 +121,10 @@ void ExplainBroken(const JobView& job, const PodView* pod, MoverState& state) {
 }
 
 void ExplainActive(const PodView& pod, MoverState& state) {
-  if (pod.phase == "Succeeded") {
+  if (pod.phase == "Succeeded" || (!pod.Finished() && pod.exit_code == 0)) {
     // The Job is about to be complete, and only then is the result certain.
     state.phase = MoverPhase::kRunning;
+    state.ended = true;
     state.result.reset();
   } else if (pod.Finished()) {
     ExplainEnd(pod, state);
@@ -132,7 +133,7 @@ void ExplainActive(const PodView& pod, MoverState& state) {
     state.result.reset();
   } else if (IsHeldUp(pod)) {
     ExplainHeldUp(pod, state);
-  } else if (pod.running) {
+  } else if (pod.running || pod.exit_code) {  // how it ended is told once the pod is over
     state.phase = MoverPhase::kRunning;
   } else {
     ExplainWaiting(pod, state);

@@ -27,6 +27,8 @@ struct MoverState {
   std::string pod;      // the newest one; empty while there is none
   std::string node;
   int attempts = 0;  // pods made so far
+  // Its process has ended well, and the Job, which tells whether that counts, is not complete yet.
+  bool ended = false;
   // From the newest pod that left one. A failed mover may have one too (unreadable files).
   std::optional<protocol::MoverResult> result;
 };

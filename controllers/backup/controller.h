@@ -55,7 +55,7 @@ class BackupController final : public Reconciler {
                                              const crds::BackupStatus& after, std::stop_token stop);
 
   const Context& context_;
-  backup::ProgressBook book_;
+  ProgressBook book_;
   // Held while slots are counted and taken.
   // Repositories are namespaced, so that those of different namespaces need not wait for each
   // other.

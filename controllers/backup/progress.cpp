@@ -1,16 +1,11 @@
 #include "controllers/backup/progress.h"
 
-#include <algorithm>
-
 #include "controllers/backup/mounts.h"
 #include "controllers/mover_job.h"
 #include "controllers/mover_run.h"
 
 namespace holdfast::controllers::backup {
 namespace {
-
-// A log that could not be read: its node may be gone, and each try takes until the timeout.
-constexpr std::chrono::minutes kUnreadablePause{1};
 
 // A mover that has not started by then may be held up where it is.
 constexpr std::chrono::seconds kLongWait{10};
@@ -37,50 +32,7 @@ std::optional<GoodSize> LastGoodSize(const Caches& caches, const crds::Backup& b
   return good;
 }
 
-std::optional<protocol::Progress> ReadProgress(const Context& context, ProgressBook& book,
-                                               const JobView& job, const std::string& pod,
-                                               TimePoint now, std::stop_token stop) {
-  const std::chrono::seconds period = context.settings.progress_period;
-  // In its first moments a mover has nothing to tell that is worth a request.
-  const bool is_new = now < job.created + period;
-  if (is_new || !book.MayRead(job.uid, now)) return book.Last(job.uid);
-  const auto begun = std::chrono::steady_clock::now();
-  Result<std::string> log =
-      context.api.PodLog({job.key.ns, pod}, {.container = kMoverContainer}, std::move(stop));
-  const auto took = std::chrono::steady_clock::now() - begun;
-  book.Note(job.uid, now, took, log ? std::optional(*std::move(log)) : std::nullopt, period);
-  return book.Last(job.uid);
-}
-
 }  // namespace
-
-bool ProgressBook::MayRead(const std::string& job_uid, TimePoint now) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(job_uid);
-  return now >= next_ && (found == entries_.end() || now >= found->second.next);
-}
-
-void ProgressBook::Note(const std::string& job_uid, TimePoint now, std::chrono::nanoseconds took,
-                        std::optional<std::string> log, std::chrono::seconds period) {
-  const std::lock_guard lock(mutex_);
-  next_ = now + std::chrono::duration_cast<TimePoint::duration>(4 * took);
-  Entry& entry = entries_[job_uid];
-  // Half a period: the timer that brings us here may be early.
-  entry.next = now + (log ? std::chrono::duration_cast<TimePoint::duration>(period) / 2
-                          : std::chrono::duration_cast<TimePoint::duration>(kUnreadablePause));
-  if (log) entry.progress = protocol::LastProgress(*log);
-}
-
-std::optional<protocol::Progress> ProgressBook::Last(const std::string& job_uid) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(job_uid);
-  return found == entries_.end() ? std::nullopt : found->second.progress;
-}
-
-void ProgressBook::Forget(const std::string& job_uid) {
-  const std::lock_guard lock(mutex_);
-  entries_.erase(job_uid);
-}
 
 Result<void> LookAtMovers(const Context& context, ProgressBook& book, World& world,
                           std::stop_token stop) {
@@ -91,7 +43,7 @@ Result<void> LookAtMovers(const Context& context, ProgressBook& book, World& wor
     if (seen.mover.phase == MoverPhase::kSucceeded)
       seen.last_good = LastGoodSize(context.caches, world.backup, seen.claim);
     if (seen.mover.phase == MoverPhase::kRunning)
-      seen.progress = ReadProgress(context, book, *seen.job, seen.mover.pod, world.now, stop);
+      seen.progress = book.Read(context, *seen.job, seen.mover.pod, stop);
     else
       book.Forget(seen.job->uid);
     waits = waits || WaitsLong(world, seen);

@@ -37,7 +37,7 @@ Result<Requeue> RestoreController::Reconcile(const kube::ObjectKey& key, std::st
   const auto cached = context_.caches.restores.Get(key);
   if (cached != nullptr && cached->spec.mode == crds::RestoreMode::kFollow)
     return Follow(key, stop);
-  TRY(const std::optional<World> world, restore::Observe(context_, key, stop));
+  TRY(const std::optional<World> world, restore::Observe(context_, book_, key, stop));
   if (!world) return AwaitChange();
   // Nothing has been done about it yet.
   if (world->restore.status.conditions.empty()) TRY_VOID(AuditRequest(*world, stop));

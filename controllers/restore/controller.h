@@ -2,6 +2,7 @@
 #pragma once
 
 #include "controllers/context.h"
+#include "controllers/progress_book.h"
 #include "controllers/reconciler.h"
 #include "controllers/restore/decide.h"
 #include "controllers/restore/follow.h"
@@ -39,6 +40,7 @@ class RestoreController final : public Reconciler {
   static void AuditEnd(const restore::World& world, const restore::Plan& plan);
 
   const Context& context_;
+  ProgressBook book_;
 };
 
 }  // namespace holdfast::controllers

@@ -16,7 +16,8 @@ using crds::VolumeRestore;
 void StartMovers(Draft& d) {
   const auto limit = d.world.repository ? d.world.repository->spec.limits.concurrent_movers : 0;
   std::int64_t at_work = 0;
-  for (const auto& [claim, mover] : d.world.movers) at_work += mover.job.Finished() ? 0 : 1;
+  for (const auto& [claim, mover] : d.world.movers)
+    at_work += mover.job.Finished() || mover.state.ended ? 0 : 1;
   if (d.world.movers.empty())
     d.Announce(kube::EventType::kNormal, reason::kStarted,
                "Restoring " + Volumes(d.plan.status.volumes.size()) + " from " + d.Origin() + ".");

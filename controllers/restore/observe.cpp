@@ -42,8 +42,8 @@ Result<AttachmentView> DecodeAttachment(const Json& object) {
 
 class Observer {
  public:
-  Observer(const Context& context, std::stop_token stop)
-      : context_(context), caches_(context.caches), stop_(std::move(stop)) {
+  Observer(const Context& context, ProgressBook& book, std::stop_token stop)
+      : context_(context), caches_(context.caches), book_(book), stop_(std::move(stop)) {
     world_.now = std::chrono::floor<std::chrono::seconds>(context.clock.Now());
   }
 
@@ -175,11 +175,8 @@ class Observer {
     const std::vector<PodView> own(others, pods.end());
     pods.erase(others, pods.end());
     mover.state = StateOrWhyNone(context_, mover.job, own, stop_);
-    if (mover.state.phase != MoverPhase::kRunning) return;
-    const kube::LogOptions options{.container = kMoverContainer};
-    // A log that cannot be read costs a number in the status, no more.
-    if (const auto log = context_.api.PodLog({Namespace(), mover.state.pod}, options, stop_))
-      mover.progress = protocol::LastProgress(*log);
+    if (mover.state.phase != MoverPhase::kRunning) return book_.Forget(mover.job.uid);
+    mover.progress = book_.Read(context_, mover.job, mover.state.pod, stop_);
   }
 
   bool Waits(const crds::VolumeRestore& volume) const {
@@ -231,6 +228,7 @@ class Observer {
 
   const Context& context_;
   const Caches& caches_;
+  ProgressBook& book_;
   std::stop_token stop_;
   World world_;
 };
@@ -253,11 +251,11 @@ void SeeSource(const Caches& caches, World& world) {
   });
 }
 
-Result<std::optional<World>> Observe(const Context& context, const kube::ObjectKey& key,
-                                     std::stop_token stop) {
+Result<std::optional<World>> Observe(const Context& context, ProgressBook& book,
+                                     const kube::ObjectKey& key, std::stop_token stop) {
   const auto cached = context.caches.restores.Get(key);
   if (cached == nullptr) return std::nullopt;
-  Observer observer(context, std::move(stop));
+  Observer observer(context, book, std::move(stop));
   const bool past = IsOver(*cached) && cached->metadata.finalizers.empty();
   if (past) return observer.Past(*cached);
   return observer.Present(key);

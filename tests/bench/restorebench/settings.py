@@ -12,7 +12,7 @@ SLOTS = 4  # movers at once: spec.limits.concurrentMovers of the repository
 class Settings:
     volumes: tuple = (1, 3, 10)
     megabytes: int = 128          # of each of them
-    changed_megabytes: int = 1024  # of the volume of which 1 % changes
+    changed_megabytes: int = 2048  # of the volume of which 1 % changes
     rounds: int = 3
     cluster: str = "holdfast-bench"
     keep: bool = False

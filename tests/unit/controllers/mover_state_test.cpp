@@ -85,6 +85,23 @@ TEST(MoverStateTest, TheNewestPodSpeaks) {
   EXPECT_EQ(state.reason, "");
 }
 
+// Kubernetes takes its time from the end of a process to that of its pod, and then to the Job's.
+TEST(MoverStateTest, OneThatHasEndedRunsUntilItsPodIsOver) {
+  for (const char* phase : {"Running", "Succeeded"}) {
+    PodView pod = Ended(Pod(), 0, {});
+    pod.phase = phase;
+    const auto state = StateOfMover(Job(), {pod});
+    EXPECT_EQ(state.phase, MoverPhase::kRunning) << phase;
+    EXPECT_TRUE(state.ended) << phase;
+    EXPECT_FALSE(state.result) << phase;
+  }
+  PodView pod = Ended(Pod(), 20, {});
+  pod.phase = "Running";
+  const auto state = StateOfMover(Job(), {pod});
+  EXPECT_EQ(state.phase, MoverPhase::kRunning);
+  EXPECT_FALSE(state.ended);
+}
+
 TEST(MoverStateTest, BetweenTwoAttemptsTheLastErrorIsTold) {
   protocol::MoverResult bad;
   bad.message = "the endpoint does not answer";

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "controllers/backup/progress.h"
+#include "controllers/progress_book.h"
 #include "jobs/protocol/progress.h"
 
 namespace holdfast::controllers::backup {

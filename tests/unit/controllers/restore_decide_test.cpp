@@ -22,6 +22,7 @@ using protocol::ExitCode;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 // A cluster just real enough to carry out plans: each action is one step, and `steps` of them
 // happen before the operator is killed.
@@ -527,6 +528,10 @@ TEST_F(RestoreMoversTest, OnlyAsManyMoversAsTheRepositoryTakes) {
   }
   EXPECT_EQ(narrow.world.movers.size(), 1u);
   EXPECT_THAT(restore::Decide(narrow.world, {}).start, IsEmpty());
+  narrow.world.movers.begin()->second.state.ended = true;
+  EXPECT_THAT(restore::Decide(narrow.world, {}).start, SizeIs(1))
+      << "its Job is complete a moment later, and nothing runs until then";
+  narrow.world.movers.begin()->second.state.ended = false;
   narrow.RunUntilOver();
   EXPECT_EQ(narrow.world.restore.status.phase, RestorePhase::kSucceeded);
 }
