@@ -7,6 +7,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "base/log.h"
+#include "base/wording.h"
 #include "crds/types/backup.h"
 #include "crds/types/backup_policy.h"
 #include "crds/types/backup_repository.h"
@@ -24,7 +25,7 @@ constexpr std::chrono::seconds kTick{1};
 // again.
 constexpr int kTicksToSettle = 3;
 constexpr int kTicksToRepeat = 5;
-constexpr std::size_t kMostNamed = 5;
+constexpr std::size_t kMostPathsNamed = 5;
 
 constexpr const char* kNotYet = "CustomResourceDefinitions: not compared with this operator yet\n";
 
@@ -39,14 +40,8 @@ void Collect(const std::string& path, const Json& schema, std::set<std::string>&
       Collect(path + "[]", *found, paths);
 }
 
-std::string NameSome(const std::set<std::string>& paths) {
-  std::string text;
-  std::size_t named = 0;
-  for (const std::string& path : paths) {
-    if (named++ == kMostNamed) return text + " ...";
-    text += (text.empty() ? "" : ", ") + path;
-  }
-  return text;
+std::string Some(const std::set<std::string>& paths) {
+  return NameSome({paths.begin(), paths.end()}, kMostPathsNamed);
 }
 
 std::set<std::string> Without(const std::set<std::string>& all,
@@ -76,11 +71,11 @@ void Compare(const Json& document, std::string& problem, std::string& note) {
     problem += fmt::format(
         "CustomResourceDefinition {} is older than this operator: it lacks {}. Apply this "
         "version's: kubectl apply --server-side -f crds/\n",
-        name, NameSome(lacking));
+        name, Some(lacking));
   if (const auto unknown = Without(served, ours); !unknown.empty())
     note += fmt::format(
         "CustomResourceDefinition {} is newer than this operator, which leaves {} alone.\n", name,
-        NameSome(unknown));
+        Some(unknown));
 }
 
 }  // namespace

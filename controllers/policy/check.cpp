@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/wording.h"
 #include "controllers/reasons.h"
 #include "controllers/target.h"
 
@@ -177,8 +178,8 @@ std::string NameTargets(const crds::BackupPolicy& policy, const StatefulSets& fo
   if (!policy.spec.target.selector)
     return "StatefulSet \"" + policy.spec.target.stateful_set + "\"";
   const std::string described = DescribeTarget(policy.spec.target);
-  return std::to_string(found.size()) + (found.size() == 1 ? " StatefulSet (" : " StatefulSets (") +
-         described.substr(described.find('/') + 1) + ")";
+  return Counted(found.size(), "StatefulSet") + " (" + described.substr(described.find('/') + 1) +
+         ")";
 }
 
 std::optional<Finding> CheckSecretsAccepted(const Spec& spec,
@@ -192,11 +193,8 @@ std::optional<Finding> CheckSecretsAccepted(const Spec& spec,
 }
 
 std::string VolumesAndDumps(std::size_t volumes, std::size_t dumps) {
-  const auto counted = [](std::size_t count, const std::string& what) {
-    return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
-  };
-  if (dumps == 0) return counted(volumes, "volume");
-  return (volumes == 0 ? "" : counted(volumes, "volume") + " and ") + counted(dumps, "dump");
+  if (dumps == 0) return Counted(volumes, "volume");
+  return (volumes == 0 ? "" : Counted(volumes, "volume") + " and ") + Counted(dumps, "dump");
 }
 
 std::vector<std::string> TemplatesOf(const crds::BackupPolicy& policy,

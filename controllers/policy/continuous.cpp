@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "base/wording.h"
 #include "controllers/backup/imported.h"
 #include "controllers/backup/volumes.h"
 #include "controllers/job_client.h"
@@ -186,8 +187,7 @@ class Tending {
   void Say(const std::string& claim, const std::string& problem) {
     if (problems_++ == 0) first_problem_ = claim + ": " + problem;
     status_.message = first_problem_;
-    if (problems_ > 1)
-      status_.message += "; and " + std::to_string(problems_ - 1) + " more volumes";
+    if (problems_ > 1) status_.message += "; and " + Counted(problems_ - 1, "more volume");
   }
 
   void Stop(const MoverRun& run) {

@@ -1,7 +1,6 @@
 #include "controllers/populator/volume_choice.h"
 
-#include <algorithm>
-
+#include "base/wording.h"
 #include "controllers/reasons.h"
 #include "jobs/protocol/dump_name.h"
 
@@ -12,15 +11,10 @@ using restore::Found;
 using restore::Origin;
 using Choice = tl::expected<std::string, restore::Problem>;
 
-// A list of a thousand claims would be longer than an event may be.
-constexpr std::size_t kMostNamed = 10;
-
 std::string NamesOf(const Found& found) {
-  std::string names;
-  for (std::size_t i = 0; i < std::min(found.origins.size(), kMostNamed); ++i)
-    names += (i == 0 ? "" : ", ") + found.origins[i].claim;
-  if (found.origins.size() > kMostNamed) names += " and others";
-  return names;
+  std::vector<std::string> claims;
+  for (const Origin& origin : found.origins) claims.push_back(origin.claim);
+  return NameSome(claims);
 }
 
 auto Refuse(const std::string& message) {

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/quantity.h"
+#include "base/wording.h"
 #include "controllers/mover_job.h"
 #include "controllers/place.h"
 #include "controllers/reasons.h"
@@ -39,14 +40,6 @@ int AttemptOf(const Probe& probe) { return static_cast<int>(Number(probe.job, kA
 
 bool Contains(const std::vector<std::string>& list, const std::string& word) {
   return std::find(list.begin(), list.end(), word) != list.end();
-}
-
-// The mover's words as a sentence, so that another can follow.
-std::string Sentence(std::string text) {
-  if (text.empty()) return text;
-  if (text.front() >= 'a' && text.front() <= 'z') text.front() += 'A' - 'a';
-  if (text.back() != '.') text += '.';
-  return text;
 }
 
 std::string Short(const std::string& id) { return id.substr(0, 8); }

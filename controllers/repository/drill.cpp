@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/quantity.h"
+#include "base/wording.h"
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
@@ -19,11 +20,6 @@ using crds::RunState;
 
 // Beyond the files' own size, for a file system of its own.
 constexpr std::uint64_t kGiB = 1ULL << 30;
-
-std::string Sentence(std::string text) {
-  if (!text.empty() && text.back() != '.') text += '.';
-  return text;
-}
 
 std::string Subject(const RepositoryDrill& drill) {
   return drill.claim + " of BackupPolicy " + drill.policy;
@@ -81,7 +77,7 @@ class Drill {
     last_->time = world_.now;
     last_->message = why;
     plan_.events.push_back({kube::EventType::kWarning, reason::kDrillFailed,
-                            Subject(*last_) + " could not be restored: " + Sentence(why)});
+                            Subject(*last_) + " could not be restored: " + Stopped(why)});
   }
 
   void StartWhenDue() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "base/wording.h"
 #include "controllers/backup/imported.h"
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
@@ -70,21 +71,19 @@ bool ListedAnything(const MoverRun& run) {
          run.state.result->exit == protocol::ExitCode::kCorrupt;
 }
 
-std::string Plural(std::size_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
 // What there is to say once all that was listed is here.
 std::string Outcome(const MoverRun& run, const std::vector<protocol::BackupRecord>& listed) {
   std::string text = listed.empty() ? "no Backups found"
-                                    : Plural(listed.size(), "Backup") + " found, and all are here";
+                                    : Counted(listed.size(), "Backup") + " found, and all are here";
   if (!run.state.result) return text;
   std::size_t snapshots = 0;
   for (const protocol::BackupRecord& record : listed) snapshots += record.volumes.size();
   if (run.state.result->more) text += "; older ones were left out (spec.import.newest)";
   if (run.state.result->snapshots > snapshots)
     text += "; the list was longer than a log may be, and " +
-            Plural(run.state.result->snapshots - snapshots, "snapshot") + " at its end are missing";
+            Counted(run.state.result->snapshots - snapshots, "snapshot at its end is",
+                    "snapshots at its end are") +
+            " missing";
   if (!run.state.result->message.empty()) text += "; " + run.state.result->message;
   return text;
 }
@@ -274,7 +273,7 @@ void NoteImported(const World& world, const std::vector<protocol::BackupRecord>&
         seen.empty() ? "" : WishOf(world.repository, world.promotions) + "-" + seen;
     return SetRun(world, run, RunState::kSucceeded, Outcome(run, listed), plan);
   }
-  SetRun(world, run, RunState::kRunning, Plural(left, "Backup") + " still to be made", plan);
+  SetRun(world, run, RunState::kRunning, Counted(left, "Backup") + " still to be made", plan);
   plan.requeue = RequeueAt(world.now);
 }
 

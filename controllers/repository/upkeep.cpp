@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/quantity.h"
+#include "base/wording.h"
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
 #include "controllers/repository/drill.h"
@@ -35,8 +36,8 @@ std::string PruneMessage(const protocol::MoverResult& result) {
     message += "; the store holds " + HumanBytes(result.bytes_retained) +
                " that nobody needs until " + result.bytes_retained_until + " at the latest";
   if (result.objects_retained != 0)
-    message += "; " + std::to_string(result.objects_retained) + " objects are held until " +
-               result.retained_until + " now";
+    message += "; " + Counted(result.objects_retained, "object is", "objects are") +
+               " held until " + result.retained_until + " now";
   return message;
 }
 

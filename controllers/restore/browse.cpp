@@ -1,7 +1,6 @@
 #include "controllers/restore/browse.h"
 
-#include <algorithm>
-
+#include "base/wording.h"
 #include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
@@ -18,7 +17,7 @@ constexpr std::chrono::minutes kTimeToStart{5};
 constexpr std::chrono::minutes kDefaultPeriod{10};
 // Who looks wants to know soon that somebody else works in the repository alone.
 constexpr std::chrono::seconds kLockWait{60};
-constexpr std::size_t kMostNamed = 5;
+constexpr std::size_t kMostSnapshotsNamed = 5;
 constexpr std::size_t kShortId = 8;
 
 std::chrono::seconds PeriodOf(const crds::Restore& restore) {
@@ -27,15 +26,11 @@ std::chrono::seconds PeriodOf(const crds::Restore& restore) {
 
 // "data-mysql-0 4a5b6c7d, data-mysql-1 0f1e2d3c"
 std::string Named(const std::vector<crds::VolumeRestore>& volumes) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min(volumes.size(), kMostNamed); ++i) {
-    const crds::VolumeRestore& volume = volumes[i];
-    text += (i == 0 ? "" : ", ") + (volume.claim.empty() ? "" : volume.claim + " ") +
-            volume.snapshot.substr(0, kShortId);
-  }
-  if (volumes.size() > kMostNamed)
-    text += " and " + std::to_string(volumes.size() - kMostNamed) + " more";
-  return text;
+  std::vector<std::string> names;
+  for (const crds::VolumeRestore& volume : volumes)
+    names.push_back((volume.claim.empty() ? "" : volume.claim + " ") +
+                    volume.snapshot.substr(0, kShortId));
+  return NameSome(names, kMostSnapshotsNamed);
 }
 
 class Browsing {

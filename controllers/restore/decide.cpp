@@ -1,6 +1,7 @@
 #include "controllers/restore/decide.h"
 
 #include "base/hash.h"
+#include "base/wording.h"
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
 #include "controllers/restore/browse.h"
@@ -50,8 +51,8 @@ void ResolveSource(Draft& d) {
   d.EndStep(kResolveStep);
   if (!resolution->note.empty())
     d.Announce(kube::EventType::kNormal, reason::kStarted, resolution->note);
-  d.Progressing(reason::kRestoring, "Restoring " + Volumes(resolution->volumes.size()) + " from " +
-                                        d.Origin() + ". " + resolution->note);
+  d.Progressing(reason::kRestoring, "Restoring " + Counted(resolution->volumes.size(), "volume") +
+                                        " from " + d.Origin() + ". " + resolution->note);
   d.plan.requeue = RequeueAt(d.world.now);
 }
 

@@ -1,5 +1,6 @@
 #include "controllers/restore/draft.h"
 
+#include "base/wording.h"
 #include "controllers/finalizer.h"
 #include "controllers/labels.h"
 
@@ -87,22 +88,10 @@ std::string Draft::Origin() const {
   return plan.status.backup.empty() ? plan.status.source : "Backup " + plan.status.backup;
 }
 
-std::string Replicas(std::int64_t count) {
-  return std::to_string(count) + (count == 1 ? " replica" : " replicas");
-}
-
-std::string Volumes(std::size_t count) {
-  return std::to_string(count) + (count == 1 ? " volume" : " volumes");
-}
-
-std::string Stopped(std::string text) {
-  if (!text.empty() && text.back() != '.') text += '.';
-  return text;
-}
-
-std::string Sentence(std::string text) {
-  if (!text.empty() && text.front() >= 'a' && text.front() <= 'z') text.front() += 'A' - 'a';
-  return Stopped(std::move(text));
+std::string Draft::ReplicasReady(std::int64_t count) const {
+  const std::string of = " of StatefulSet " + SetName();
+  return Counted(static_cast<std::uint64_t>(count), "replica" + of + " is ready",
+                 "replicas" + of + " are ready");
 }
 
 }  // namespace holdfast::controllers::restore

@@ -40,19 +40,13 @@ struct Draft {
   const std::string& SetName() const { return restore.spec.target.stateful_set; }
   // "Backup before-upgrade"
   std::string Origin() const;
+  // "2 replicas of StatefulSet db are ready"
+  std::string ReplicasReady(std::int64_t count) const;
 
   const World& world;
   const Settings& settings;
   const crds::Restore& restore;
   Plan plan;
 };
-
-// "1 replica", "3 volumes"
-std::string Replicas(std::int64_t count);
-std::string Volumes(std::size_t count);
-// With a full stop.
-std::string Stopped(std::string text);
-// With a capital, too.
-std::string Sentence(std::string text);
 
 }  // namespace holdfast::controllers::restore

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/wording.h"
 #include "controllers/reasons.h"
 #include "controllers/restore/follow.h"
 #include "controllers/restore/hook_stages.h"
@@ -141,7 +142,7 @@ void End(Draft& d, RestorePhase phase, RunState step) {
 void Succeed(Draft& d) {
   End(d, RestorePhase::kSucceeded, RunState::kSucceeded);
   d.plan.status.progress = "100%";
-  const std::string message = "Restored " + Volumes(d.plan.status.volumes.size()) +
+  const std::string message = "Restored " + Counted(d.plan.status.volumes.size(), "volume") +
                               (d.plan.status.size.empty() ? "" : ", " + d.plan.status.size + ",") +
                               " from " + d.Origin() +
                               (d.restore.spec.verify ? ", and verified." : ".") + Shortcomings(d);

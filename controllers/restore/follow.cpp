@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/hash.h"
+#include "base/wording.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
@@ -251,7 +252,7 @@ class Decision {
           }))
         plan_.remove.push_back(*child);
     Wait(reason::kStandbyRuns,
-         "StatefulSet " + SetName() + " has " + Replicas(replicas) +
+         "StatefulSet " + SetName() + " has " + Counted(replicas, "replica") +
              ", and data under running pods is not overwritten. It follows once that is 0: kubectl "
              "-n " +
              restore_.metadata.namespace_ + " scale statefulset " + SetName() + " --replicas=0");
@@ -423,7 +424,7 @@ class Decision {
     if (!InPlace(restore_)) return Succeed();
     const std::int64_t wanted = plan_.status.original_replicas.value_or(0);
     const bool asked = FindStep(kScaleUpStep) != nullptr;
-    BeginStep(kScaleUpStep, "to " + Replicas(wanted));
+    BeginStep(kScaleUpStep, "to " + Counted(wanted, "replica"));
     plan_.requeue = RequeueAt(Deadline());
     if (!world_.set)
       return Pending(reason::kStatefulSetNotFound, "there is no StatefulSet " + SetName() +
@@ -438,8 +439,8 @@ class Decision {
                          world_.set->ready_replicas >= world_.set->replicas &&
                          world_.set->replicas > 0;
     if (settled) return Succeed();
-    Pending(reason::kScalingUp,
-            "waits until " + Replicas(wanted) + " of StatefulSet " + SetName() + " are ready");
+    Pending(reason::kScalingUp, "waits until " + Counted(wanted, "replica") + " of StatefulSet " +
+                                    SetName() + " are ready");
   }
 
   // The standby is not up yet: goes on until the deadline.

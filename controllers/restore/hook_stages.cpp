@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/wording.h"
 #include "controllers/reasons.h"
 #include "controllers/restore/ending.h"
 #include "controllers/restore/in_place.h"
@@ -47,8 +48,8 @@ bool TakeHooks(Draft& d) {
   if (runs == 0) return false;
   if (runs > hooks::kMostRuns) {
     d.Stall(reason::kInvalidSpec,
-            "spec.hooks in " + std::to_string(pods.size()) + " pods make " + std::to_string(runs) +
-                " runs, more than the " + std::to_string(hooks::kMostRuns) +
+            "spec.hooks make " + std::to_string(runs) + " runs in " + Counted(pods.size(), "pod") +
+                ", more than the " + std::to_string(hooks::kMostRuns) +
                 " that one Restore keeps the record of; put several commands into one hook.");
     return true;
   }
@@ -209,7 +210,7 @@ std::string FailuresOfHooks(const HookRuns& hooks) {
   for (const HookRun& run : hooks.runs)
     if (run.state == RunState::kFailed && ++told <= kMostFailuresTold) text += " " + Message(run);
   if (told > kMostFailuresTold)
-    text += " " + std::to_string(told - kMostFailuresTold) + " more hooks failed: status.hooks.";
+    text += " " + Counted(told - kMostFailuresTold, "more hook") + " failed: status.hooks.";
   return text;
 }
 

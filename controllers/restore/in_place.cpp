@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/wording.h"
 #include "controllers/reasons.h"
 #include "controllers/restore/claims.h"
 #include "controllers/restore/ending.h"
@@ -21,7 +22,7 @@ void Remember(Draft& d) {
   d.plan.add_finalizer = !d.HasFinalizer();
   d.plan.status.original_replicas = SizeToHave(d);
   d.plan.status.phase = RestorePhase::kScalingDown;
-  d.BeginStep(kScaleDownStep, "from " + Replicas(d.world.set->replicas) + " to 0");
+  d.BeginStep(kScaleDownStep, "from " + Counted(d.world.set->replicas, "replica") + " to 0");
   d.Progressing(reason::kScalingDown, "Stopping the pods of StatefulSet " + d.SetName() + ".");
   if (const auto scalers = WhoWouldScaleUp(d.world.set->key.ns, d.world.autoscalers);
       !scalers.empty())
@@ -34,7 +35,8 @@ void Remember(Draft& d) {
 void BlameScaleUp(Draft& d, const char* step) {
   const std::string manager = ManagerOfReplicas(d.world.set_object);
   std::string message = "StatefulSet " + d.SetName() + " was scaled to " +
-                        Replicas(d.world.set->replicas) + " while its volumes are being restored";
+                        Counted(d.world.set->replicas, "replica") +
+                        " while its volumes are being restored";
   if (!manager.empty()) message += ", by field manager \"" + manager + "\"";
   message += "; it is scaled down again.";
   if (const auto scalers = WhoScales(d.world.set_object, d.world.autoscalers); !scalers.empty())
@@ -93,9 +95,9 @@ void BeginScaleUp(Draft& d, std::int64_t wanted) {
   d.EndStep(kRestoreStep);
   if (d.FindStep(kAgainStep) != nullptr) d.EndStep(kAgainStep);
   d.plan.status.phase = RestorePhase::kScalingUp;
-  d.BeginStep(kScaleUpStep, "to " + Replicas(wanted));
+  d.BeginStep(kScaleUpStep, "to " + Counted(wanted, "replica"));
   d.Progressing(reason::kScalingUp, "The volumes are restored; StatefulSet " + d.SetName() +
-                                        " gets its " + Replicas(wanted) + " again.");
+                                        " gets its " + Counted(wanted, "replica") + " again.");
   d.plan.requeue = RequeueAt(d.world.now);
 }
 
@@ -111,8 +113,8 @@ void AwaitReady(Draft& d, std::int64_t wanted) {
                       " did not come up before the deadline: its pods are not ready; their logs "
                       "and events say why.");
   d.BeginStep(kReadyStep, "");
-  d.Progressing(reason::kScalingUp, "The volumes are restored; waiting until " + Replicas(wanted) +
-                                        " of StatefulSet " + d.SetName() + " are ready.");
+  d.Progressing(reason::kScalingUp,
+                "The volumes are restored; waiting until " + d.ReplicasReady(wanted) + ".");
   d.plan.requeue = d.LookAgain();
 }
 
@@ -202,9 +204,8 @@ void ScaleUp(Draft& d) {
   }
   if (d.world.set->replicas == 0 && wanted > 0) {
     d.plan.scale = wanted;
-    d.Progressing(reason::kScalingUp, "The volumes are restored; waiting until " +
-                                          Replicas(wanted) + " of StatefulSet " + d.SetName() +
-                                          " are ready.");
+    d.Progressing(reason::kScalingUp,
+                  "The volumes are restored; waiting until " + d.ReplicasReady(wanted) + ".");
     d.plan.requeue = d.LookAgain();
     return;
   }

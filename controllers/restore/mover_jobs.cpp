@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/wording.h"
 #include "controllers/reasons.h"
 #include "controllers/restore/progress.h"
 
@@ -20,7 +21,8 @@ void StartMovers(Draft& d) {
     at_work += mover.job.Finished() || mover.state.ended ? 0 : 1;
   if (d.world.movers.empty())
     d.Announce(kube::EventType::kNormal, reason::kStarted,
-               "Restoring " + Volumes(d.plan.status.volumes.size()) + " from " + d.Origin() + ".");
+               "Restoring " + Counted(d.plan.status.volumes.size(), "volume") + " from " +
+                   d.Origin() + ".");
   for (VolumeRestore& volume : d.plan.status.volumes) {
     if (Ended(volume) || d.world.movers.contains(volume.claim) ||
         at_work >= std::max<std::int64_t>(limit, 1))
@@ -55,7 +57,8 @@ void RunMovers(Draft& d) {
   d.BeginStep(kRestoreStep, "");
   if (!AnyFailed(d)) StartMovers(d);
   if (!Stuck(d))
-    d.Progressing(reason::kRestoring, "Restoring " + Volumes(d.plan.status.volumes.size()) +
+    d.Progressing(reason::kRestoring, "Restoring " +
+                                          Counted(d.plan.status.volumes.size(), "volume") +
                                           " from " + d.Origin() + "." + Failures(d) + Remark(d));
   d.plan.requeue = RequeueAt(d.world.now + d.settings.progress_period);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/quantity.h"
+#include "base/wording.h"
 
 namespace holdfast::controllers::restore {
 namespace {
@@ -29,8 +30,9 @@ void RecordSuccess(const MoverState& state, bool maps_owners, crds::VolumeRestor
   volume.progress = "100%";
   if (volume.metadata_failures == 0) return;
   volume.message =
-      std::to_string(volume.metadata_failures) +
-      " owners, modes, times or attributes could not be set" +
+      Counted(static_cast<std::uint64_t>(volume.metadata_failures),
+              "owner, mode, time or attribute", "owners, modes, times or attributes") +
+      " could not be set" +
       (state.result && !state.result->message.empty() ? ": " + state.result->message : "");
   if (maps_owners)
     volume.message +=

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <set>
 
+#include "base/wording.h"
 #include "controllers/reasons.h"
 #include "controllers/restore/origins.h"
 #include "controllers/restore/set_places.h"
@@ -105,8 +106,7 @@ Found FoundAt(const std::vector<const crds::Backup*>& candidates, std::size_t ch
 std::string NoneFound(const World& world, std::size_t candidates) {
   const crds::RestoreSource& source = world.restore.spec.source;
   std::string which = "no good Backup";
-  if (candidates > 0)
-    which = "only " + std::to_string(candidates) + " good Backup" + (candidates == 1 ? "" : "s");
+  if (candidates > 0) which = "only " + Counted(candidates, "good Backup");
   if (source.as_of) which += " that started at or before " + FormatTime(*source.as_of);
   if (candidates > 0)
     which += ", and previous: " + std::to_string(*source.previous) + " needs more";
@@ -187,10 +187,10 @@ std::string NoOrigin(const crds::RestoreClaim& wish, const Found& found) {
   std::vector<std::string> claims;
   for (const Origin& origin : found.origins) claims.push_back(origin.claim);
   if (wish.from.empty())
-    return "target.claims: the source has several volumes (" + Join(claims) +
+    return "target.claims: the source has several volumes (" + NameSome(claims) +
            "); say with `from` which one goes into " + wish.to + ".";
   return "target.claims: the source has no volume of claim " + wish.from + "; it has " +
-         Join(claims) + ".";
+         NameSome(claims) + ".";
 }
 
 Resolved<Resolution> IntoClaims(const World& world, const Found& found) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "base/wording.h"
 #include "controllers/reasons.h"
 #include "jobs/protocol/dump_name.h"
 
@@ -50,8 +51,8 @@ std::string PartOf(const crds::RestoreTarget& target) {
   std::vector<std::string> ordinals;
   for (const std::int64_t ordinal : target.ordinals) ordinals.push_back(std::to_string(ordinal));
   std::string part;
-  if (!target.volume_claims.empty()) part = "template " + Join(target.volume_claims);
-  if (!ordinals.empty()) part += (part.empty() ? "ordinal " : " and ordinal ") + Join(ordinals);
+  if (!target.volume_claims.empty()) part = "template " + NameSome(target.volume_claims);
+  if (!ordinals.empty()) part += (part.empty() ? "ordinal " : " and ordinal ") + NameSome(ordinals);
   return part.empty() ? "" : " of " + part;
 }
 
@@ -61,7 +62,7 @@ std::string CheckPart(const crds::RestoreTarget& target, const StatefulSetView& 
     if (std::ranges::find(set.claim_templates, part) == set.claim_templates.end())
       return "target.volumeClaims: StatefulSet " + set.key.name + " has no volumeClaimTemplate " +
              part + "; it has " +
-             (set.claim_templates.empty() ? "none" : Join(set.claim_templates)) + ".";
+             (set.claim_templates.empty() ? "none" : NameSome(set.claim_templates)) + ".";
   for (const std::int64_t ordinal : target.ordinals)
     if (set.replicas > 0 && !HasOrdinal(set, ordinal))
       return "target.ordinals: StatefulSet " + set.key.name + " has no pod " + set.key.name + "-" +
@@ -110,9 +111,10 @@ std::string NoneFits(const Found& found, const StatefulSetView& set) {
   std::vector<std::string> claims;
   for (const Origin& origin : found.origins)
     claims.push_back(origin.claim.empty() ? "a volume without a name" : origin.claim);
-  return "The source has " + Join(claims) + ", but the claims of StatefulSet " + set.key.name +
+  return "The source has " + NameSome(claims) + ", but the claims of StatefulSet " + set.key.name +
          " are made from " +
-         (set.claim_templates.empty() ? "no template" : "template " + Join(set.claim_templates)) +
+         (set.claim_templates.empty() ? "no template"
+                                      : "template " + NameSome(set.claim_templates)) +
          "; restore into claims instead (target: {claims: [{from, to}]}).";
 }
 
@@ -120,7 +122,7 @@ std::string NothingLeft(const std::vector<std::string>& unused, const crds::Rest
                         const StatefulSetView& set) {
   if (unused.empty())
     return "The source has no volume" + PartOf(target) + " of StatefulSet " + set.key.name + ".";
-  return "The source has " + Join(unused) + ", for which StatefulSet " + set.key.name +
+  return "The source has " + NameSome(unused) + ", for which StatefulSet " + set.key.name +
          " has no pod: its replicas are " + std::to_string(set.replicas) +
          ". Scale it, or restore into claims instead (target: {claims: [{from, to}]}).";
 }
@@ -144,7 +146,7 @@ std::string LeftAlone(const std::vector<VolumeRestore>& volumes, const crds::Res
       if (const std::string claim = ClaimOf({part, ordinal}, set); !restored.contains(claim))
         alone.push_back(claim);
   }
-  return Join(alone, claims - restored.size());
+  return NameFirst(alone, claims - restored.size());
 }
 
 std::string Twice(const std::string& claim) {
@@ -211,7 +213,7 @@ tl::expected<Resolution, Problem> IntoSet(const World& world, const Found& found
     AddNote(resolution.note, "Not in the source, and left as they are: " + alone + ".");
   if (!unused.empty())
     AddNote(resolution.note,
-            "In the source, but without a pod of the StatefulSet: " + Join(unused) + ".");
+            "In the source, but without a pod of the StatefulSet: " + NameSome(unused) + ".");
   if (!target.ordinals.empty() && set.replicas > static_cast<std::int64_t>(target.ordinals.size()))
     AddNote(resolution.note,
             "All pods of the StatefulSet stop meanwhile: its controller keeps no single one away.");

@@ -10,7 +10,7 @@ inline constexpr const char* kDetachStep = "WaitDetached";
 inline constexpr const char* kClaimsStep = "CreateClaims";
 inline constexpr const char* kRestoreStep = "Restore";
 inline constexpr const char* kAgainStep = "RestoreAgain";  // only after FindsTampering
-inline constexpr const char* kScaleUpStep = "ScaleUp";  // Skipped: left at 0 replicas
+inline constexpr const char* kScaleUpStep = "ScaleUp";     // Skipped: left at 0 replicas
 inline constexpr const char* kReadyStep = "Ready";
 inline constexpr const char* kPostHooksStep = "PostHooks";
 

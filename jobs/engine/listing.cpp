@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/quantity.h"
+#include "base/wording.h"
 #include "jobs/engine/directory.h"
 #include "jobs/engine/tree_walk.h"
 
@@ -150,7 +151,7 @@ void PrintSnapshots(std::ostream& out, std::span<const repo::Snapshot> snapshots
     out << fmt::format("{:<8}  {:<20}  {:<{}}  {:<{}}  {:>10}  {}\n", snapshot.id.Short(),
                        FormatTime(snapshot.time), snapshot.hostname, host_width,
                        Joined(snapshot.paths), path_width, SizeOf(snapshot), Joined(snapshot.tags));
-  out << fmt::format("{} snapshot{}\n", snapshots.size(), snapshots.size() == 1 ? "" : "s");
+  out << Counted(snapshots.size(), "snapshot") << '\n';
 }
 
 void PrintRecords(std::ostream& out, std::span<const protocol::BackupRecord> records, bool json) {

@@ -4,6 +4,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "base/quantity.h"
+#include "base/wording.h"
 #include "jobs/engine/verbs.h"
 
 namespace holdfast::engine {
@@ -20,10 +21,6 @@ std::string Spent(std::uint64_t milliseconds) {
   if (milliseconds < 10'000)
     return fmt::format("{:.1f}s", static_cast<double>(milliseconds) / 1000);
   return HumanDuration(std::chrono::seconds(milliseconds / 1000));
-}
-
-std::string Counted(std::uint64_t count, const char* noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 std::string BackupSummary(const MoverResult& result) {
@@ -46,8 +43,9 @@ std::string RestoreSummary(const MoverResult& result) {
       HumanBytes(result.bytes_read), Spent(result.duration_ms),
       Rate(result.bytes, result.duration_ms));
   if (result.metadata_failures != 0)
-    text += fmt::format("{} owners, modes, times or attributes could not be set\n",
-                        result.metadata_failures);
+    text += Counted(result.metadata_failures, "owner, mode, time or attribute",
+                    "owners, modes, times or attributes") +
+            " could not be set\n";
   return text;
 }
 

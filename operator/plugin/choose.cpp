@@ -1,23 +1,14 @@
 #include "operator/plugin/choose.h"
 
-#include <algorithm>
-
 #include <spdlog/fmt/fmt.h>
 
+#include "base/wording.h"
 #include "controllers/target.h"
 
 namespace holdfast::plugin {
 namespace {
 
-constexpr std::size_t kMostNamed = 5;
-
-std::string Named(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), kMostNamed); ++i)
-    text += (i == 0 ? "" : ", ") + names[i];
-  if (names.size() > kMostNamed) text += fmt::format(" and {} more", names.size() - kMostNamed);
-  return text;
-}
+constexpr std::size_t kMostOffered = 5;
 
 std::vector<std::string> NamesOf(const std::vector<crds::BackupPolicy>& policies) {
   std::vector<std::string> names;
@@ -47,10 +38,11 @@ Result<crds::BackupPolicy> PolicyFor(const std::vector<crds::BackupPolicy>& poli
     return Fail(Code::kInvalid,
                 fmt::format("StatefulSet {} is protected by several policies ({}); say which one "
                             "with --policy",
-                            stateful_set, Named(NamesOf(fitting))));
-  const std::string there = policies.empty()
-                                ? "there is none in this namespace"
-                                : "there are " + Named(NamesOf(policies)) + " in this namespace";
+                            stateful_set, NameSome(NamesOf(fitting), kMostOffered)));
+  const std::string there =
+      policies.empty()
+          ? "there is none in this namespace"
+          : "there are " + NameSome(NamesOf(policies), kMostOffered) + " in this namespace";
   if (!wanted.empty())
     return Fail(Code::kNotFound, fmt::format("there is no BackupPolicy {}: {}", wanted, there));
   return Fail(Code::kNotFound,
@@ -96,9 +88,10 @@ Result<crds::VolumeBackup> VolumeIn(const crds::Backup& backup, const std::strin
     return Fail(Code::kNotFound, "Backup " + backup.metadata.name + " has no snapshot");
   if (claim.empty())
     return Fail(Code::kInvalid, "Backup " + backup.metadata.name + " has several volumes (" +
-                                    Named(claims) + "); say which one with --claim");
+                                    NameSome(claims, kMostOffered) +
+                                    "); say which one with --claim");
   return Fail(Code::kNotFound, "Backup " + backup.metadata.name + " has no volume of claim " +
-                                   claim + "; it has " + Named(claims));
+                                   claim + "; it has " + NameSome(claims, kMostOffered));
 }
 
 }  // namespace holdfast::plugin

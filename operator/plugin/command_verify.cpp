@@ -1,6 +1,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "base/quantity.h"
+#include "base/wording.h"
 #include "jobs/protocol/progress.h"
 #include "jobs/protocol/result.h"
 #include "operator/plugin/browser.h"
@@ -65,8 +66,8 @@ bool IsRepository(const std::string& what) {
 
 Result<void> Report(const Session& session, const std::string& what, const Verdict& verdict) {
   const std::string sentence =
-      fmt::format("{} is whole: {} snapshot{}, {} read back and compared.", what, verdict.snapshots,
-                  verdict.snapshots == 1 ? "" : "s", HumanBytes(verdict.bytes));
+      fmt::format("{} is whole: {}, {} read back and compared.", what,
+                  Counted(verdict.snapshots, "snapshot"), HumanBytes(verdict.bytes));
   if (session.output == OutputFormat::kJson || session.output == OutputFormat::kYaml)
     return Print(
         session, {},

@@ -5,6 +5,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "base/quantity.h"
+#include "base/wording.h"
 #include "operator/plugin/choose.h"
 #include "operator/plugin/time_words.h"
 
@@ -44,11 +45,10 @@ std::int64_t SizeOf(const World& world, const std::string& snapshot) {
 }
 
 std::string Pods(const controllers::StatefulSetView& set) {
-  std::string names;
+  std::vector<std::string> names;
   for (int i = 0; i < std::min(set.replicas, kMostPods); ++i)
-    names += fmt::format("{}{}-{}", i == 0 ? "" : ", ", set.key.name, set.first_ordinal + i);
-  if (set.replicas > kMostPods) names += fmt::format(" and {} more", set.replicas - kMostPods);
-  return names;
+    names.push_back(fmt::format("{}-{}", set.key.name, set.first_ordinal + i));
+  return NameFirst(names, static_cast<std::size_t>(set.replicas), kMostPods);
 }
 
 std::string Heading(const World& world, const crds::Backup* backup, const date::time_zone& zone) {

@@ -143,7 +143,7 @@ TEST(PopulatorChoiceTest, ARefusalSaysWhatThereIsAndWhatToWrite) {
   for (int i = 0; i < 200; ++i) many.push_back("data-app-" + std::to_string(i));
   const auto long_one = ChooseVolume(FoundClaims(many), "", "scratch", {});
   ASSERT_FALSE(long_one);
-  EXPECT_THAT(long_one.error().message, AllOf(HasSubstr("and others"), Not(HasSubstr("app-99"))));
+  EXPECT_THAT(long_one.error().message, AllOf(HasSubstr("and 190 more"), Not(HasSubstr("app-99"))));
 }
 
 }  // namespace

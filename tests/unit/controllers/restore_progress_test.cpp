@@ -33,6 +33,7 @@ TEST(RestoreProgressTest, OwnersThatCouldNotBeMappedAreSaid) {
   World world;
   EXPECT_THAT(Recorded(world, 3).message,
               EndsWith("3 owners, modes, times or attributes could not be set"));
+  EXPECT_EQ(Recorded(world, 1).message, "1 owner, mode, time or attribute could not be set");
   world.restore.spec.owners.uids = {{999, 1000}};
   EXPECT_THAT(Recorded(world, 3).message,
               HasSubstr("only where the mover is root (spec.mover.securityContext.runAsUser: 0)"));
