@@ -5,12 +5,15 @@
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
+#include "controllers/restore/draft.h"
+#include "controllers/restore/ending.h"
 #include "controllers/restore/resolve.h"
 
 namespace holdfast::controllers::restore {
 namespace {
 
 using crds::RestorePhase;
+using crds::RunState;
 
 // For image and scheduler, beside the period that the pod then stays.
 constexpr std::chrono::minutes kTimeToStart{5};
@@ -33,155 +36,97 @@ std::string Named(const std::vector<crds::VolumeRestore>& volumes) {
   return NameSome(names, kMostSnapshotsNamed);
 }
 
-class Browsing {
- public:
-  explicit Browsing(const World& world) : world_(world), restore_(world.restore) {
-    plan_.status = restore_.status;
-  }
+std::string Starting(const Draft& d) {
+  return "The pod that reads BackupRepository " + d.plan.status.repository + " is starting.";
+}
 
-  Plan Make() {
-    if (restore_.metadata.deletion_timestamp) return std::move(plan_);
-    if (IsOver(restore_))
-      Settle();
-    else
-      Advance();
-    return std::move(plan_);
-  }
+void Fail(Draft& d, const std::string& why, const std::string& message) {
+  d.plan.status.pod.clear();
+  End(d, RestorePhase::kFailed, RunState::kFailed);
+  d.Condemn(why.c_str(), message);
+}
 
- private:
-  void Advance() {
-    plan_.status.observed_generation = restore_.metadata.generation;
-    plan_.status.source = DescribeSource(restore_.spec.source);
-    plan_.status.target = DescribeTarget(restore_.spec.target);
-    if (!plan_.status.start_time) plan_.status.start_time = world_.now;
-    if (plan_.status.repository.empty()) return ResolveSource();
-    const auto browser = world_.movers.find(kBrowser);
-    if (browser == world_.movers.end()) return Start();
-    Follow(browser->second.state);
+void ResolveSource(Draft& d) {
+  const auto resolution = Resolve(d.world);
+  if (!resolution) {
+    const Problem& problem = resolution.error();
+    if (problem.final || d.Late()) return Fail(d, problem.reason, problem.message);
+    return d.Wait(problem.reason.c_str(), problem.message);
   }
-
-  void ResolveSource() {
-    const auto resolution = Resolve(world_);
-    if (!resolution) {
-      const Problem& problem = resolution.error();
-      if (problem.final || Late()) return Fail(problem.reason, problem.message);
-      return Wait(problem.reason, problem.message);
-    }
-    plan_.status.backup = resolution->backup;
-    plan_.status.repository = resolution->repository;
-    Wait(reason::kStarted,
+  d.plan.status.backup = resolution->backup;
+  d.plan.status.repository = resolution->repository;
+  d.Wait(reason::kStarted,
          "The pod that reads BackupRepository " + resolution->repository + " is about to start.");
-    plan_.requeue = RequeueAt(world_.now);
-  }
+  d.plan.requeue = RequeueAt(d.world.now);
+}
 
-  void Start() {
-    const std::string& name = plan_.status.repository;
-    if (Late())
-      return Fail(reason::kDeadlineExceeded,
-                  "The pod could not start before the deadline (" + restore_.spec.deadline + ").");
-    if (!world_.repository)
-      return Wait(reason::kRepositoryNotFound,
-                  "There is no BackupRepository " + name + " in this namespace.");
-    const crds::Condition* ready =
-        crds::FindCondition(world_.repository->status.conditions, crds::kReady);
-    if (ready == nullptr || ready->status != crds::ConditionStatus::kTrue)
-      return Wait(
-          reason::kRepositoryNotReady,
-          "BackupRepository " + name + " is not ready: " +
-              (ready == nullptr ? std::string("it has not been probed yet.") : ready->message));
-    plan_.start_browser = true;
-    Wait(reason::kStarted, "The pod that reads BackupRepository " + name + " is starting.");
-  }
+void Start(Draft& d) {
+  if (d.Late())
+    return Fail(d, reason::kDeadlineExceeded,
+                "The pod could not start before the deadline (" + d.restore.spec.deadline + ").");
+  if (!RepositoryReady(d)) return;
+  d.plan.start_browser = true;
+  d.Wait(reason::kStarted, Starting(d));
+}
 
-  void Follow(const MoverState& state) {
-    plan_.status.pod.clear();
-    switch (state.phase) {
-      case MoverPhase::kWaiting:
-        plan_.status.phase = RestorePhase::kPending;
-        return Wait(state.reason.empty() ? reason::kStarted : state.reason,
-                    state.message.empty() ? "The pod that reads BackupRepository " +
-                                                plan_.status.repository + " is starting."
-                                          : state.message);
-      case MoverPhase::kRunning:
-        return Stay(state.pod);
-      case MoverPhase::kSucceeded:
-        return Succeed();
-      case MoverPhase::kFailed:
-        return Fail(state.reason.empty() ? reason::kFailed : state.reason, state.message);
-    }
-  }
+std::string HowToLook(const Draft& d, const std::string& pod) {
+  const std::string command =
+      "kubectl -n " + d.restore.metadata.namespace_ + " exec " + pod + " -- holdfast-mover ";
+  return "Pod " + pod + " reads BackupRepository " + d.plan.status.repository + " and stays for " +
+         d.restore.spec.target.browse->period + ". See what there is with: " + command +
+         "snapshots; and with \"ls --strip-path SNAPSHOT /\" and \"dump --strip-path SNAPSHOT "
+         "/FILE\" instead of snapshots.";
+}
 
-  // Said once for each pod, so that what the source has become meanwhile changes nothing.
-  void Stay(const std::string& pod) {
-    plan_.status.pod = pod;
-    plan_.requeue = AwaitChange();
-    if (restore_.status.phase == RestorePhase::kBrowsing && restore_.status.pod == pod) return;
-    plan_.status.phase = RestorePhase::kBrowsing;
-    const std::string command =
-        "kubectl -n " + restore_.metadata.namespace_ + " exec " + pod + " -- holdfast-mover ";
-    std::string message =
-        "Pod " + pod + " reads BackupRepository " + plan_.status.repository + " and stays for " +
-        restore_.spec.target.browse->period +
-        ". See what there "
-        "is with: " +
-        command +
-        "snapshots; and with \"ls --strip-path SNAPSHOT /\" and \"dump --strip-path "
-        "SNAPSHOT /FILE\" instead of snapshots.";
-    if (const auto resolution = Resolve(world_); resolution && !resolution->volumes.empty())
-      message += " The source's snapshots: " + Named(resolution->volumes) + ".";
-    crds::SetReady(plan_.status.conditions, Verdict(reason::kBrowsing, message), world_.now);
-    plan_.events.push_back({kube::EventType::kNormal, reason::kBrowsing, message});
-  }
+// Said once for each pod, so that what the source has become meanwhile changes nothing.
+void Stay(Draft& d, const std::string& pod) {
+  d.plan.status.pod = pod;
+  d.plan.requeue = AwaitChange();
+  if (d.restore.status.phase == RestorePhase::kBrowsing && d.restore.status.pod == pod) return;
+  d.plan.status.phase = RestorePhase::kBrowsing;
+  std::string message = HowToLook(d, pod);
+  if (const auto resolution = Resolve(d.world); resolution && !resolution->volumes.empty())
+    message += " The source's snapshots: " + Named(resolution->volumes) + ".";
+  d.Ready(reason::kBrowsing, message);
+  d.Announce(kube::EventType::kNormal, reason::kBrowsing, message);
+}
 
-  void Succeed() {
-    End(RestorePhase::kSucceeded);
-    crds::SetReady(plan_.status.conditions,
-                   Verdict(reason::kSucceeded, "The pod stayed for its time, and has ended."),
-                   world_.now);
+void Follow(Draft& d, const MoverState& state) {
+  d.plan.status.pod.clear();
+  switch (state.phase) {
+    case MoverPhase::kWaiting:
+      d.plan.status.phase = RestorePhase::kPending;
+      return d.Wait(state.reason.empty() ? reason::kStarted : state.reason.c_str(),
+                    state.message.empty() ? Starting(d) : state.message);
+    case MoverPhase::kRunning:
+      return Stay(d, state.pod);
+    case MoverPhase::kSucceeded:
+      End(d, RestorePhase::kSucceeded, RunState::kSucceeded);
+      return d.Ready(reason::kSucceeded, "The pod stayed for its time, and has ended.");
+    case MoverPhase::kFailed:
+      return Fail(d, state.reason.empty() ? reason::kFailed : state.reason, state.message);
   }
+}
 
-  void Fail(const std::string& why, const std::string& message) {
-    End(RestorePhase::kFailed);
-    crds::SetStalled(plan_.status.conditions, Verdict(why, message), world_.now);
-    plan_.events.push_back({kube::EventType::kWarning, why, message});
-  }
-
-  void End(RestorePhase phase) {
-    plan_.status.phase = phase;
-    plan_.status.pod.clear();
-    plan_.status.completion_time = world_.now;
-    const TimePoint started = plan_.status.start_time.value_or(world_.now);
-    plan_.status.duration =
-        HumanDuration(std::chrono::duration_cast<std::chrono::seconds>(world_.now - started));
-    plan_.requeue = RequeueAt(world_.now);  // for the Job
-  }
-
-  void Settle() {
-    for (const auto& [name, mover] : world_.movers)
-      if (mover.job.Finished() && !mover.job.expires) plan_.expire.push_back(mover.job);
-  }
-
-  void Wait(const std::string& why, const std::string& message) {
-    crds::SetReconciling(plan_.status.conditions, Verdict(why, message), world_.now);
-    plan_.requeue = RequeueAt(Deadline());
-  }
-
-  crds::Verdict Verdict(const std::string& why, const std::string& message) const {
-    return {restore_.metadata.generation, why, message};
-  }
-  TimePoint Deadline() const {
-    return DeadlineOf(restore_, plan_.status.start_time.value_or(world_.now));
-  }
-  bool Late() const { return world_.now >= Deadline(); }
-
-  const World& world_;
-  const crds::Restore& restore_;
-  Plan plan_;
-};
+void Advance(Draft& d) {
+  d.Open();
+  if (d.plan.status.repository.empty()) return ResolveSource(d);
+  const auto browser = d.world.movers.find(kBrowser);
+  if (browser == d.world.movers.end()) return Start(d);
+  Follow(d, browser->second.state);
+}
 
 }  // namespace
 
-Plan DecideBrowse(const World& world) { return Browsing(world).Make(); }
+Plan DecideBrowse(const World& world, const Settings& settings) {
+  Draft draft(world, settings);
+  if (world.restore.metadata.deletion_timestamp) return std::move(draft.plan);
+  if (IsOver(world.restore))
+    Settle(draft);
+  else
+    Advance(draft);
+  return std::move(draft.plan);
+}
 
 Result<Json> BuildBrowser(const World& world, const Settings& settings) {
   const crds::Restore& restore = world.restore;

@@ -15,7 +15,7 @@ inline constexpr const char* kBrowser = "";
 
 // Resolves the source, waits for the repository, starts the Job, says which pod it is, and ends
 // with the Job. There is nothing to undo when the Restore is deleted: the Job goes with it.
-Plan DecideBrowse(const World& world);
+Plan DecideBrowse(const World& world, const Settings& settings);
 
 // world.repository is set.
 Result<Json> BuildBrowser(const World& world, const Settings& settings);

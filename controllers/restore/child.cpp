@@ -1,5 +1,6 @@
 #include "controllers/restore/child.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "controllers/labels.h"
@@ -19,6 +20,12 @@ crds::Restore ChildRestore(const std::string& ns, const std::string& name, const
                                       .controller = true}};
   child.spec = std::move(spec);
   return child;
+}
+
+bool IsOfFollower(const crds::Restore& restore) {
+  return std::ranges::any_of(restore.metadata.owner_references, [](const auto& owner) {
+    return owner.controller && owner.kind == crds::InfoOf<crds::Restore>().kind;
+  });
 }
 
 }  // namespace holdfast::controllers::restore

@@ -20,4 +20,7 @@ struct ChildOwner {
 crds::Restore ChildRestore(const std::string& ns, const std::string& name, const ChildOwner& owner,
                            const std::string& verb, crds::RestoreSpec spec);
 
+// Whether a Restore with mode Follow made it: then it stops no pod.
+bool IsOfFollower(const crds::Restore& restore);
+
 }  // namespace holdfast::controllers::restore

@@ -34,9 +34,6 @@ bool IsDevice(const World& world, const Plan& plan, const std::string& claim) {
 }  // namespace
 
 Result<Requeue> RestoreController::Reconcile(const kube::ObjectKey& key, std::stop_token stop) {
-  const auto cached = context_.caches.restores.Get(key);
-  if (cached != nullptr && cached->spec.mode == crds::RestoreMode::kFollow)
-    return Follow(key, stop);
   TRY(const std::optional<World> world, restore::Observe(context_, book_, key, stop));
   if (!world) return AwaitChange();
   // Nothing has been done about it yet.
@@ -60,13 +57,16 @@ Result<void> RestoreController::Apply(const World& world, const Plan& plan, std:
   if (plan.add_finalizer)
     TRY_VOID(SetFinalizer(context_, world.restore, kScaleBackFinalizer, true, stop));
   for (const Json& claim : plan.create_claims) TRY_VOID(CreateClaim(claim, stop));
+  for (const crds::Restore& child : plan.remove_children)
+    TRY_VOID(Remove(ResourceOf<crds::Restore>(), KeyOf(child.metadata), child.metadata.uid, stop));
+  if (plan.create_child) TRY_VOID(CreateChild(*plan.create_child, stop));
   if (plan.scale) TRY_VOID(Scale(world, *plan.scale, stop));
   for (const std::string& claim : plan.start) TRY_VOID(StartMover(world, plan, claim, stop));
   if (plan.start_browser) {
     TRY(const Json job, restore::BuildBrowser(world, context_.settings));
     TRY_VOID(EnsureJob(context_, job, stop));
   }
-  for (const JobView& job : plan.remove) TRY_VOID(RemoveJob(job, stop));
+  for (const JobView& job : plan.remove) TRY_VOID(Remove(kube::kJobs, job.key, job.uid, stop));
   for (const JobView& job : plan.expire) TRY_VOID(ExpireJob(context_, job, stop));
   return {};
 }
@@ -76,6 +76,15 @@ Result<void> RestoreController::CreateClaim(const Json& claim, std::stop_token s
       kube::kPersistentVolumeClaims, FindString(claim, {"metadata", "namespace"}), claim, stop);
   if (created || created.error().code == Code::kAlreadyExists) return {};
   return tl::make_unexpected(created.error());
+}
+
+// One that is there already is one that was made before a crash, and is seen next time.
+Result<void> RestoreController::CreateChild(const crds::Restore& child, std::stop_token stop) {
+  const auto made = context_.api.Create(ResourceOf<crds::Restore>(), child.metadata.namespace_,
+                                        crds::Encode(child), stop);
+  NoteWrite(context_.caches.restores.freshness(), KeyOf(child.metadata), made);
+  if (made || made.error().code == Code::kAlreadyExists) return {};
+  return tl::make_unexpected(made.error());
 }
 
 Result<void> RestoreController::Scale(const World& world, std::int64_t replicas,
@@ -96,9 +105,10 @@ Result<void> RestoreController::StartMover(const World& world, const Plan& plan,
   return EnsureJob(context_, job, stop);
 }
 
-Result<void> RestoreController::RemoveJob(const JobView& job, std::stop_token stop) {
-  const auto removed = context_.api.Delete(kube::kJobs, job.key,
-                                           {.uid = job.uid, .propagation = "Foreground"}, stop);
+Result<void> RestoreController::Remove(const kube::Resource& resource, const kube::ObjectKey& key,
+                                       const std::string& uid, std::stop_token stop) {
+  const auto removed =
+      context_.api.Delete(resource, key, {.uid = uid, .propagation = "Foreground"}, stop);
   if (removed || IsAbsent(removed.error())) return {};
   return removed;
 }

@@ -5,7 +5,6 @@
 #include "controllers/progress_book.h"
 #include "controllers/reconciler.h"
 #include "controllers/restore/decide.h"
-#include "controllers/restore/follow.h"
 
 namespace holdfast::controllers {
 
@@ -20,17 +19,15 @@ class RestoreController final : public Reconciler {
   Result<Requeue> Reconcile(const kube::ObjectKey& key, std::stop_token stop) override;
 
  private:
-  // A Restore with mode Follow (follow.h).
-  Result<Requeue> Follow(const kube::ObjectKey& key, std::stop_token stop);
-  Result<void> ApplyFollow(const restore::FollowWorld& world, const restore::FollowPlan& plan,
-                           std::stop_token stop);
-
   Result<void> Apply(const restore::World& world, const restore::Plan& plan, std::stop_token stop);
   Result<void> CreateClaim(const Json& claim, std::stop_token stop);
+  Result<void> CreateChild(const crds::Restore& child, std::stop_token stop);
   Result<void> Scale(const restore::World& world, std::int64_t replicas, std::stop_token stop);
   Result<void> StartMover(const restore::World& world, const restore::Plan& plan,
                           const std::string& claim, std::stop_token stop);
-  Result<void> RemoveJob(const JobView& job, std::stop_token stop);
+  // With what it owns, which goes before it does. One that is gone is success.
+  Result<void> Remove(const kube::Resource& resource, const kube::ObjectKey& key,
+                      const std::string& uid, std::stop_token stop);
   Result<void> ReportRefusal(const restore::World& world, const Error& error, std::stop_token stop);
   // Once the status is stored.
   void CarryOutHooks(const restore::World& world, const restore::Plan& plan);

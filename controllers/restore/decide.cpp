@@ -7,6 +7,7 @@
 #include "controllers/restore/browse.h"
 #include "controllers/restore/draft.h"
 #include "controllers/restore/ending.h"
+#include "controllers/restore/follow.h"
 #include "controllers/restore/hook_stages.h"
 #include "controllers/restore/in_place.h"
 #include "controllers/restore/lost_claims.h"
@@ -20,13 +21,6 @@ namespace {
 
 constexpr std::size_t kNameDigits = 8;
 constexpr std::chrono::hours kDefaultDeadline{24};
-
-void Open(Draft& d) {
-  d.plan.status.observed_generation = d.restore.metadata.generation;
-  d.plan.status.source = DescribeSource(d.restore.spec.source);
-  d.plan.status.target = DescribeTarget(d.restore.spec.target);
-  if (!d.plan.status.start_time) d.plan.status.start_time = d.world.now;
-}
 
 void WaitForEarlier(Draft& d) {
   const std::string message = "Restore " + d.world.earlier + " has the same target and came first.";
@@ -64,10 +58,7 @@ void DescribeClaims(Draft& d) {
         reason::kPopulatorDisabled,
         "Claims are not filled in this cluster: the chart's populator.enabled is false.");
   d.plan.status.phase = crds::RestorePhase::kTemplate;
-  crds::SetReady(d.plan.status.conditions,
-                 d.Verdict(reason::kReady,
-                           "Fills claims whose spec.dataSourceRef names it, each when it is made."),
-                 d.world.now);
+  d.Ready(reason::kReady, "Fills claims whose spec.dataSourceRef names it, each when it is made.");
   d.plan.requeue = AwaitChange();
 }
 
@@ -77,30 +68,13 @@ void Foresee(Draft& d) {
     d.plan.status.estimate = EstimateOf(d.world.prospect->load, d.world.prospect->pace);
 }
 
-bool RepositoryReady(Draft& d) {
-  const std::string& name = d.plan.status.repository;
-  if (!d.world.repository) {
-    d.Wait(reason::kRepositoryNotFound,
-           "There is no BackupRepository " + name +
-               " in this namespace; the Restore goes on once there is.");
-    return false;
-  }
-  const crds::Condition* ready =
-      crds::FindCondition(d.world.repository->status.conditions, crds::kReady);
-  if (ready != nullptr && ready->status == crds::ConditionStatus::kTrue) return true;
-  d.Wait(reason::kRepositoryNotReady,
-         "BackupRepository " + name + " is not ready: " +
-             (ready != nullptr ? ready->message : std::string("it has not been probed yet.")));
-  return false;
-}
-
 bool Prepare(Draft& d) {
   return RepositoryReady(d) && (InPlace(d.restore) ? PrepareSet(d) : true) && Detached(d) &&
          ClaimsExist(d);
 }
 
 void Advance(Draft& d) {
-  Open(d);
+  d.Open();
   if (d.restore.spec.target.populator) return DescribeClaims(d);
   if (d.plan.status.volumes.empty()) return ResolveSource(d);
   RecordVolumes(d.world, d.plan.status);
@@ -123,7 +97,8 @@ void Advance(Draft& d) {
 }  // namespace
 
 Plan Decide(const World& world, const Settings& settings) {
-  if (world.restore.spec.target.browse) return DecideBrowse(world);
+  if (world.restore.spec.mode == crds::RestoreMode::kFollow) return DecideFollow(world, settings);
+  if (world.restore.spec.target.browse) return DecideBrowse(world, settings);
   Draft draft(world, settings);
   if (world.restore.metadata.deletion_timestamp)
     Unwind(draft);

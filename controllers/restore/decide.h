@@ -57,6 +57,8 @@ struct HookPlan {
 struct Plan {
   bool add_finalizer = false;
   std::vector<Json> create_claims;
+  std::vector<crds::Restore> remove_children;  // of a follower
+  std::optional<crds::Restore> create_child;
   std::optional<std::int64_t> scale;  // of the StatefulSet
   std::vector<std::string> start;     // claims whose mover is to be created
   bool start_browser = false;         // the Job of target.browse is to be created

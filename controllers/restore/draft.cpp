@@ -3,6 +3,8 @@
 #include "base/wording.h"
 #include "controllers/finalizer.h"
 #include "controllers/labels.h"
+#include "controllers/reasons.h"
+#include "controllers/restore/resolve.h"
 
 namespace holdfast::controllers::restore {
 namespace {
@@ -14,6 +16,13 @@ constexpr std::chrono::seconds kLookAgain{2};
 Draft::Draft(const World& of, const Settings& with)
     : world(of), settings(with), restore(of.restore) {
   plan.status = restore.status;
+}
+
+void Draft::Open() {
+  plan.status.observed_generation = restore.metadata.generation;
+  plan.status.source = DescribeSource(restore.spec.source);
+  plan.status.target = DescribeTarget(restore.spec.target);
+  if (!plan.status.start_time) plan.status.start_time = world.now;
 }
 
 crds::RestoreStep* Draft::FindStep(const char* name) {
@@ -41,6 +50,10 @@ void Draft::EndStep(const char* name) {
 
 crds::Verdict Draft::Verdict(const char* why, const std::string& message) const {
   return {restore.metadata.generation, why, message};
+}
+
+void Draft::Ready(const char* why, const std::string& message) {
+  crds::SetReady(plan.status.conditions, Verdict(why, message), world.now);
 }
 
 void Draft::Progressing(const char* why, std::string message) {
@@ -92,6 +105,23 @@ std::string Draft::ReplicasReady(std::int64_t count) const {
   const std::string of = " of StatefulSet " + SetName();
   return Counted(static_cast<std::uint64_t>(count), "replica" + of + " is ready",
                  "replicas" + of + " are ready");
+}
+
+bool RepositoryReady(Draft& d) {
+  const std::string& name = d.plan.status.repository;
+  if (!d.world.repository) {
+    d.Wait(reason::kRepositoryNotFound,
+           "There is no BackupRepository " + name +
+               " in this namespace; the Restore goes on once there is.");
+    return false;
+  }
+  const crds::Condition* ready =
+      crds::FindCondition(d.world.repository->status.conditions, crds::kReady);
+  if (ready != nullptr && ready->status == crds::ConditionStatus::kTrue) return true;
+  d.Wait(reason::kRepositoryNotReady,
+         "BackupRepository " + name + " is not ready: " +
+             (ready != nullptr ? ready->message : std::string("it has not been probed yet.")));
+  return false;
 }
 
 }  // namespace holdfast::controllers::restore

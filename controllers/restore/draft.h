@@ -12,6 +12,9 @@ namespace holdfast::controllers::restore {
 struct Draft {
   Draft(const World& of, const Settings& with);
 
+  // What a Restore that is not over says whatever becomes of it.
+  void Open();
+
   // --- Steps ---
   crds::RestoreStep* FindStep(const char* name);
   // The message of a step that runs already is replaced, except by an empty one.
@@ -20,6 +23,7 @@ struct Draft {
 
   // --- Conditions and events ---
   crds::Verdict Verdict(const char* why, const std::string& message) const;
+  void Ready(const char* why, const std::string& message);
   void Progressing(const char* why, std::string message);
   // Comes back at the deadline if nothing changes before.
   void Wait(const char* why, const std::string& message);
@@ -48,5 +52,8 @@ struct Draft {
   const crds::Restore& restore;
   Plan plan;
 };
+
+// Whether BackupRepository status.repository is there and ready; says so and waits where it is not.
+bool RepositoryReady(Draft& d);
 
 }  // namespace holdfast::controllers::restore

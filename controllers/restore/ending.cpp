@@ -4,7 +4,7 @@
 
 #include "base/wording.h"
 #include "controllers/reasons.h"
-#include "controllers/restore/follow.h"
+#include "controllers/restore/child.h"
 #include "controllers/restore/hook_stages.h"
 #include "controllers/restore/in_place.h"
 #include "controllers/restore/mover_jobs.h"
@@ -121,18 +121,22 @@ bool Abandon(Draft& d) {
 
 }  // namespace
 
-void End(Draft& d, RestorePhase phase, RunState step) {
+void Close(Draft& d, RestorePhase phase, RunState step) {
   d.plan.status.phase = phase;
   d.plan.status.completion_time = d.world.now;
   d.plan.status.eta.clear();
-  const TimePoint started = d.plan.status.start_time.value_or(d.world.now);
-  d.plan.status.duration =
-      HumanDuration(std::chrono::duration_cast<std::chrono::seconds>(d.world.now - started));
   for (crds::RestoreStep& open : d.plan.status.steps)
     if (open.state == RunState::kRunning) {
       open.state = step;
       open.completion_time = d.world.now;
     }
+}
+
+void End(Draft& d, RestorePhase phase, RunState step) {
+  Close(d, phase, step);
+  const TimePoint started = d.plan.status.start_time.value_or(d.world.now);
+  d.plan.status.duration =
+      HumanDuration(std::chrono::duration_cast<std::chrono::seconds>(d.world.now - started));
   if (d.plan.status.estimate && phase == RestorePhase::kSucceeded)
     d.plan.status.estimate->error = ErrorOf(d.plan.status);
   // Once more, for the finalizer and the Jobs: what is recorded first cannot be forgotten.
@@ -146,7 +150,7 @@ void Succeed(Draft& d) {
                               (d.plan.status.size.empty() ? "" : ", " + d.plan.status.size + ",") +
                               " from " + d.Origin() +
                               (d.restore.spec.verify ? ", and verified." : ".") + Shortcomings(d);
-  crds::SetReady(d.plan.status.conditions, d.Verdict(reason::kSucceeded, message), d.world.now);
+  d.Ready(reason::kSucceeded, message);
   d.Announce(kube::EventType::kNormal, reason::kSucceeded, message);
 }
 

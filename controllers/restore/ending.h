@@ -12,7 +12,10 @@ bool LeftAtZero(const crds::Restore& restore);
 // Whether the mover may have changed its volume.
 bool MayHaveWritten(const Mover& mover);
 
-// Over for good; steps that still run end in `step`.
+// Over for good, now; steps that still run end in `step`.
+void Close(Draft& d, crds::RestorePhase phase, crds::RunState step);
+// The same of one that has worked itself: how long it took is recorded, and what it leaves cleared
+// away next.
 void End(Draft& d, crds::RestorePhase phase, crds::RunState step);
 
 void Succeed(Draft& d);

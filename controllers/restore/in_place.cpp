@@ -4,9 +4,9 @@
 
 #include "base/wording.h"
 #include "controllers/reasons.h"
+#include "controllers/restore/child.h"
 #include "controllers/restore/claims.h"
 #include "controllers/restore/ending.h"
-#include "controllers/restore/follow.h"
 #include "controllers/restore/hook_stages.h"
 #include "controllers/restore/occupants.h"
 
@@ -85,11 +85,6 @@ void Spoil(VolumeRestore& volume, const PodView& pod) {
   volume.message = "pod " + pod.key.name + " was started on it meanwhile; it is restored once more";
 }
 
-bool Settled(const Draft& d) {
-  return d.world.set->observed_generation >= d.world.set->generation &&
-         d.world.set->ready_replicas >= d.world.set->replicas;
-}
-
 // Stored before it is done: from then on it was not somebody else.
 void BeginScaleUp(Draft& d, std::int64_t wanted) {
   d.EndStep(kRestoreStep);
@@ -102,7 +97,7 @@ void BeginScaleUp(Draft& d, std::int64_t wanted) {
 }
 
 void AwaitReady(Draft& d, std::int64_t wanted) {
-  if (Settled(d)) {
+  if (HasSettled(*d.world.set)) {
     d.EndStep(kReadyStep);
     if (PostHooksDone(d)) Succeed(d);
     return;
@@ -211,6 +206,10 @@ void ScaleUp(Draft& d) {
   }
   d.EndStep(kScaleUpStep);
   AwaitReady(d, wanted);
+}
+
+bool HasSettled(const StatefulSetView& set) {
+  return set.observed_generation >= set.generation && set.ready_replicas >= set.replicas;
 }
 
 bool ScaleBack(Draft& d) {

@@ -26,6 +26,9 @@ void RestoreAgain(Draft& d);
 // hooks.
 void ScaleUp(Draft& d);
 
+// Whether its controller has seen its size, and as many pods are ready.
+bool HasSettled(const StatefulSetView& set);
+
 // Nothing is half written: to the remembered size. False when there is nothing to scale.
 bool ScaleBack(Draft& d);
 

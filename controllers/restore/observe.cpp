@@ -8,10 +8,11 @@
 #include "controllers/repository/import.h"
 #include "controllers/restore/browse.h"
 #include "controllers/restore/decide.h"
-#include "controllers/restore/draft.h"
+#include "controllers/restore/follow_observe.h"
 #include "controllers/restore/progress.h"
 #include "controllers/restore/prospect.h"
 #include "controllers/restore/rivals.h"
+#include "controllers/restore/steps.h"
 #include "controllers/write_status.h"
 
 namespace holdfast::controllers::restore {
@@ -64,9 +65,9 @@ class Observer {
     world_.restore = std::move(*restore);
     if (world_.restore.spec.target.populator) return std::move(world_);  // does nothing itself
     LookAtSource();
-    LookAtRivals();
+    SeeRivals(caches_, world_);
     world_.hook_news = context_.hooks.Look(world_.restore.metadata.uid);
-    TRY_VOID(LookAtSet());
+    TRY_VOID(SeeSet(context_, world_, stop_));
     TRY_VOID(LookAtAutoscalers());
     TRY_VOID(LookAtMovers());
     TRY_VOID(LookAtClaims());
@@ -83,26 +84,6 @@ class Observer {
         world_.repository = *found;
     if (!Status().estimate) world_.prospect = LookAhead(caches_, world_.restore);
     if (Status().volumes.empty()) SeeSource(caches_, world_);
-  }
-
-  void LookAtRivals() {
-    std::vector<crds::Restore> others;
-    caches_.restores.ForEach([&](const kube::ObjectKey& key, const auto& other) {
-      if (key.ns == Namespace() && key.name != world_.restore.metadata.name)
-        others.push_back(*other);
-    });
-    world_.earlier = EarlierRestore(world_.restore, others);
-    world_.left_behind = SizeLeftBehind(world_.restore, others);
-  }
-
-  Result<void> LookAtSet() {
-    if (!InPlace(world_.restore)) return {};
-    const kube::ObjectKey key = {Namespace(), world_.restore.spec.target.stateful_set};
-    TRY(auto object, GetIfAny(context_.api, kube::kStatefulSets, key, stop_));
-    if (!object) return {};
-    TRY(world_.set, DecodeStatefulSet(*object));
-    world_.set_object = std::move(*object);
-    return {};
   }
 
   bool HasStep(const char* name) const {
@@ -251,10 +232,32 @@ void SeeSource(const Caches& caches, World& world) {
   });
 }
 
+void SeeRivals(const Caches& caches, World& world) {
+  const crds::ObjectMeta& meta = world.restore.metadata;
+  std::vector<crds::Restore> others;
+  caches.restores.ForEach([&](const kube::ObjectKey& key, const auto& other) {
+    if (key.ns == meta.namespace_ && key.name != meta.name) others.push_back(*other);
+  });
+  world.earlier = EarlierRestore(world.restore, others);
+  world.left_behind = SizeLeftBehind(world.restore, others);
+}
+
+Result<void> SeeSet(const Context& context, World& world, std::stop_token stop) {
+  if (!InPlace(world.restore)) return {};
+  const kube::ObjectKey key = {world.restore.metadata.namespace_,
+                               world.restore.spec.target.stateful_set};
+  TRY(auto object, GetIfAny(context.api, kube::kStatefulSets, key, stop));
+  if (!object) return {};
+  TRY(world.set, DecodeStatefulSet(*object));
+  world.set_object = std::move(*object);
+  return {};
+}
+
 Result<std::optional<World>> Observe(const Context& context, ProgressBook& book,
                                      const kube::ObjectKey& key, std::stop_token stop) {
   const auto cached = context.caches.restores.Get(key);
   if (cached == nullptr) return std::nullopt;
+  if (cached->spec.mode == crds::RestoreMode::kFollow) return ObserveFollower(context, key, stop);
   Observer observer(context, book, std::move(stop));
   const bool past = IsOver(*cached) && cached->metadata.finalizers.empty();
   if (past) return observer.Past(*cached);

@@ -14,7 +14,10 @@ namespace holdfast::controllers::restore {
 Result<std::optional<World>> Observe(const Context& context, ProgressBook& book,
                                      const kube::ObjectKey& key, std::stop_token stop);
 
-// What of the caches `world.restore.spec.source` names, into `world`.
+// Parts of it, into `world`: what of the caches `world.restore.spec.source` names, what the other
+// Restores of the namespace mean for it, and the StatefulSet if there is one in its target.
 void SeeSource(const Caches& caches, World& world);
+void SeeRivals(const Caches& caches, World& world);
+Result<void> SeeSet(const Context& context, World& world, std::stop_token stop);
 
 }  // namespace holdfast::controllers::restore

@@ -26,12 +26,12 @@ bool SameTarget(const crds::Restore& a, const crds::Restore& b) {
   return false;
 }
 
+}  // namespace
+
 bool Older(const crds::Restore& a, const crds::Restore& b) {
   return std::tie(a.metadata.creation_timestamp, a.metadata.name) <
          std::tie(b.metadata.creation_timestamp, b.metadata.name);
 }
-
-}  // namespace
 
 std::string EarlierRestore(const crds::Restore& restore, const std::vector<crds::Restore>& others) {
   const crds::Restore* first = nullptr;

@@ -9,6 +9,9 @@
 
 namespace holdfast::controllers::restore {
 
+// By their creation, and of those made in the same second by name.
+bool Older(const crds::Restore& a, const crds::Restore& b);
+
 // The name of the oldest Restore that is not over, is older than `restore` and has the StatefulSet
 // or a claim in common with it; empty for none. Of two that were created in the same second the
 // name decides, so that they agree on who is first. One that follows writes nothing itself, and so

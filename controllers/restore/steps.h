@@ -13,5 +13,6 @@ inline constexpr const char* kAgainStep = "RestoreAgain";  // only after FindsTa
 inline constexpr const char* kScaleUpStep = "ScaleUp";     // Skipped: left at 0 replicas
 inline constexpr const char* kReadyStep = "Ready";
 inline constexpr const char* kPostHooksStep = "PostHooks";
+inline constexpr const char* kCatchUpStep = "CatchUp";  // before ScaleUp, of a promotion
 
 }  // namespace holdfast::controllers::restore

@@ -40,11 +40,21 @@ struct ClaimState {
   std::string attached_to{};  // a node; empty for none, or when that may not be asked
 };
 
+// What is read for a Restore with mode Follow alone.
+struct Following {
+  std::vector<crds::Restore> children;  // live, without those that are being deleted
+  std::string leaving;                  // one of these
+  // BackupRepositories of the namespace whose Backups are to be imported: one that is being
+  // searched, and one that cannot be (at a promotion: and has not been since). Empty for none.
+  std::string searched;
+  std::string unsearchable;
+};
+
 struct World {
   crds::Restore restore;
   TimePoint now{};
 
-  // The source, as long as it is not resolved.
+  // The source, as long as it is not resolved; of one that follows, always.
   std::optional<crds::Backup> backup;        // source.backup
   std::optional<crds::BackupPolicy> policy;  // source.policy
   std::vector<crds::Backup> backups;         // of that policy, in any order
@@ -57,7 +67,7 @@ struct World {
 
   // The target.
   std::optional<StatefulSetView> set;
-  Json set_object;                           // the StatefulSet as it is stored
+  Json set_object;  // the StatefulSet as it is stored
   std::map<std::string, ClaimState> claims;  // those in status.volumes
   // Pods of the namespace that may use volumes, without our movers. Only while a mover has still to
   // be started, and while the StatefulSet has pods although its volumes are being written.
@@ -74,6 +84,8 @@ struct World {
   std::string earlier;
   // The size that an earlier Restore, which left the StatefulSet at 0, had found it at.
   std::optional<std::int64_t> left_behind;
+
+  Following following;
 };
 
 // In place, as opposed to into claims.

@@ -5,7 +5,8 @@
 
 #include "controllers/labels.h"
 #include "controllers/reasons.h"
-#include "controllers/restore/follow.h"
+#include "controllers/restore/child.h"
+#include "controllers/restore/decide.h"
 #include "controllers/restore/rivals.h"
 #include "controllers/restore/steps.h"
 #include "tests/builders/kinds.h"
@@ -43,7 +44,7 @@ class FollowTest : public ::testing::Test {
     world_.restore.spec.source.policy = "nightly";
     world_.restore.spec.target.stateful_set = "db";
     world_.restore.spec.mode = crds::RestoreMode::kFollow;
-    world_.policy = true;
+    world_.policy.emplace();
     world_.set = builders::StatefulSetOf(0);
   }
 
@@ -68,13 +69,13 @@ class FollowTest : public ::testing::Test {
   }
 
   // One pass, carried out.
-  FollowPlan Pass() {
-    const FollowPlan plan = DecideFollow(world_);
-    for (const Restore& removed : plan.remove)
-      std::erase_if(world_.children, [&](const Restore& child) {
+  Plan Pass() {
+    const Plan plan = Decide(world_, Settings{});
+    for (const Restore& removed : plan.remove_children)
+      std::erase_if(world_.following.children, [&](const Restore& child) {
         return child.metadata.uid == removed.metadata.uid;
       });
-    if (plan.create) Create(*plan.create);
+    if (plan.create_child) Create(*plan.create_child);
     if (plan.scale) world_.set->replicas = static_cast<int>(*plan.scale);
     Status() = plan.status;
     return plan;
@@ -84,9 +85,9 @@ class FollowTest : public ::testing::Test {
     child.metadata.uid = "uid-" + child.metadata.name;
     child.metadata.creation_timestamp = world_.now;
     child.status.phase = RestorePhase::kPending;
-    world_.children.push_back(child);
+    world_.following.children.push_back(child);
   }
-  Restore& Child() { return world_.children.back(); }
+  Restore& Child() { return world_.following.children.back(); }
 
   void ChildSucceeds() {
     world_.now += 10s;
@@ -113,22 +114,22 @@ class FollowTest : public ::testing::Test {
   // Restores `name`, from nothing to the record of it.
   void Follow(const std::string& name) {
     BackUp(name);
-    ASSERT_TRUE(Pass().create);
+    ASSERT_TRUE(Pass().create_child);
     ChildSucceeds();
     Pass();
     ASSERT_EQ(Held().backup, name);
   }
 
-  FollowWorld world_;
+  World world_;
 };
 
 TEST_F(FollowTest, EachNewBackupIsAChildRestore) {
-  EXPECT_FALSE(Pass().create);
+  EXPECT_FALSE(Pass().create_child);
   EXPECT_EQ(Reason(Status()), reason::kSourceNotFound);
   BackUp("first");
-  const FollowPlan plan = Pass();
-  ASSERT_TRUE(plan.create);
-  const Restore& child = *plan.create;
+  const Plan plan = Pass();
+  ASSERT_TRUE(plan.create_child);
+  const Restore& child = *plan.create_child;
   EXPECT_EQ(child.spec.source.backup, "first");
   EXPECT_EQ(child.spec.source.policy, "");
   EXPECT_EQ(child.spec.target.stateful_set, "db");
@@ -139,10 +140,10 @@ TEST_F(FollowTest, EachNewBackupIsAChildRestore) {
   EXPECT_EQ(child.metadata.labels.at(kFollowerLabel), "standby");
   EXPECT_EQ(Held().restoring, child.metadata.name);
   EXPECT_EQ(Reason(Status()), reason::kRestoring);
-  EXPECT_FALSE(Pass().create) << "one at a time";
+  EXPECT_FALSE(Pass().create_child) << "one at a time";
 
   ChildSucceeds();
-  EXPECT_FALSE(Pass().create);
+  EXPECT_FALSE(Pass().create_child);
   EXPECT_EQ(Held().backup, "first");
   EXPECT_EQ(Held().recovery_point, world_.backups[0].status.start_time);
   EXPECT_EQ(Held().restored, 1);
@@ -151,11 +152,11 @@ TEST_F(FollowTest, EachNewBackupIsAChildRestore) {
   EXPECT_EQ(Status().original_replicas, 2) << "as many pods as were backed up";
   EXPECT_TRUE(crds::IsTrue(Status().conditions, crds::kReady));
   const crds::RestoreStatus before = Status();
-  EXPECT_FALSE(Pass().create);
+  EXPECT_FALSE(Pass().create_child);
   EXPECT_EQ(Status(), before) << "idle, nothing is written";
 
   BackUp("second");
-  EXPECT_EQ(Pass().create->spec.source.backup, "second");
+  EXPECT_EQ(Pass().create_child->spec.source.backup, "second");
   EXPECT_TRUE(crds::IsTrue(Status().conditions, crds::kReady)) << "it holds the one before";
 }
 
@@ -165,36 +166,37 @@ TEST_F(FollowTest, OnlyTheNewestWholeBackupIsRestored) {
   BackUp("partial", crds::BackupPhase::kPartiallyFailed);
   BackUp("failed", crds::BackupPhase::kFailed);
   BackUp("running", crds::BackupPhase::kRunning);
-  EXPECT_EQ(Pass().create->spec.source.backup, "b");
+  EXPECT_EQ(Pass().create_child->spec.source.backup, "b");
   ChildSucceeds();
-  EXPECT_FALSE(Pass().create);
+  EXPECT_FALSE(Pass().create_child);
 }
 
 TEST_F(FollowTest, AnotherOperatorMakesTheSameChild) {
   BackUp("a");
-  const std::string name = DecideFollow(world_).create->metadata.name;
-  EXPECT_EQ(DecideFollow(world_).create->metadata.name, name) << "killed before it was written";
-  Create(*DecideFollow(world_).create);
-  EXPECT_FALSE(Pass().create) << "killed after it was made";
+  const std::string name = Decide(world_, Settings{}).create_child->metadata.name;
+  EXPECT_EQ(Decide(world_, Settings{}).create_child->metadata.name, name)
+      << "killed before it was written";
+  Create(*Decide(world_, Settings{}).create_child);
+  EXPECT_FALSE(Pass().create_child) << "killed after it was made";
   EXPECT_EQ(Held().restoring, name);
 }
 
 TEST_F(FollowTest, TheFirstWaitsForTheSearchAndTellsWhatItWaitsFor) {
   BackUp("old");
-  world_.searched = "offsite";
-  EXPECT_FALSE(Pass().create);
+  world_.following.searched = "offsite";
+  EXPECT_FALSE(Pass().create_child);
   EXPECT_THAT(Message(Status()), HasSubstr("offsite"));
-  world_.searched.clear();
-  EXPECT_TRUE(Pass().create);
+  world_.following.searched.clear();
+  EXPECT_TRUE(Pass().create_child);
 }
 
 TEST_F(FollowTest, WithoutPolicyOrStatefulSetItSaysSo) {
-  world_.policy = false;
+  world_.policy.reset();
   Pass();
   EXPECT_EQ(Reason(Status()), reason::kPolicyNotFound);
   BackUp("a");
   world_.set.reset();
-  EXPECT_FALSE(Pass().create);
+  EXPECT_FALSE(Pass().create_child);
   EXPECT_EQ(Reason(Status()), reason::kStatefulSetNotFound);
   world_.restore.spec.source.policy.clear();
   Pass();
@@ -203,15 +205,15 @@ TEST_F(FollowTest, WithoutPolicyOrStatefulSetItSaysSo) {
 
 TEST_F(FollowTest, WhoCannotLookForNewsDoesNotCallItselfCurrent) {
   Follow("a");
-  world_.unsearchable = "offsite";
+  world_.following.unsearchable = "offsite";
   Pass();
   EXPECT_EQ(Reason(Status()), reason::kFollowing) << "the policy is here, and so is its news";
-  world_.policy = false;
+  world_.policy.reset();
   Pass();
   EXPECT_EQ(Reason(Status()), reason::kRepositoryNotReady);
   EXPECT_FALSE(crds::IsTrue(Status().conditions, crds::kReady));
   EXPECT_THAT(Message(Status()), HasSubstr("Holds Backup a"));
-  world_.unsearchable.clear();
+  world_.following.unsearchable.clear();
   Pass();
   EXPECT_EQ(Reason(Status()), reason::kFollowing);
 }
@@ -220,7 +222,7 @@ TEST_F(FollowTest, WhatRunsIsNotOverwrittenAndComparedAnewAfterwards) {
   Follow("a");
   world_.set->replicas = 3;
   BackUp("b");
-  EXPECT_FALSE(Pass().create);
+  EXPECT_FALSE(Pass().create_child);
   EXPECT_EQ(Reason(Status()), reason::kStandbyRuns);
   EXPECT_THAT(Message(Status()), HasSubstr("--replicas=0"));
   EXPECT_EQ(Held().backup, "") << "pods may have written";
@@ -228,7 +230,7 @@ TEST_F(FollowTest, WhatRunsIsNotOverwrittenAndComparedAnewAfterwards) {
   EXPECT_EQ(Held().backup, "") << "and what was restored before says nothing any more";
   world_.backups.pop_back();
   world_.set->replicas = 0;
-  EXPECT_EQ(Pass().create->spec.source.backup, "a");
+  EXPECT_EQ(Pass().create_child->spec.source.backup, "a");
 }
 
 TEST_F(FollowTest, AChildThatIsHeldUpSaysWhy) {
@@ -249,38 +251,38 @@ TEST_F(FollowTest, AChildThatHasTouchedNothingGivesWayToANewerBackup) {
   BackUp("a");
   Pass();
   BackUp("b");
-  EXPECT_THAT(Pass().remove, SizeIs(1));
-  EXPECT_EQ(Pass().create->spec.source.backup, "b");
+  EXPECT_THAT(Pass().remove_children, SizeIs(1));
+  EXPECT_EQ(Pass().create_child->spec.source.backup, "b");
   Child().status.phase = RestorePhase::kRestoring;
   BackUp("c");
-  EXPECT_THAT(Pass().remove, IsEmpty()) << "it writes";
+  EXPECT_THAT(Pass().remove_children, IsEmpty()) << "it writes";
 }
 
 TEST_F(FollowTest, AChildOnItsWayOutIsWaitedFor) {
   BackUp("a");
-  world_.leaving = "standby-x";
-  EXPECT_FALSE(Pass().create);
+  world_.following.leaving = "standby-x";
+  EXPECT_FALSE(Pass().create_child);
   EXPECT_THAT(Message(Status()), HasSubstr("standby-x"));
 }
 
 TEST_F(FollowTest, AFailureIsToldAndTriedAgainWithPausesThatDouble) {
   Follow("a");
   BackUp("b");
-  std::vector<std::string> names = {Pass().create->metadata.name};
+  std::vector<std::string> names = {Pass().create_child->metadata.name};
   for (const auto pause : {1min, 2min, 4min}) {
     ChildFails(/*spoils=*/false);
-    const FollowPlan plan = Pass();
-    EXPECT_FALSE(plan.create);
+    const Plan plan = Pass();
+    EXPECT_FALSE(plan.create_child);
     EXPECT_EQ(plan.requeue, RequeueAt(world_.now + pause));
     EXPECT_EQ(Reason(Status()), "Unreachable");
     EXPECT_EQ(Held().backup, "a") << "nothing was written";
     world_.now += pause;
-    names.push_back(Pass().create->metadata.name);
+    names.push_back(Pass().create_child->metadata.name);
   }
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), 4u);
   ChildFails(/*spoils=*/false);
   BackUp("c");
-  EXPECT_EQ(Pass().create->spec.source.backup, "c") << "that is another thing";
+  EXPECT_EQ(Pass().create_child->spec.source.backup, "c") << "that is another thing";
 }
 
 TEST_F(FollowTest, AHalfWrittenTargetHoldsNothing) {
@@ -292,13 +294,13 @@ TEST_F(FollowTest, AHalfWrittenTargetHoldsNothing) {
   EXPECT_EQ(Held().backup, "");
   EXPECT_FALSE(Held().recovery_point);
   world_.backups.pop_back();  // retention took it
-  EXPECT_EQ(Pass().create->spec.source.backup, "a") << "the newest there is makes it whole";
+  EXPECT_EQ(Pass().create_child->spec.source.backup, "a") << "the newest there is makes it whole";
 }
 
 TEST_F(FollowTest, OldChildrenGo) {
   for (const char* name : {"a", "b", "c", "d", "e", "f"}) Follow(name);
   Pass();
-  EXPECT_THAT(world_.children, SizeIs(4));
+  EXPECT_THAT(world_.following.children, SizeIs(4));
   EXPECT_EQ(Held().restored, 6);
 }
 
@@ -313,7 +315,7 @@ TEST_F(FollowTest, TheFirstOfTwoFollowersWins) {
   EXPECT_EQ(EarlierRestore(child, {world_.restore}), "") << "a follower writes nothing itself";
   BackUp("a");
   world_.earlier = "other";
-  EXPECT_FALSE(Pass().create);
+  EXPECT_FALSE(Pass().create_child);
   EXPECT_EQ(Reason(Status()), reason::kWaitingForRestore);
 }
 
@@ -332,11 +334,11 @@ class PromotionTest : public FollowTest {
 TEST_F(PromotionTest, WritesItDownThenStartsThenFollowsNoMore) {
   Follow("a");
   world_.restore.spec.promote = true;
-  const FollowPlan marked = Pass();
+  const Plan marked = Pass();
   EXPECT_FALSE(marked.scale) << "written down before anything starts";
   ASSERT_TRUE(Held().promoted_time);
   EXPECT_EQ(Status().phase, RestorePhase::kScalingUp);
-  const FollowPlan started = Pass();
+  const Plan started = Pass();
   EXPECT_EQ(started.scale, 2);
   EXPECT_EQ(started.requeue, RequeueAt(*Held().promoted_time + 24h));
   Pass();
@@ -351,7 +353,7 @@ TEST_F(PromotionTest, WritesItDownThenStartsThenFollowsNoMore) {
 
   BackUp("b");
   world_.restore.spec.promote = false;
-  EXPECT_FALSE(Pass().create);
+  EXPECT_FALSE(Pass().create_child);
   EXPECT_EQ(Status().phase, RestorePhase::kSucceeded);
   EXPECT_THAT(Message(Status()), HasSubstr("spec.promote was taken back"));
   const crds::RestoreStatus before = Status();
@@ -369,7 +371,7 @@ TEST_F(PromotionTest, CatchesUpFirst) {
   Pass();
   EXPECT_EQ(Reason(Status()), reason::kPromoting) << "one that writes is awaited";
   ChildSucceeds();
-  EXPECT_EQ(Pass().create->spec.source.backup, "c");
+  EXPECT_EQ(Pass().create_child->spec.source.backup, "c");
   EXPECT_FALSE(Held().promoted_time);
   ChildSucceeds();
   Pass();
@@ -380,19 +382,19 @@ TEST_F(PromotionTest, CatchesUpFirst) {
 TEST_F(PromotionTest, SearchesTheRepositoryOnceMore) {
   Follow("a");
   world_.restore.spec.promote = true;
-  world_.searched = "offsite";
+  world_.following.searched = "offsite";
   Pass();
   EXPECT_FALSE(Held().promoted_time);
   EXPECT_THAT(Message(Status()), HasSubstr("offsite"));
-  world_.searched.clear();
+  world_.following.searched.clear();
   BackUp("b");
-  EXPECT_EQ(Pass().create->spec.source.backup, "b");
+  EXPECT_EQ(Pass().create_child->spec.source.backup, "b");
 }
 
 TEST_F(PromotionTest, GoesOnWithoutAStoreThatIsAway) {
   Follow("a");
   world_.restore.spec.promote = true;
-  world_.unsearchable = "offsite";
+  world_.following.unsearchable = "offsite";
   Pass();
   EXPECT_TRUE(Held().promoted_time);
   EXPECT_THAT(Message(Status()), HasSubstr("offsite could not be searched"));
@@ -401,7 +403,7 @@ TEST_F(PromotionTest, GoesOnWithoutAStoreThatIsAway) {
 TEST_F(PromotionTest, ASearchIsNotAwaitedForEver) {
   Follow("a");
   world_.restore.spec.promote = true;
-  world_.searched = "offsite";
+  world_.following.searched = "offsite";
   EXPECT_EQ(Pass().requeue, RequeueAt(world_.now + 2min));
   world_.now += 2min;
   Pass();
@@ -415,7 +417,7 @@ TEST_F(PromotionTest, ANewerBackupThatCannotBeHadIsGivenUp) {
   Pass();
   world_.restore.spec.promote = true;
   ChildSays(reason::kRepositoryNotReady);
-  EXPECT_THAT(Pass().remove, SizeIs(1));
+  EXPECT_THAT(Pass().remove_children, SizeIs(1));
   EXPECT_FALSE(Held().promoted_time) << "not before it is gone";
   Pass();
   EXPECT_TRUE(Held().promoted_time);
@@ -444,7 +446,7 @@ TEST_F(PromotionTest, AHalfWrittenTargetIsNeverStarted) {
   EXPECT_FALSE(Held().promoted_time);
   EXPECT_THAT(Message(Status()), HasSubstr("tried again at"));
   world_.now += 1min;
-  EXPECT_EQ(Pass().create->spec.source.backup, "b");
+  EXPECT_EQ(Pass().create_child->spec.source.backup, "b");
 }
 
 TEST_F(PromotionTest, WithoutAnyBackupThereIsNothingToPromote) {
@@ -457,7 +459,7 @@ TEST_F(PromotionTest, WithoutAnyBackupThereIsNothingToPromote) {
 TEST_F(PromotionTest, AWishThatIsTakenBackInTimeIsForgotten) {
   Follow("a");
   world_.restore.spec.promote = true;
-  world_.searched = "offsite";
+  world_.following.searched = "offsite";
   Pass();
   world_.restore.spec.promote = false;
   Pass();
@@ -507,19 +509,19 @@ TEST_F(PromotionTest, ClaimsAreDoneAtOnce) {
 TEST_F(PromotionTest, KilledAtAnyMomentItComesToTheSameEnd) {
   // Of each pass, the status may not have been written.
   for (int lost = 0; lost < 8; ++lost) {
-    FollowWorld fresh = world_;
+    World fresh = world_;
     BackUp("a");
     world_.restore.spec.promote = true;
     for (int pass = 0; pass < 12 && !IsOver(world_.restore); ++pass) {
       const crds::RestoreStatus before = Status();
       Pass();
       if (pass == lost) Status() = before;
-      if (!world_.children.empty() && !IsOver(Child())) ChildSucceeds();
+      if (!world_.following.children.empty() && !IsOver(Child())) ChildSucceeds();
       Ready();
     }
     EXPECT_EQ(Status().phase, RestorePhase::kSucceeded) << lost;
     EXPECT_EQ(world_.set->replicas, 2) << lost;
-    EXPECT_THAT(world_.children, SizeIs(1)) << lost;
+    EXPECT_THAT(world_.following.children, SizeIs(1)) << lost;
     EXPECT_EQ(Held().restored, 1) << lost;
     world_ = std::move(fresh);
   }
