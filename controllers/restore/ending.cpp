@@ -19,6 +19,9 @@ using crds::RunState;
 using crds::VolumeRestore;
 using protocol::ExitCode;
 
+// Claims are not watched. Looked at while the Job of a failed mover stays for its log.
+constexpr std::chrono::seconds kLookAtClaims{15};
+
 // Codes with which a mover ends before it has opened a snapshot.
 bool EndsBeforeWriting(ExitCode code) {
   switch (code) {
@@ -119,6 +122,15 @@ bool Abandon(Draft& d) {
   return true;
 }
 
+// The claim that the Job's mover was to fill; nullptr when it was not looked at.
+const ClaimState* ClaimFilledBy(const Draft& d, const JobView& job) {
+  for (const VolumeRestore& volume : d.restore.status.volumes)
+    if (volume.job == job.key.name)
+      if (const auto claim = d.world.claims.find(volume.claim); claim != d.world.claims.end())
+        return &claim->second;
+  return nullptr;
+}
+
 }  // namespace
 
 void Close(Draft& d, RestorePhase phase, RunState step) {
@@ -211,8 +223,17 @@ void Unwind(Draft& d) {
 
 void Settle(Draft& d) {
   d.plan.remove_finalizer = d.HasFinalizer();
-  for (const auto& [claim, mover] : d.world.movers)
-    if (mover.job.Finished() && !mover.job.expires) d.plan.expire.push_back(mover.job);
+  for (const auto& [name, mover] : d.world.movers) {
+    if (!mover.job.Finished() || mover.job.deleting) continue;
+    const ClaimState* claim = ClaimFilledBy(d, mover.job);
+    if (claim != nullptr && claim->deleting) {
+      d.plan.remove.push_back(mover.job);
+      continue;
+    }
+    if (!mover.job.expires) d.plan.expire.push_back(mover.job);
+    if (claim != nullptr && claim->exists && mover.job.broken)
+      d.plan.requeue = RequeueAt(d.world.now + kLookAtClaims);
+  }
 }
 
 bool LeftAtZero(const crds::Restore& restore) {

@@ -30,7 +30,8 @@ void FailMovers(Draft& d);
 // It is being deleted.
 void Unwind(Draft& d);
 
-// It is over: what is left to clear away.
+// It is over: what is left to clear away. The Job of a mover that failed stays a while for its log,
+// unless its claim is deleted meanwhile, which would wait for it.
 void Settle(Draft& d);
 
 }  // namespace holdfast::controllers::restore

@@ -49,13 +49,14 @@ class Observer {
   }
 
   // One that is over needs nothing but its Jobs.
-  World Past(const crds::Restore& restore) {
+  Result<std::optional<World>> Past(const crds::Restore& restore) {
     world_.restore = restore;
     for (const auto& job : JobsOf(caches_, restore.metadata)) {
       Mover mover;
       mover.job = *job;
       world_.movers.emplace(job->key.name, std::move(mover));
     }
+    TRY_VOID(LookAtClaimsOfFailed());
     return std::move(world_);
   }
 
@@ -169,20 +170,33 @@ class Observer {
   }
 
   Result<void> LookAtClaims() {
-    for (const crds::VolumeRestore& volume : Status().volumes) {
-      if (!Waits(volume)) continue;
-      TRY(const auto claim, GetIfAny(context_.api, kube::kPersistentVolumeClaims,
-                                     {Namespace(), volume.claim}, stop_));
-      ClaimState& state = world_.claims[volume.claim];
-      if (!claim) continue;
-      TRY(const ClaimView view, DecodeClaim(*claim));
-      state = {.exists = true,
-               .deleting = view.deleting,
-               .block = view.block,
-               .many_nodes = view.many_nodes,
-               .volume = FindString(*claim, {"spec", "volumeName"})};
-    }
+    for (const crds::VolumeRestore& volume : Status().volumes)
+      if (Waits(volume)) TRY_VOID(LookAtClaim(volume.claim));
     return LookAtAttachments();
+  }
+
+  // Of movers that failed and whose Jobs are still there.
+  Result<void> LookAtClaimsOfFailed() {
+    for (const crds::VolumeRestore& volume : Status().volumes) {
+      const auto mover = world_.movers.find(volume.job);
+      if (mover != world_.movers.end() && mover->second.job.broken && !mover->second.job.deleting)
+        TRY_VOID(LookAtClaim(volume.claim));
+    }
+    return {};
+  }
+
+  Result<void> LookAtClaim(const std::string& name) {
+    TRY(const auto claim,
+        GetIfAny(context_.api, kube::kPersistentVolumeClaims, {Namespace(), name}, stop_));
+    ClaimState& state = world_.claims[name];
+    if (!claim) return {};
+    TRY(const ClaimView view, DecodeClaim(*claim));
+    state = {.exists = true,
+             .deleting = view.deleting,
+             .block = view.block,
+             .many_nodes = view.many_nodes,
+             .volume = FindString(*claim, {"spec", "volumeName"})};
+    return {};
   }
 
   // Which nodes have the volumes. Only between the scaling down and the first mover; not by

@@ -68,7 +68,9 @@ struct World {
   // The target.
   std::optional<StatefulSetView> set;
   Json set_object;  // the StatefulSet as it is stored
-  std::map<std::string, ClaimState> claims;  // those in status.volumes
+  // Those in status.volumes for which a mover has still to be started; once it is over, those whose
+  // mover failed and has its Job still.
+  std::map<std::string, ClaimState> claims;
   // Pods of the namespace that may use volumes, without our movers. Only while a mover has still to
   // be started, and while the StatefulSet has pods although its volumes are being written.
   std::vector<PodView> pods;
@@ -76,7 +78,7 @@ struct World {
   // has scaled it up since.
   std::vector<Autoscaler> autoscalers;
 
-  std::map<std::string, Mover> movers;  // by claim
+  std::map<std::string, Mover> movers;  // by claim; once it is over, by the Job's name
 
   hooks::News hook_news;
 

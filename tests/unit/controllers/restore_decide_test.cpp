@@ -627,5 +627,45 @@ TEST(RestoreDecideTest, ARestoreThatIsOverOnlyLetsItsJobsExpire) {
   EXPECT_EQ(plan.requeue, AwaitChange());
 }
 
+// A Restore that failed, with the Job of its mover for claim "data-pg-0".
+World Failed() {
+  World world = Resolved();
+  world.restore.status.phase = RestorePhase::kFailed;
+  world.restore.status.volumes[0].job = "back-restore-1";
+  Mover& mover = world.movers["back-restore-1"];
+  mover.job.key = {"shop", "back-restore-1"};
+  mover.job.broken = true;
+  return world;
+}
+
+TEST(RestoreDecideTest, TheJobOfAFailedMoverStaysForItsLog) {
+  World world = Failed();
+  Plan plan = Decide(world, {});
+  EXPECT_EQ(plan.expire.size(), 1u);
+  EXPECT_EQ(plan.requeue, RequeueAt(world.now + 15s)) << "to see whether its claim is deleted";
+  world.movers.begin()->second.job.expires = true;
+  plan = Decide(world, {});
+  EXPECT_TRUE(plan.expire.empty());
+  EXPECT_TRUE(plan.remove.empty());
+  EXPECT_EQ(plan.requeue, RequeueAt(world.now + 15s));
+}
+
+TEST(RestoreDecideTest, TheJobOfAFailedMoverGoesWithItsClaim) {
+  World world = Failed();
+  world.claims["data-pg-1"].deleting = true;
+  EXPECT_TRUE(Decide(world, {}).remove.empty()) << "another's";
+  world.claims["data-pg-0"].deleting = true;
+  for (const bool expires : {false, true}) {
+    world.movers.begin()->second.job.expires = expires;
+    const Plan plan = Decide(world, {});
+    ASSERT_EQ(plan.remove.size(), 1u);
+    EXPECT_EQ(plan.remove[0].key.name, "back-restore-1");
+    EXPECT_TRUE(plan.expire.empty());
+    EXPECT_EQ(plan.requeue, AwaitChange());
+  }
+  world.movers.begin()->second.job.deleting = true;
+  EXPECT_TRUE(Decide(world, {}).remove.empty()) << "it goes already";
+}
+
 }  // namespace
 }  // namespace holdfast::controllers::restore
