@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/wording.h"
 #include "controllers/backup/copies.h"
 #include "controllers/backup/manifests.h"
 #include "controllers/backup/staging.h"
@@ -26,7 +27,8 @@ std::string SuccessText(const BackupStatus& status) {
   std::string text = VolumesAndDumps(status) + ", " + status.size + ", of which " + status.added +
                      " are new in the repository";
   if (status.unreadable.value_or(0) > 0)
-    text += "; " + std::to_string(*status.unreadable) + " files could not be read";
+    text += "; " + Counted(static_cast<std::uint64_t>(*status.unreadable), "file") +
+            " could not be read";
   return text;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/wording.h"
 #include "controllers/backup/freeze.h"
 #include "controllers/backup/manifests.h"
 #include "controllers/backup/shrink_guard.h"
@@ -34,7 +35,8 @@ void RecordResult(const protocol::MoverResult& result, VolumeBackup& volume) {
 }
 
 std::string UnreadableText(const VolumeBackup& volume) {
-  std::string text = std::to_string(volume.unreadable) + " files could not be read";
+  std::string text =
+      Counted(static_cast<std::uint64_t>(volume.unreadable), "file") + " could not be read";
   if (!volume.unreadable_paths.empty()) text += ", the first is " + volume.unreadable_paths.front();
   return text + "; spec.mover.securityContext of the policy says as whom the mover reads";
 }
