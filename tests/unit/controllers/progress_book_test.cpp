@@ -1,6 +1,7 @@
+#include "controllers/progress_book.h"
+
 #include <gtest/gtest.h>
 
-#include "controllers/progress_book.h"
 #include "jobs/protocol/progress.h"
 
 namespace holdfast::controllers::backup {
