@@ -128,8 +128,10 @@ void ExplainActive(const PodView& pod, MoverState& state) {
     state.result.reset();
   } else if (pod.Finished()) {
     ExplainEnd(pod, state);
-    state.message =
-        "attempt " + std::to_string(state.attempts) + " failed, trying again: " + state.message;
+    // The Job is about to be given up where another attempt would end in the same way.
+    if (!state.result || protocol::WorthRetrying(state.result->exit))
+      state.message =
+          "attempt " + std::to_string(state.attempts) + " failed, trying again: " + state.message;
     state.result.reset();
   } else if (IsHeldUp(pod)) {
     ExplainHeldUp(pod, state);

@@ -121,7 +121,10 @@ TEST_F(FollowLongTest, ItsVolumeIsFull) {
   ASSERT_TRUE(AwaitHolds(kubectl_, "standby", "first"));
 
   const auto expect_full = [this] {
-    ASSERT_TRUE(WaitForReason("rst", "standby", "Ready", "False", "NoSpace", seconds(180)));
+    ASSERT_TRUE(WaitUntil("the child has failed for want of space", seconds(180), [this] {
+      return FindString(kubectl_.Condition("rst", "standby", "Ready"), {"reason"}) == "NoSpace" &&
+             ConditionMessage("rst", "standby", "Ready").find(" failed: ") != std::string::npos;
+    }));
     // A hard link counts like the file.
     const std::string message = ConditionMessage("rst", "standby", "Ready");
     for (const char* part :

@@ -111,6 +111,16 @@ TEST(MoverStateTest, BetweenTwoAttemptsTheLastErrorIsTold) {
   EXPECT_FALSE(state.result);
 }
 
+TEST(MoverStateTest, NoOtherAttemptIsPromisedWhereNoneComes) {
+  protocol::MoverResult full;
+  full.message = "the volume has 16.0 MiB";
+  const int no_space = static_cast<int>(protocol::ExitCode::kNoSpace);
+  const auto state = StateOfMover(Job(), {Ended(Pod(), no_space, full)});
+  EXPECT_EQ(state.phase, MoverPhase::kWaiting);
+  EXPECT_EQ(state.reason, "NoSpace");
+  EXPECT_EQ(state.message, "the volume has 16.0 MiB");
+}
+
 TEST(MoverStateTest, OutOfMemorySaysWhatToRaise) {
   JobView job = Job();
   job.broken = true;
