@@ -20,10 +20,6 @@ class ElsewhereTest : public EndToEnd {
   std::string Message(const std::string& restore) const {
     return ConditionMessage("rst", restore, "Ready");
   }
-  // Names and contents; another file system gives folders another size.
-  std::string ContentDigest(const std::string& pod) const {
-    return kubectl_.Shell(pod, "cd /data && find . -type f -exec md5sum {} + | sort | md5sum");
-  }
   std::string InPlace(const std::string& name, const std::string& more = "") const {
     return "apiVersion: holdfast.dev/v1alpha1\nkind: Restore\nmetadata: {name: " + name +
            "}\nspec:\n  source: {policy: app}\n  target: {statefulSet: app" + more + "}\n";

@@ -261,6 +261,15 @@ std::string EndToEnd::DataDigest(const std::string& pod) const {
       "find . -type l -exec readlink {} + | sort | md5sum");
 }
 
+std::string EndToEnd::ContentDigest(const std::string& pod) const {
+  return kubectl_.Shell(pod,
+                        "cd /data && all='find . -name lost+found -prune -o'"
+                        " && $all -type f -exec stat -c '%n %u %s %Y %h' {} + | sort | md5sum"
+                        " && $all -type d ! -name . -exec stat -c '%n %u %Y' {} + | sort | md5sum"
+                        " && $all -type f -exec md5sum {} + | sort | md5sum"
+                        " && $all -type l -exec readlink {} + | sort | md5sum");
+}
+
 Output EndToEnd::Restic(std::vector<std::string> words, const std::string& prefix) const {
   std::vector<std::string> line = {"env",
                                    "AWS_ACCESS_KEY_ID=" + store_.access_key,

@@ -59,6 +59,9 @@ class EndToEnd : public ::testing::Test {
   void MakePod(const std::string& name, const std::string& claim) const;
   // A digest over every path, mode, owner, link target and content below /data of a pod.
   std::string DataDigest(const std::string& pod) const;
+  // The same without what a kubelet does to modes and groups for fsGroup on storage of a CSI
+  // driver.
+  std::string ContentDigest(const std::string& pod) const;
 
   // Stock restic with a repository in the test's store: this namespace's unless `prefix` names
   // another.

@@ -15,9 +15,11 @@ using std::chrono::seconds;
 // So slow that a node is lost before a mover is done.
 constexpr const char* kSlow = "{downloadPerSecond: 2Mi}";
 
+// With time to stop: without, the API server lets go of pods at once, wherever they are.
 std::string OnSharedStorage(const std::string& stateful_set) {
-  return Replaced(stateful_set, "requests: {storage: 1Gi}}",
-                  "requests: {storage: 64Mi}}, storageClassName: csi");
+  return Replaced(Replaced(stateful_set, "requests: {storage: 1Gi}}",
+                           "requests: {storage: 64Mi}}, storageClassName: csi"),
+                  "terminationGracePeriodSeconds: 0", "terminationGracePeriodSeconds: 1");
 }
 
 // The first volume of a Restore.
@@ -45,8 +47,8 @@ class LostNodeInPlaceTest : public InterruptionScene {
     kubectl_.Apply(RepositoryYaml(kSlow));
     kubectl_.Apply(PolicyYaml());
     kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
-    kubectl_.Shell("app-0", "dd if=/dev/urandom of=/data/big bs=1M count=32 2>/dev/null");
-    good_ = DataDigest("app-0");
+    kubectl_.Shell("app-0", "dd if=/dev/urandom of=/data/big bs=1M count=32 2>/dev/null && sync");
+    good_ = ContentDigest("app-0");
     kubectl_.Apply(BackupYaml("good"));
     ASSERT_TRUE(WaitForPhase("bk", "good", "Succeeded", seconds(120)));
     kubectl_.Shell("app-0", "rm -rf /data/*");
@@ -54,7 +56,7 @@ class LostNodeInPlaceTest : public InterruptionScene {
   void ExpectRestoredOn(const std::string& node) const {
     EXPECT_EQ(FindString(VolumeOf(kubectl_.Get("rst", "back")), {"node"}), node);
     kubectl_.Must({"rollout", "status", "statefulset/app", "--timeout=120s"});
-    EXPECT_EQ(DataDigest("app-0"), good_);
+    EXPECT_EQ(ContentDigest("app-0"), good_);
   }
 
  private:

@@ -60,15 +60,6 @@ bool PopulatorScene::IsPending(const std::string& claim) const {
          FindString(object, {"spec", "volumeName"}).empty();
 }
 
-std::string PopulatorScene::ContentDigest(const std::string& pod) const {
-  return kubectl_.Shell(pod,
-                        "cd /data && all='find . -name lost+found -prune -o'"
-                        " && $all -type f -exec stat -c '%n %u %s %Y %h' {} + | sort | md5sum"
-                        " && $all -type d ! -name . -exec stat -c '%n %u %Y' {} + | sort | md5sum"
-                        " && $all -type f -exec md5sum {} + | sort | md5sum"
-                        " && $all -type l -exec readlink {} + | sort | md5sum");
-}
-
 std::string PopulatorScene::ContentOfClaim(const std::string& claim) const {
   const std::string pod = "look-at-" + claim;
   MakePod(pod, claim);

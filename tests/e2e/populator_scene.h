@@ -19,9 +19,6 @@ class PopulatorScene : public EndToEnd {
   bool AwaitEvent(const std::string& claim, const std::string& reason,
                   const std::string& words) const;
   bool IsPending(const std::string& claim) const;
-  // Names, times, links and contents below /data of a pod, without what a kubelet does to modes for
-  // fsGroup.
-  std::string ContentDigest(const std::string& pod) const;
   // The same of a pod that is made for it, and goes.
   std::string ContentOfClaim(const std::string& claim) const;
 
