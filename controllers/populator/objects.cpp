@@ -39,12 +39,8 @@ crds::Restore BuildChild(const World& world, const std::string& from) {
   target.from = from;
   target.to = ChildName(claim);
   Inherit(spec.mover.security_context, world.prospect->inherited);
-  return restore::ChildRestore(claim.key.ns, ChildName(claim),
-                               {.api_version = kube::kPersistentVolumeClaims.ApiVersion(),
-                                .kind = kube::kPersistentVolumeClaims.kind,
-                                .name = claim.key.name,
-                                .uid = claim.uid},
-                               kPopulateVerb, std::move(spec));
+  return restore::ChildRestore({kube::kPersistentVolumeClaims, claim.key, claim.uid},
+                               ChildName(claim), kPopulateVerb, std::move(spec));
 }
 
 Json BuildPrime(const Claim& claim, const crds::Restore& child) {

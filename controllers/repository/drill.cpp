@@ -10,6 +10,7 @@
 #include "controllers/owner.h"
 #include "controllers/reasons.h"
 #include "controllers/repository/upkeep.h"
+#include "controllers/restore/child.h"
 
 namespace holdfast::controllers::repository {
 namespace {
@@ -137,25 +138,17 @@ std::optional<Sample> NextSample(std::vector<Sample> samples,
 crds::Restore DrillRestore(const crds::BackupRepository& repository, const RepositoryDrill& drill,
                            const Settings& settings) {
   const crds::ObjectMeta& owner = repository.metadata;
-  crds::Restore restore;
-  restore.metadata.name = drill.restore;
-  restore.metadata.namespace_ = owner.namespace_;
-  restore.metadata.labels = {{kManagedBy, kManagedByHoldfast},
-                             {kVerbLabel, kDrillVerb},
-                             {kRepositoryLabel, LabelValue(owner.name)}};
-  restore.metadata.owner_references = {
-      {.api_version = std::string(crds::kApiVersion),
-       .kind = std::string(crds::InfoOf<crds::BackupRepository>().kind),
-       .name = owner.name,
-       .uid = owner.uid,
-       .controller = true}};
-  restore.spec.source.repository = owner.name;
-  restore.spec.source.host = settings.cluster_name;
-  restore.spec.source.path = "/" + owner.namespace_ + "/" + drill.claim;
-  restore.spec.target.claims.emplace_back().to = drill.restore;
-  restore.spec.deadline = repository.spec.drill ? repository.spec.drill->deadline : "6h";
-  restore.spec.mover = repository.spec.mover;
-  return restore;
+  crds::RestoreSpec spec;
+  spec.source.repository = owner.name;
+  spec.source.host = settings.cluster_name;
+  spec.source.path = "/" + owner.namespace_ + "/" + drill.claim;
+  spec.target.claims.emplace_back().to = drill.restore;
+  spec.deadline = repository.spec.drill ? repository.spec.drill->deadline : "6h";
+  spec.mover = repository.spec.mover;
+  crds::Restore child =
+      restore::ChildRestore(ReferenceTo(repository), drill.restore, kDrillVerb, std::move(spec));
+  child.metadata.labels[kRepositoryLabel] = LabelValue(owner.name);
+  return child;
 }
 
 Json ScratchClaim(const crds::BackupRepository& repository, const RepositoryDrill& drill,

@@ -7,15 +7,15 @@
 
 namespace holdfast::controllers::restore {
 
-crds::Restore ChildRestore(const std::string& ns, const std::string& name, const ChildOwner& owner,
+crds::Restore ChildRestore(const kube::ObjectReference& owner, const std::string& name,
                            const std::string& verb, crds::RestoreSpec spec) {
   crds::Restore child;
   child.metadata.name = name;
-  child.metadata.namespace_ = ns;
+  child.metadata.namespace_ = owner.key.ns;
   child.metadata.labels = {{kManagedBy, kManagedByHoldfast}, {kVerbLabel, verb}};
-  child.metadata.owner_references = {{.api_version = owner.api_version,
-                                      .kind = owner.kind,
-                                      .name = owner.name,
+  child.metadata.owner_references = {{.api_version = owner.resource.ApiVersion(),
+                                      .kind = owner.resource.kind,
+                                      .name = owner.key.name,
                                       .uid = owner.uid,
                                       .controller = true}};
   child.spec = std::move(spec);

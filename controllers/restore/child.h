@@ -4,20 +4,13 @@
 #include <string>
 
 #include "crds/types/restore.h"
+#include "operator/kube/events.h"
 
 namespace holdfast::controllers::restore {
 
-// The object that it works for, of the same namespace. When that goes, Kubernetes removes the
-// child, and with it all that the child owns.
-struct ChildOwner {
-  std::string api_version;
-  std::string kind;
-  std::string name;
-  std::string uid;
-};
-
-// `verb` says what it is for, in kVerbLabel.
-crds::Restore ChildRestore(const std::string& ns, const std::string& name, const ChildOwner& owner,
+// In the namespace of its owner, the object that it works for. When that goes, Kubernetes removes
+// the child, and with it all that the child owns. `verb` says what it is for, in kVerbLabel.
+crds::Restore ChildRestore(const kube::ObjectReference& owner, const std::string& name,
                            const std::string& verb, crds::RestoreSpec spec);
 
 // Whether a Restore with mode Follow made it: then it stops no pod.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "controllers/kinds.h"
 #include "controllers/labels.h"
 #include "controllers/mover_job.h"
 #include "controllers/reasons.h"
@@ -116,7 +117,6 @@ std::string NameOfChild(const FollowDraft& d, const Backup& backup) {
 }
 
 Restore ChildFor(const FollowDraft& d, const Backup& backup) {
-  const crds::ObjectMeta& meta = d.restore.metadata;
   crds::RestoreSpec spec = d.restore.spec;
   spec.source = {};
   spec.source.backup = backup.metadata.name;
@@ -125,11 +125,9 @@ Restore ChildFor(const FollowDraft& d, const Backup& backup) {
   spec.overwrite = crds::Overwrite::kIfChanged;
   spec.delete_extra = true;
   spec.hooks = {};
-  Restore child = ChildRestore(meta.namespace_, NameOfChild(d, backup),
-                               {std::string(crds::kApiVersion),
-                                std::string(crds::InfoOf<Restore>().kind), meta.name, meta.uid},
-                               kFollowVerb, std::move(spec));
-  child.metadata.labels[kFollowerLabel] = LabelValue(meta.name);
+  Restore child =
+      ChildRestore(ReferenceTo(d.restore), NameOfChild(d, backup), kFollowVerb, std::move(spec));
+  child.metadata.labels[kFollowerLabel] = LabelValue(d.restore.metadata.name);
   return child;
 }
 
