@@ -1,10 +1,10 @@
 // Dumps (a policy's spec.dumps): a real PostgreSQL's becomes a file in a snapshot and a database
 // again; a dump that goes wrong in any way leaves no snapshot, and the Backup's status says why.
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "tests/e2e/cluster.h"
 #include "tests/e2e/fixture.h"
 
 namespace holdfast::e2e {
@@ -16,8 +16,7 @@ using std::chrono::seconds;
 class DumpsTest : public EndToEnd {
  protected:
   static void Load(const std::string& image) {
-    const Output loaded = RunProgram(
-        {"tests/cluster/cluster", "load", "--name", std::getenv("HOLDFAST_TEST_CLUSTER"), image});
+    const Output loaded = Cluster({"load", image});
     ASSERT_TRUE(loaded.ok()) << loaded.text;
   }
 

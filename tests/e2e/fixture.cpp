@@ -1,7 +1,6 @@
 #include "tests/e2e/fixture.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "tests/e2e/cluster.h"
 
 namespace holdfast::e2e {
 namespace {
@@ -20,19 +20,11 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::seconds;
 
-constexpr const char* kOperatorNamespace = "holdfast-system";
-
 std::string ReadFile(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   std::ostringstream text;
   text << in.rdbuf();
   return text.str();
-}
-
-std::string ClusterName() {
-  const char* name = std::getenv("HOLDFAST_TEST_CLUSTER");
-  if (name == nullptr) throw std::runtime_error("HOLDFAST_TEST_CLUSTER is not set; use make test");
-  return name;
 }
 
 // "export NAME=value" lines, values possibly quoted.
@@ -50,7 +42,7 @@ std::string Exported(const std::string& text, const std::string& name) {
 }
 
 Store FindStore() {
-  const Output env = RunProgram({"tests/cluster/cluster", "s3", "env", "--name", ClusterName()});
+  const Output env = Cluster({"s3", "env"});
   if (!env.ok()) throw std::runtime_error("tests/cluster/cluster s3 env: " + env.text);
   return {Exported(env.text, "S3_ENDPOINT"), Exported(env.text, "S3_BUCKET"),
           Exported(env.text, "AWS_ACCESS_KEY_ID"), Exported(env.text, "AWS_SECRET_ACCESS_KEY"),
@@ -313,8 +305,7 @@ std::string EndToEnd::ConditionMessage(const std::string& kind, const std::strin
   return FindString(kubectl_.Condition(kind, name, type), {"message"});
 }
 
-void EndToEnd::KillOperator() const {
-  const Kubectl system(kOperatorNamespace);
+void EndToEnd::KillOperator(const Kubectl& system) {
   const std::string pod = system.Must({"get", "pods", "-l", "app.kubernetes.io/name=holdfast", "-o",
                                        "jsonpath={.items[0].metadata.name}"});
   // One that was killed just now is on its way up again.

@@ -12,6 +12,8 @@
 
 namespace holdfast::e2e {
 
+inline constexpr const char* kOperatorNamespace = "holdfast-system";
+
 // The S3 server of the test cluster, from `tests/cluster/cluster s3 env`.
 struct Store {
   std::string endpoint;
@@ -75,8 +77,9 @@ class EndToEnd : public ::testing::Test {
   std::string ConditionMessage(const std::string& kind, const std::string& name,
                                const std::string& type) const;
 
-  // SIGKILL for the operator's process, as the kernel would send it.
-  void KillOperator() const;
+  // SIGKILL for the operator's process, as the kernel would send it; of another cluster by its own
+  // `system`.
+  static void KillOperator(const Kubectl& system = Kubectl(kOperatorNamespace));
   // The same for the process of a pod of ours whose name begins with `program` (15 letters at
   // most).
   static void KillProcess(const std::string& program, const std::string& pod);

@@ -1,8 +1,8 @@
 // examples/hooks-*: databases that are at work while they are backed up, destroyed and restored;
 // what comes back is consistent in itself.
-#include <cstdlib>
 #include <thread>
 
+#include "tests/e2e/cluster.h"
 #include "tests/e2e/fixture.h"
 
 namespace holdfast::e2e {
@@ -14,8 +14,7 @@ class HooksDatabasesTest : public EndToEnd {
  protected:
   void Install(const std::string& database) {
     database_ = database;
-    const Output loaded = RunProgram({"tests/cluster/cluster", "load", "--name",
-                                      std::getenv("HOLDFAST_TEST_CLUSTER"), database});
+    const Output loaded = Cluster({"load", database});
     ASSERT_TRUE(loaded.ok()) << loaded.text;
     MakeSecrets();
     kubectl_.Must(

@@ -5,6 +5,7 @@
 // operator: tests/integration/faults. A lost node: lost_node_test.cpp.)
 #include <algorithm>
 
+#include "tests/e2e/cluster.h"
 #include "tests/e2e/interruption_scene.h"
 #include "tests/e2e/outages.h"
 

@@ -10,11 +10,6 @@ using std::chrono::seconds;
 
 class MigrationLongTest : public MigrationScene {
  protected:
-  static void KillOperatorOf(const Kubectl& system) {
-    const std::string pod = system.Must({"get", "pods", "-l", "app.kubernetes.io/name=holdfast",
-                                         "-o", "jsonpath={.items[0].metadata.name}"});
-    ASSERT_NO_FATAL_FAILURE(KillProcess("holdfast-operat", pod));
-  }
   static std::string MoverOf(const Kubectl& there, const std::string& backup) {
     return there.Must({"get", "pods", "-l", "holdfast.dev/backup=" + backup,
                        "--field-selector=status.phase=Running", "-o",
@@ -50,7 +45,7 @@ TEST_F(MigrationLongTest, InterruptedAtEachStepItMovesEverything) {
   const std::string child = AwaitWriting(there, "move");
   mover = RunningMover(there, child);
   ASSERT_NO_FATAL_FAILURE(KillProcess("holdfast-mover", mover));
-  ASSERT_NO_FATAL_FAILURE(KillOperatorOf(Kubectl("holdfast-system", second.kubeconfig())));
+  ASSERT_NO_FATAL_FAILURE(KillOperator(Kubectl("holdfast-system", second.kubeconfig())));
   ASSERT_TRUE(WaitUntil("another mover writes", seconds(120), [&] {
     const std::string another = RunningMover(there, child);
     return !another.empty() && another != mover;

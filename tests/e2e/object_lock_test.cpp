@@ -1,5 +1,6 @@
 // A repository under S3 Object Lock outlives somebody who has the store's keys.
 #include "base/clock.h"
+#include "tests/e2e/cluster.h"
 #include "tests/e2e/fixture.h"
 
 namespace holdfast::e2e {
@@ -14,8 +15,7 @@ class ObjectLockTest : public EndToEnd {
   void SetUp() override {
     EndToEnd::SetUp();
     bucket_ = kubectl_.ns();
-    const Output made = RunProgram({"tests/cluster/cluster", "s3", "mb", bucket_, "--object-lock",
-                                    "--name", std::getenv("HOLDFAST_TEST_CLUSTER")});
+    const Output made = Cluster({"s3", "mb", bucket_, "--object-lock"});
     ASSERT_TRUE(made.ok()) << made.text;
     MakeSecrets();
     kubectl_.Apply(Repository());

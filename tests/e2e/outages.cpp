@@ -1,8 +1,8 @@
 #include "tests/e2e/outages.h"
 
-#include <cstdlib>
-
 #include <gtest/gtest.h>
+
+#include "tests/e2e/cluster.h"
 
 namespace holdfast::e2e {
 namespace {
@@ -17,15 +17,7 @@ std::string NodeOfOperator(const Kubectl& system) {
                       "jsonpath={.items[0].spec.nodeName}"});
 }
 
-std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
-
 }  // namespace
-
-Output Cluster(std::vector<std::string> words) {
-  words.insert(words.begin(), "tests/cluster/cluster");
-  words.insert(words.end(), {"--name", std::getenv("HOLDFAST_TEST_CLUSTER")});
-  return RunProgram(words);
-}
 
 StoreAway::StoreAway() {
   const Output down = Cluster({"s3", "down"});

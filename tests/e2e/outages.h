@@ -5,14 +5,10 @@
 #include <chrono>
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "tests/e2e/kubectl.h"
 
 namespace holdfast::e2e {
-
-// Runs tests/cluster/cluster for the cluster of the tests.
-Output Cluster(std::vector<std::string> words);
 
 // The S3 server does not answer; what it holds stays.
 class StoreAway {

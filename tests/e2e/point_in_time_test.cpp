@@ -1,9 +1,9 @@
 // examples/point-in-time-postgres: a real PostgreSQL goes back to a time, to the transaction; also
 // when both its volumes are lost.
-#include <cstdlib>
 #include <sstream>
 
 #include "base/clock.h"
+#include "tests/e2e/cluster.h"
 #include "tests/e2e/fixture.h"
 #include "tests/e2e/runbook.h"
 
@@ -19,8 +19,7 @@ class PointInTimeTest : public EndToEnd {
  protected:
   void SetUp() override {
     EndToEnd::SetUp();
-    const Output loaded = RunProgram({"tests/cluster/cluster", "load", "--name",
-                                      std::getenv("HOLDFAST_TEST_CLUSTER"), "postgres"});
+    const Output loaded = Cluster({"load", "postgres"});
     ASSERT_TRUE(loaded.ok()) << loaded.text;
     MakeSecrets();
     kubectl_.Must({"create", "secret", "generic", "postgres", "--from-literal=password=secret"});

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "tests/e2e/cluster.h"
 #include "tests/e2e/fixture.h"
 
 namespace holdfast::e2e {
@@ -22,7 +23,7 @@ std::string FolderOfVolume(const Kubectl& kubectl, const std::string& claim,
                            FindString(stored, {"spec", "local", "path"});
   const char* state = std::getenv("HOLDFAST_STATE");
   return std::string(state == nullptr ? "/var/lib/holdfast-clusters" : state) + "/" +
-         std::getenv("HOLDFAST_TEST_CLUSTER") + "/" + node + path;
+         ClusterName() + "/" + node + path;
 }
 
 class RepositoriesTest : public EndToEnd {

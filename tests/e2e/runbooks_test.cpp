@@ -1,6 +1,5 @@
 // docs/runbooks: each emergency happens here, and its runbook is followed to the letter. What
 // comes back is compared with what was there.
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <tuple>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tests/e2e/cluster.h"
 #include "tests/e2e/fixture.h"
 #include "tests/e2e/runbook.h"
 #include "tests/e2e/second_cluster.h"
@@ -27,12 +27,6 @@ std::string Exported(const std::string& text, const std::string& name) {
   const std::size_t at = text.find(start);
   if (at == text.npos) throw std::runtime_error("no " + name + " in " + text);
   return text.substr(at + start.size(), text.find('\n', at) - at - start.size());
-}
-
-Output Cluster(std::vector<std::string> words) {
-  words.insert(words.begin(), "tests/cluster/cluster");
-  words.insert(words.end(), {"--name", std::getenv("HOLDFAST_TEST_CLUSTER")});
-  return RunProgram(words);
 }
 
 // The runner itself: a page that is wrong is noticed.

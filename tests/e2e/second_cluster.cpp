@@ -1,21 +1,18 @@
 #include "tests/e2e/second_cluster.h"
 
-#include <cstdlib>
 #include <iostream>
 #include <stdexcept>
 
 #include <gtest/gtest.h>
+
+#include "tests/e2e/cluster.h"
 
 namespace holdfast::e2e {
 namespace {
 
 constexpr const char* kProgram = "tests/cluster/cluster";
 
-std::string NameBeside() {
-  const char* first = std::getenv("HOLDFAST_TEST_CLUSTER");
-  if (first == nullptr) throw std::runtime_error("HOLDFAST_TEST_CLUSTER is not set; use make test");
-  return std::string(first) + "-2";
-}
+std::string NameBeside() { return ClusterName() + "-2"; }
 
 std::string Must(const std::vector<std::string>& words) {
   const Output output = RunProgram(words);
@@ -24,8 +21,6 @@ std::string Must(const std::vector<std::string>& words) {
   for (const std::string& word : words) line += word + " ";
   throw std::runtime_error(line + ": " + output.text);
 }
-
-std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 }  // namespace
 
